@@ -1,0 +1,160 @@
+"""All settings: one frozen class, read from ``TAGTRAY_*`` variables; see ``tagtray config``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.errors import UsageError
+
+PREFIX = "TAGTRAY_"
+ROOT_PREFIX = "TAGTRAY_ROOT_"
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _default_home() -> Path:
+    """The XDG data folder (https://specifications.freedesktop.org/basedir-spec/latest/)."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "tagtray"
+
+
+class Settings(BaseSettings):
+    """Every tunable of tagtray with its unit and effect."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    home: Path = Field(
+        default_factory=_default_home,
+        description="Folder of the database, the embedded Redis and the caches.",
+    )
+    database_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("TAGTRAY_DATABASE_URL", "DATABASE_URL"),
+        description="SQLAlchemy URL of the ledger; unset: SQLite in the home folder.",
+    )
+    redis_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("TAGTRAY_REDIS_URL", "REDIS_URL"),
+        description="Redis of the queue; unset: an embedded one, started when needed.",
+    )
+    queue: str = Field(
+        "tagtray",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="Name of the RQ queue; ledgers that share a Redis each need their own.",
+    )
+    queue_max: int = Field(
+        4096, ge=1, le=1_000_000, description="High-water mark: images in Redis at most; the rest waits in SQL."
+    )
+    chunk: int | None = Field(
+        None, ge=1, le=1024, description="Images per RQ job; unset: the batch size."
+    )
+    batch_size: int = Field(32, ge=1, le=1024, description="Images per forward pass; memory grows with it.")
+    linger_ms: float = Field(
+        5.0, ge=0, le=1000, description="Milliseconds that a worker waits for more jobs to fill its batch."
+    )
+    workers: int | None = Field(
+        None, ge=1, le=256, description="Worker processes; unset: as cores, affinity, cgroup and memory allow."
+    )
+    lease: Seconds = Field(30.0, description="Seconds a worker may be silent before its images go back.")
+    attempts: int = Field(
+        3, ge=1, le=100, description="Times one image may kill or stall its worker before it is failed."
+    )
+    image_timeout: Seconds = Field(30.0, description="Seconds that one image may take to be decoded.")
+    stable: Seconds = Field(2.0, description="Seconds without change after which an unclosed file is complete.")
+    settle: Seconds = Field(
+        60.0, description="Seconds that an empty file or one without its end marker is given to be completed."
+    )
+    rescan: float = Field(15.0, gt=0, le=10_080, description="Minutes between scans for what events missed.")
+    poll: bool = Field(False, description="Watch by polling instead of kernel events (network mounts).")
+    exact: bool = Field(False, description="Decode at full size, as torchvision does, instead of the fast draft.")
+    max_pixels: int = Field(100_000_000, ge=1, description="Pixels of an image at most (width x height).")
+    max_bytes: int = Field(200_000_000, ge=1, description="Bytes of a file at most.")
+    tag_min: float = Field(0.3, ge=0, le=1, description="Sum of scores from which a broader tag is stored.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", description="Least severity of log lines on standard error."
+    )
+    roots: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Where this host has a root: TAGTRAY_ROOT_<NAME>=/path.",
+    )
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def images_per_job(self) -> int:
+        """Images of a full RQ job."""
+        return self.chunk or self.batch_size
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The ledger's URL, with psycopg 3 as the driver where a bare PostgreSQL URL is given."""
+        url = self.database_url or f"sqlite:///{self.home / 'tagtray.db'}"
+        for bare in ("postgres://", "postgresql://"):
+            if url.startswith(bare):
+                return "postgresql+psycopg://" + url.removeprefix(bare)
+        return url
+
+
+def variable(name: str) -> str:
+    """Name of the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the environment; ``overrides`` (command-line options that were given, not None) win.
+
+    Raises UsageError with one sentence that names the variable.
+    """
+    _refuse_unknown(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    roots = {
+        key.removeprefix(ROOT_PREFIX).lower(): Path(value)
+        for key, value in os.environ.items()
+        if key.startswith(ROOT_PREFIX)
+    }
+    try:
+        return Settings(roots=roots, **given)
+    except ValidationError as error:
+        raise UsageError(_sentence(error)) from None
+
+
+def origin(name: str, overrides: Mapping[str, Any] | None = None) -> str:
+    """Where the value of a setting came from: an option, a variable's name or ``default``."""
+    if overrides and overrides.get(name) is not None:
+        return f"--{name.replace('_', '-')}"
+    if name == "roots":
+        found = sorted(key for key in os.environ if key.startswith(ROOT_PREFIX))
+        return ", ".join(found) or "default"
+    return next((key for key in _variables(name) if key in os.environ), "default")
+
+
+def _variables(name: str) -> list[str]:
+    alias = Settings.model_fields[name].validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [variable(name)]
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {variable(name) for name in Settings.model_fields}
+    for key in environ:
+        if key.startswith(PREFIX) and key not in known and not key.startswith(ROOT_PREFIX):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `tagtray config` lists them all."
+            raise UsageError(f"{key} is not a setting of tagtray{hint}")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = str(first["loc"][0]) if first["loc"] else "settings"
+    name = field if field.isupper() else variable(field)
+    message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{name}={first['input']} is not accepted: it should be {message}."
