@@ -1,0 +1,71 @@
+"""Engines: SQLite as a careful server would be set up, PostgreSQL through psycopg 3."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from config.errors import InfrastructureError, UsageError
+from config.settings import Settings
+
+#: Milliseconds that a SQLite writer waits for another one before it gives up.
+SQLITE_BUSY_MS = 30_000
+#: Seconds after which a connection attempt to PostgreSQL is given up.
+CONNECT_TIMEOUT = 10
+
+_WRITES = "tagtray_writes"
+
+
+def connect(settings: Settings) -> Engine:
+    """The ledger's engine; nothing is contacted yet.
+
+    Raises UsageError for a URL that cannot be read, InfrastructureError for a home that cannot be made.
+    """
+    try:
+        url = make_url(settings.sqlalchemy_url)
+    except ArgumentError:
+        raise UsageError(
+            "TAGTRAY_DATABASE_URL is not a database URL such as postgresql://user@host/db."
+        ) from None
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        _make_home(settings)
+        engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+        _tune_sqlite(engine)
+        return engine
+    if backend == "postgresql":
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT})
+    raise UsageError(
+        f"TAGTRAY_DATABASE_URL names {backend}; tagtray keeps its ledger in SQLite or PostgreSQL."
+    )
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine, whose transactions take SQLite's write lock at once (no upgrade deadlocks)."""
+    return engine.execution_options(**{_WRITES: True})
+
+
+def _make_home(settings: Settings) -> None:
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfrastructureError(f"TAGTRAY_HOME {settings.home} cannot be made: {error.strerror}.") from None
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+        # SQLAlchemy's documented way to own BEGIN with the sqlite3 module.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

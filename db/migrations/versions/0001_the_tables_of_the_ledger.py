@@ -1,0 +1,147 @@
+"""The tables of the ledger."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.clock import UtcDateTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = UtcDateTime()
+
+
+def upgrade() -> None:
+    op.create_table(
+        "categories",
+        sa.Column("wnid", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name_zh", sa.String(), nullable=False),
+        sa.Column("aliases", sa.String(), nullable=False),
+        sa.Column("curated", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("wnid", name="pk_categories"),
+    )
+    op.create_table(
+        "contents",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("format", sa.String(), nullable=False),
+        sa.Column("width", BIG_ID, nullable=False),
+        sa.Column("height", BIG_ID, nullable=False),
+        sa.Column("taken_at", sa.DateTime(), nullable=True),
+        sa.Column("camera", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_contents"),
+        sa.UniqueConstraint("sha256", name="uq_contents_sha256"),
+    )
+    op.create_table(
+        "labels",
+        sa.Column("label_set", sa.String(), nullable=False),
+        sa.Column("class_index", BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("wnid", sa.String(), nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name_zh", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("label_set", "class_index", name="pk_labels"),
+    )
+    op.create_index("ix_labels_wnid", "labels", ["wnid"])
+
+    op.create_table(
+        "models",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("label_set", sa.String(), nullable=False),
+        sa.Column("weights_sha256", sa.String(), nullable=False),
+        sa.Column("preprocess", sa.JSON(), nullable=False),
+        sa.Column("thresholds", sa.JSON(), nullable=False),
+        sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_models"),
+        sa.UniqueConstraint("name", "weights_sha256", name="uq_models_name_weights_sha256"),
+    )
+    op.create_table(
+        "roots",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_roots"),
+        sa.UniqueConstraint("name", name="uq_roots_name"),
+    )
+    op.create_table(
+        "classifications",
+        sa.Column("content_id", BIG_ID, nullable=False),
+        sa.Column("model_id", BIG_ID, nullable=False),
+        sa.Column("engine", sa.String(), nullable=False),
+        sa.Column("precision", sa.String(), nullable=False),
+        sa.Column("decode", sa.String(), nullable=False),
+        sa.Column("classified_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name="fk_classifications_content_id"),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_classifications_model_id"),
+        sa.PrimaryKeyConstraint("content_id", "model_id", name="pk_classifications"),
+    )
+    op.create_index("ix_classifications_classified_at", "classifications", ["classified_at"])
+
+    op.create_table(
+        "images",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("root_id", BIG_ID, nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("path_raw", sa.LargeBinary(), nullable=True),
+        sa.Column("content_id", BIG_ID, nullable=True),
+        sa.Column("size_bytes", BIG_ID, nullable=False),
+        sa.Column("mtime_ns", BIG_ID, nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("error_code", sa.String(), nullable=True),
+        sa.Column("error_message", sa.String(), nullable=True),
+        sa.Column("attempts", BIG_ID, nullable=False),
+        sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("lease_until", MOMENT, nullable=True),
+        sa.Column("not_before", MOMENT, nullable=True),
+        sa.Column("first_seen_at", MOMENT, nullable=False),
+        sa.Column("queued_at", MOMENT, nullable=True),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name="fk_images_content_id"),
+        sa.ForeignKeyConstraint(["root_id"], ["roots.id"], name="fk_images_root_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_images"),
+        sa.UniqueConstraint("root_id", "path", name="uq_images_root_id_path"),
+    )
+    op.create_index("ix_images_content_id", "images", ["content_id"])
+    op.create_index("ix_images_status_id", "images", ["status", "id"])
+
+    op.create_table(
+        "label_categories",
+        sa.Column("class_wnid", sa.String(), nullable=False),
+        sa.Column("category_wnid", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["category_wnid"], ["categories.wnid"], name="fk_label_categories_category_wnid"
+        ),
+        sa.PrimaryKeyConstraint("class_wnid", "category_wnid", name="pk_label_categories"),
+    )
+    op.create_table(
+        "predictions",
+        sa.Column("content_id", BIG_ID, nullable=False),
+        sa.Column("model_id", BIG_ID, nullable=False),
+        sa.Column("rank", BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("class_index", BIG_ID, nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name="fk_predictions_content_id"),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_predictions_model_id"),
+        sa.PrimaryKeyConstraint("content_id", "model_id", "rank", name="pk_predictions"),
+    )
+    op.create_index("ix_predictions_class_index", "predictions", ["class_index"])
+
+    op.create_table(
+        "tags",
+        sa.Column("content_id", BIG_ID, nullable=False),
+        sa.Column("model_id", BIG_ID, nullable=False),
+        sa.Column("wnid", sa.String(), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name="fk_tags_content_id"),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_tags_model_id"),
+        sa.ForeignKeyConstraint(["wnid"], ["categories.wnid"], name="fk_tags_wnid"),
+        sa.PrimaryKeyConstraint("content_id", "model_id", "wnid", name="pk_tags"),
+    )
+    op.create_index("ix_tags_wnid", "tags", ["wnid"])

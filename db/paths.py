@@ -1,0 +1,33 @@
+"""File names as text that any database and any terminal can hold.
+
+Linux names are bytes. One that is valid UTF-8 is stored as it is; in any other, each foreign byte
+becomes U+FFFD and its two hex digits, and so does a real U+FFFD: no two names share a text.
+"""
+
+from __future__ import annotations
+
+import os
+
+_MARK = "\ufffd"
+
+
+def to_text(raw: bytes) -> tuple[str, bytes | None]:
+    """``(path, path_raw)`` of the relative name ``raw``; path_raw is None where the text says it all."""
+    try:
+        text = raw.decode("utf-8")
+        if _MARK not in text:
+            return text, None
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", "surrogateescape")
+    return "".join(_escaped(char) for char in text), raw
+
+
+def to_bytes(path: str, path_raw: bytes | None) -> bytes:
+    """The name on disk of a stored path."""
+    return path_raw if path_raw is not None else os.fsencode(path)
+
+
+def _escaped(char: str) -> str:
+    if char == _MARK or "\udc80" <= char <= "\udcff":
+        return "".join(f"{_MARK}{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+    return char
