@@ -1,12 +1,12 @@
 """Every error that tagtray raises on purpose.
 
-    TagtrayError              one clear sentence; ``exit_code`` is what the command ends with
-    ├── UsageError            2  settings, options or paths that the user has to correct
-    ├── InfrastructureError   1  database, Redis or file system is not as it must be
-    ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
-    ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
-    ├── ImageGone             -  the file is no longer there: its row becomes ``missing``
-    └── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
+TagtrayError              one clear sentence; ``exit_code`` is what the command ends with
+├── UsageError            2  settings, options or paths that the user has to correct
+├── InfrastructureError   1  database, Redis or file system is not as it must be
+├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
+├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
+├── ImageGone             -  the file is no longer there: its row becomes ``missing``
+└── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
 """
 
 from __future__ import annotations

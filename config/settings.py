@@ -50,30 +50,38 @@ class Settings(BaseSettings):
         description="Name of the RQ queue; ledgers that share a Redis each need their own.",
     )
     queue_max: int = Field(
-        4096, ge=1, le=1_000_000, description="High-water mark: images in Redis at most; the rest waits in SQL."
+        4096,
+        ge=1,
+        le=1_000_000,
+        description="High-water mark: images in Redis at most; the rest waits in SQL.",
     )
-    chunk: int | None = Field(
-        None, ge=1, le=1024, description="Images per RQ job; unset: the batch size."
-    )
+    chunk: int | None = Field(None, ge=1, le=1024, description="Images per RQ job; unset: the batch size.")
     batch_size: int = Field(32, ge=1, le=1024, description="Images per forward pass; memory grows with it.")
     linger_ms: float = Field(
         5.0, ge=0, le=1000, description="Milliseconds that a worker waits for more jobs to fill its batch."
     )
     workers: int | None = Field(
-        None, ge=1, le=256, description="Worker processes; unset: as cores, affinity, cgroup and memory allow."
+        None,
+        ge=1,
+        le=256,
+        description="Worker processes; unset: as cores, affinity, cgroup and memory allow.",
     )
     lease: Seconds = Field(30.0, description="Seconds a worker may be silent before its images go back.")
     attempts: int = Field(
         3, ge=1, le=100, description="Times one image may kill or stall its worker before it is failed."
     )
     image_timeout: Seconds = Field(30.0, description="Seconds that one image may take to be decoded.")
-    stable: Seconds = Field(2.0, description="Seconds without change after which an unclosed file is complete.")
+    stable: Seconds = Field(
+        2.0, description="Seconds without change after which an unclosed file is complete."
+    )
     settle: Seconds = Field(
         60.0, description="Seconds that an empty file or one without its end marker is given to be completed."
     )
     rescan: float = Field(15.0, gt=0, le=10_080, description="Minutes between scans for what events missed.")
     poll: bool = Field(False, description="Watch by polling instead of kernel events (network mounts).")
-    exact: bool = Field(False, description="Decode at full size, as torchvision does, instead of the fast draft.")
+    exact: bool = Field(
+        False, description="Decode at full size, as torchvision does, instead of the fast draft."
+    )
     max_pixels: int = Field(100_000_000, ge=1, description="Pixels of an image at most (width x height).")
     max_bytes: int = Field(200_000_000, ge=1, description="Bytes of a file at most.")
     tag_min: float = Field(0.3, ge=0, le=1, description="Sum of scores from which a broader tag is stored.")

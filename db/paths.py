@@ -6,8 +6,6 @@ becomes U+FFFD and its two hex digits, and so does a real U+FFFD: no two names s
 
 from __future__ import annotations
 
-import os
-
 _MARK = "\ufffd"
 
 
@@ -24,10 +22,16 @@ def to_text(raw: bytes) -> tuple[str, bytes | None]:
 
 def to_bytes(path: str, path_raw: bytes | None) -> bytes:
     """The name on disk of a stored path."""
-    return path_raw if path_raw is not None else os.fsencode(path)
+    return path_raw if path_raw is not None else path.encode()
 
 
 def _escaped(char: str) -> str:
     if char == _MARK or "\udc80" <= char <= "\udcff":
         return "".join(f"{_MARK}{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
     return char
+
+
+def from_text(path: str) -> bytes:
+    """The name that ``to_text`` made ``path`` of."""
+    head, *tail = path.split(_MARK)
+    return head.encode() + b"".join(bytes.fromhex(part[:2]) + part[2:].encode() for part in tail)

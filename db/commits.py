@@ -1,0 +1,145 @@
+"""The end of a batch: contents and results by hash, then the state of its images, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from db import clock
+from db.models import Classification, Content, Image, Prediction, Status, Tag
+from db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Run
+from db.upsert import insert
+
+#: Characters of an error message that are kept.
+MESSAGE_LENGTH = 500
+#: Decimal digits of a stored score; float32 carries about seven.
+SCORE_DIGITS = 6
+
+
+def known(connection: Connection, hashes: Sequence[str], model_id: int) -> set[str]:
+    """Those of ``hashes`` whose content the model has classified."""
+    query = select(Content.sha256).join(Classification, Classification.content_id == Content.id)
+    return set(
+        connection.scalars(query.where(Classification.model_id == model_id, Content.sha256.in_(hashes)))
+    )
+
+
+def store_results(connection: Connection, run: Run, outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Add what is new to contents, classifications, predictions and tags; the content ids by hash."""
+    # In order of hash, so that two workers with the same photos never wait for each other crosswise.
+    done = sorted((o for o in outcomes if isinstance(o, Done)), key=lambda o: o.sha256)
+    fresh = {o.sha256: o.content for o in done if o.content is not None}
+    if fresh:
+        _insert(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
+    query = select(Content.sha256, Content.id).where(Content.sha256.in_([o.sha256 for o in done]))
+    ids = dict(connection.execute(query).tuples().all()) if done else {}
+    if fresh:
+        _add_classifications(connection, run, {ids[sha256]: content for sha256, content in fresh.items()})
+    return ids
+
+
+def end_images(
+    connection: Connection, worker: str, outcomes: Sequence[Outcome], contents: Mapping[str, int]
+) -> None:
+    """Move the images that are still in the worker's hands to the state their outcome says."""
+    mine = update(Image).where(
+        Image.id == bindparam("row"), Image.status == Status.RUNNING, Image.worker == bindparam("holder")
+    )
+    free: dict[str, Any] = {"worker": None, "lease_until": None, "updated_at": clock.now()}
+    clean: dict[str, Any] = {**free, "error_code": None, "error_message": None, "attempts": 0}
+
+    def run(values: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(mine.values(values), [{**row, "holder": worker} for row in rows])
+
+    run(
+        {
+            **clean,
+            "status": Status.DONE,
+            "content_id": bindparam("content"),
+            "size_bytes": bindparam("size"),
+            "mtime_ns": bindparam("mtime"),
+        },
+        [
+            {"row": o.image_id, "content": contents[o.sha256], "size": o.size_bytes, "mtime": o.mtime_ns}
+            for o in outcomes
+            if isinstance(o, Done)
+        ],
+    )
+    run(
+        {
+            **free,
+            "status": Status.FAILED,
+            "content_id": None,
+            "error_code": bindparam("code"),
+            "error_message": bindparam("message"),
+        },
+        [
+            {"row": o.image_id, "code": o.code, "message": o.message[:MESSAGE_LENGTH]}
+            for o in outcomes
+            if isinstance(o, Failed)
+        ],
+    )
+    run({**clean, "status": Status.MISSING}, [{"row": o.image_id} for o in outcomes if isinstance(o, Gone)])
+    run(
+        {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
+        [{"row": o.image_id, "seconds": o.seconds} for o in outcomes if isinstance(o, Deferred)],
+    )
+
+
+def _add_classifications(connection: Connection, run: Run, contents: Mapping[int, NewContent]) -> None:
+    moment = connection.scalar(select(clock.now()))
+    how = {"engine": run.engine, "precision": run.precision, "decode": run.decode, "classified_at": moment}
+    rows = [{"content_id": content_id, "model_id": run.model_id, **how} for content_id in contents]
+    query = select(Classification.content_id).where(
+        Classification.model_id == run.model_id, Classification.content_id.in_(contents)
+    )
+    # Whoever was first with a content has written all of its results in the same transaction.
+    before = set(connection.scalars(query))
+    _insert(connection, Classification, [row for row in rows if row["content_id"] not in before])
+    new = {content_id: content for content_id, content in contents.items() if content_id not in before}
+    _insert(connection, Prediction, [row for item in new.items() for row in _prediction_rows(run, *item)])
+    _insert(connection, Tag, [row for item in new.items() for row in _tag_rows(run, *item)])
+
+
+def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:
+    return {
+        "sha256": sha256,
+        "format": content.format,
+        "width": content.width,
+        "height": content.height,
+        "taken_at": content.taken_at,
+        "camera": content.camera,
+    }
+
+
+def _prediction_rows(run: Run, content_id: int, content: NewContent) -> list[dict[str, Any]]:
+    return [
+        {
+            "content_id": content_id,
+            "model_id": run.model_id,
+            "rank": rank,
+            "class_index": class_index,
+            "score": round(score, SCORE_DIGITS),
+        }
+        for rank, (class_index, score) in enumerate(content.top, start=1)
+    ]
+
+
+def _tag_rows(run: Run, content_id: int, content: NewContent) -> list[dict[str, Any]]:
+    return [
+        {
+            "content_id": content_id,
+            "model_id": run.model_id,
+            "wnid": wnid,
+            "score": round(score, SCORE_DIGITS),
+        }
+        for wnid, score in content.tags
+    ]

@@ -1,0 +1,207 @@
+"""The ledger: every change of an image's state, each one a conditional statement in one transaction.
+
+    pending -> queued -> running -> done | failed | missing
+       ^---------'----------'   (lost queue, lapsed lease, transient fault, retry, file changed)
+
+All methods are safe with any number of callers at once and may be repeated. They raise
+InfrastructureError when the database stays away; nothing is half done then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Update, case, func, or_, select, update
+
+from db import clock, commits, paths, registration
+from db.models import Image, Status
+from db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
+from db.transactions import read, write
+
+#: Rows per page when all images of a root are walked.
+PAGE = 10_000
+
+_ACTIVE = (Status.PENDING, Status.QUEUED, Status.RUNNING)
+_FREE: dict[str, Any] = {"worker": None, "lease_until": None}
+
+
+class Ledger:
+    """The one place that moves images between states."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    # Producers
+
+    def register(self, root_id: int, files: Sequence[SeenFile]) -> Registration:
+        """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone."""
+        known = read(self.engine, lambda connection: registration.known(connection, root_id, files))
+        new = [file for file in files if file.path not in known]
+        seen = {known[file.path].id: file for file in files if file.path in known}
+        changed = {row: file for row, file in seen.items() if known[file.path].differs(file)}
+
+        def work(connection: Connection) -> None:
+            if new:
+                registration.add(connection, root_id, new)
+            if changed:
+                registration.change(connection, changed)
+
+        if new or changed:
+            write(self.engine, work)
+        return Registration(len(new), len(changed), len(seen) - len(changed), list(seen))
+
+    def mark_missing(self, ids: Sequence[int]) -> int:
+        """The files are gone: their rows become ``missing`` and keep their results."""
+        gone = update(Image).where(Image.id.in_(ids), Image.status != Status.MISSING)
+        return self._update(gone.values(_to(Status.MISSING, **_FREE))) if ids else 0
+
+    def present(self, root_id: int) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """Pages of (id, path) of all images of a root that are not ``missing``, in order of id."""
+        last = 0
+        while page := self._page(root_id, last):
+            yield page
+            last = page[-1][0]
+
+    # Feeders
+
+    def take_pending(self, limit: int) -> list[PendingImage]:
+        """Move up to ``limit`` images from ``pending`` to ``queued``, oldest first."""
+        due = or_(Image.not_before.is_(None), Image.not_before <= clock.now())
+        oldest = (
+            select(Image.id)
+            .where(Image.status == Status.PENDING, due)
+            .order_by(Image.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("oldest")
+        )
+        statement = (
+            update(Image)
+            .where(Image.id.in_(select(oldest.c.id)))
+            .values(_to(Status.QUEUED, queued_at=clock.now(), not_before=None))
+            .returning(Image.id, Image.attempts)
+        )
+        rows = write(self.engine, lambda connection: connection.execute(statement).tuples().all())
+        return sorted((PendingImage(*row) for row in rows), key=lambda image: image.id)
+
+    def queued(self) -> int:
+        """How many images are ``queued``: the depth that the high-water mark bounds."""
+        query = select(func.count()).where(Image.status == Status.QUEUED)
+        return read(self.engine, lambda connection: connection.scalar(query)) or 0
+
+    def queued_ids(self, older_than: float) -> list[int]:
+        """Images that have been ``queued`` for more than ``older_than`` seconds."""
+        query = select(Image.id).where(
+            Image.status == Status.QUEUED, Image.queued_at < clock.after(-older_than)
+        )
+        return read(self.engine, lambda connection: list(connection.scalars(query)))
+
+    def unqueue(self, ids: Sequence[int] | None = None) -> int:
+        """Images that are no longer in the queue (None: none is) go back to ``pending``."""
+        queued = update(Image).where(Image.status == Status.QUEUED)
+        if ids is not None:
+            queued = queued.where(Image.id.in_(ids))
+        return self._update(queued.values(_to(Status.PENDING)))
+
+    def free_lapsed(self) -> int:
+        """Images whose worker let its lease lapse go back to ``pending``."""
+        lapsed = update(Image).where(Image.status == Status.RUNNING, Image.lease_until < clock.now())
+        return self._update(lapsed.values(_to(Status.PENDING, **_FREE)))
+
+    # Workers
+
+    def claim(self, ids: Sequence[int], worker: str, lease: float) -> list[ClaimedImage]:
+        """Move those of ``ids`` that are ``queued`` to ``running`` for ``lease`` seconds, in order of id."""
+        statement = (
+            update(Image)
+            .where(Image.id.in_(ids), Image.status == Status.QUEUED)
+            .values(_to(Status.RUNNING, worker=worker, lease_until=clock.after(lease)))
+            .returning(Image.id, Image.root_id, Image.path, Image.path_raw, Image.size_bytes, Image.attempts)
+        )
+        rows = write(self.engine, lambda connection: connection.execute(statement).all())
+        images = [
+            ClaimedImage(r.id, r.root_id, paths.to_bytes(r.path, r.path_raw), r.size_bytes, r.attempts)
+            for r in rows
+        ]
+        return sorted(images, key=lambda image: image.id)
+
+    def renew(self, worker: str, lease: float) -> int:
+        """Extend the lease on everything in the worker's hands."""
+        return self._update(_held_by(worker).values(lease_until=clock.after(lease)))
+
+    def release(self, worker: str) -> int:
+        """Everything in the hands of a worker that ended goes back to ``pending``."""
+        return self._update(_held_by(worker).values(_to(Status.PENDING, **_FREE)))
+
+    def known(self, hashes: Sequence[str], model_id: int) -> set[str]:
+        """Those of the SHA-256 ``hashes`` whose content the model has classified."""
+        return read(self.engine, lambda connection: commits.known(connection, hashes, model_id))
+
+    def commit(self, worker: str, run: Run, outcomes: Sequence[Outcome]) -> None:
+        """Store the results of a batch and end its images, in one transaction.
+
+        Images that are no longer in the worker's hands (lapsed, changed meanwhile) stay as they are.
+        """
+
+        def work(connection: Connection) -> None:
+            contents = commits.store_results(connection, run, outcomes)
+            commits.end_images(connection, worker, outcomes, contents)
+
+        write(self.engine, work)
+
+    def blame(self, image_id: int, code: str, message: str, attempts: int) -> None:
+        """A worker died or hung over this image: it is tried again alone, or failed after ``attempts``."""
+        final = Image.attempts + 1 >= attempts
+        self._update(
+            update(Image)
+            .where(Image.id == image_id, Image.status.in_(_ACTIVE))
+            .values(
+                status=case((final, Status.FAILED.value), else_=Status.PENDING.value),
+                error_code=case((final, code), else_=None),
+                error_message=case((final, message), else_=None),
+                attempts=Image.attempts + 1,
+                updated_at=clock.now(),
+                **_FREE,
+            )
+        )
+
+    # People
+
+    def retry(self, code: str | None = None, image_ids: Sequence[int] | None = None) -> int:
+        """Failed images, all or those of an error code or of ``image_ids``, become ``pending`` again."""
+        failed = update(Image).where(Image.status == Status.FAILED)
+        if code is not None:
+            failed = failed.where(Image.error_code == code)
+        if image_ids is not None:
+            failed = failed.where(Image.id.in_(image_ids))
+        cleared = _to(Status.PENDING, attempts=0, error_code=None, error_message=None, not_before=None)
+        return self._update(failed.values(cleared))
+
+    def counts(self, active: bool = False) -> dict[str, int]:
+        """Images per state; ``active``: only of those still on their way, cheap where few are."""
+        states = _ACTIVE if active else tuple(Status)
+        query = select(Image.status, func.count()).where(Image.status.in_(states)).group_by(Image.status)
+        found = dict(read(self.engine, lambda connection: connection.execute(query).tuples().all()))
+        return {state.value: found.get(state, 0) for state in states}
+
+    def _page(self, root_id: int, last: int) -> Sequence[tuple[int, bytes]]:
+        query = (
+            select(Image.id, Image.path, Image.path_raw)
+            .where(Image.id > last, Image.root_id == root_id, Image.status != Status.MISSING)
+            .order_by(Image.id)
+            .limit(PAGE)
+        )
+        rows = read(self.engine, lambda connection: connection.execute(query).tuples().all())
+        return [(row, paths.to_bytes(path, path_raw)) for row, path, path_raw in rows]
+
+    def _update(self, statement: Update) -> int:
+        return write(self.engine, lambda connection: connection.execute(statement).rowcount)
+
+
+def _held_by(worker: str) -> Update:
+    return update(Image).where(Image.status == Status.RUNNING, Image.worker == worker)
+
+
+def _to(status: Status, **values: Any) -> dict[str, Any]:
+    return {"status": status, "updated_at": clock.now(), **values}

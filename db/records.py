@@ -1,0 +1,106 @@
+"""The plain records that pass between the ledger and those who work with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A file as a scan or an event found it: the name relative to its root, and its stat."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a registration did: how many files were new, changed and unchanged; the ids of known ones."""
+
+    new: int
+    changed: int
+    unchanged: int
+    ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingImage:
+    """An image taken for the queue; one with attempts is a suspect and travels alone."""
+
+    id: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedImage:
+    """An image in the hands of a worker."""
+
+    id: int
+    root_id: int
+    path: bytes
+    size_bytes: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """What was decoded: its description, the Top-3 and the broader tags."""
+
+    format: str
+    width: int
+    height: int
+    taken_at: datetime | None
+    camera: str | None
+    top: Sequence[tuple[int, float]]
+    tags: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An image that was classified, or (``content`` None) whose content was known already."""
+
+    image_id: int
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    content: NewContent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An image that cannot be classified."""
+
+    image_id: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An image whose file is no longer there."""
+
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """An image that is tried again after ``seconds``."""
+
+    image_id: int
+    seconds: float
+
+
+Outcome = Done | Failed | Gone | Deferred
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a batch was classified: the model's id, and the engine, precision and decode mode."""
+
+    model_id: int
+    engine: str
+    precision: str
+    decode: str

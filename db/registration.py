@@ -1,0 +1,85 @@
+"""Seen files against their rows: what is new, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, or_, select, update
+
+from db import clock, paths
+from db.models import Image, Status
+from db.records import SeenFile
+from db.upsert import insert
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """Stat and state of a registered file."""
+
+    id: int
+    size_bytes: int
+    mtime_ns: int
+    status: str
+
+    def differs(self, file: SeenFile) -> bool:
+        """True where the file has to be looked at again."""
+        same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
+        return not same or self.status == Status.MISSING
+
+
+def known(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict[bytes, KnownFile]:
+    """The registered ones among ``files``, by name."""
+    names = {paths.to_text(file.path)[0]: file.path for file in files}
+    query = select(Image.path, Image.id, Image.size_bytes, Image.mtime_ns, Image.status)
+    rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names)))
+    return {names[row[0]]: KnownFile(*row[1:]) for row in rows}
+
+
+def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None:
+    """Insert new files as ``pending``; those that another producer was first with are left to it."""
+    moment = connection.scalar(select(clock.now()))
+    rows = []
+    for file in files:
+        path, path_raw = paths.to_text(file.path)
+        rows.append(
+            {
+                "root_id": root_id,
+                "path": path,
+                "path_raw": path_raw,
+                "size_bytes": file.size_bytes,
+                "mtime_ns": file.mtime_ns,
+                "status": Status.PENDING,
+                "first_seen_at": moment,
+                "updated_at": moment,
+            }
+        )
+    connection.execute(insert(connection, Image).on_conflict_do_nothing(), rows)
+
+
+def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
+    """Files that are others than their rows (by id) say: ``pending`` again, without the old content."""
+    differs = or_(
+        Image.size_bytes != bindparam("size"),
+        Image.mtime_ns != bindparam("mtime"),
+        Image.status == Status.MISSING,
+    )
+    statement = (
+        update(Image)
+        .where(Image.id == bindparam("row"), differs)
+        .values(
+            status=Status.PENDING,
+            content_id=None,
+            size_bytes=bindparam("size"),
+            mtime_ns=bindparam("mtime"),
+            error_code=None,
+            error_message=None,
+            attempts=0,
+            worker=None,
+            lease_until=None,
+            not_before=None,
+            updated_at=clock.now(),
+        )
+    )
+    rows = [{"row": row, "size": file.size_bytes, "mtime": file.mtime_ns} for row, file in files.items()]
+    connection.execute(statement, rows)
