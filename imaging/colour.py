@@ -1,0 +1,65 @@
+"""Any of Pillow's modes to 8-bit RGB; colour profiles are not applied, as in torchvision's reference."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+#: Transparent parts become what a browser's page shows behind them.
+BACKGROUND = "white"
+
+_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """The picture as L, RGB or RGBA, 8 bits a channel."""
+    if image.mode in _ALPHA or image.has_transparency_data:
+        return _with_alpha(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_scaled(np.asarray(image)))
+    if image.mode == "LAB":
+        return ImageCms.applyTransform(image, _lab_to_rgb()) or image
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """A plain picture as RGB, its transparency over ``BACKGROUND``."""
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    canvas = Image.new("RGB", image.size, BACKGROUND)
+    canvas.paste(image, mask=image)
+    return canvas
+
+
+def _with_alpha(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # a transparent grey level of 16 bits: rare, and Pillow cannot convert it
+        return Image.fromarray(_scaled(np.asarray(image)))
+    if image.mode == "La":
+        image = image.convert("LA")
+    return image if image.mode == "RGBA" else image.convert("RGBA")
+
+
+def _scaled(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """16-bit levels by their high byte; wider ones and floats by the range that they use."""
+    if values.dtype.itemsize == 2:
+        return np.right_shift(values.astype(np.uint16), 8).astype(np.uint8)
+    finite: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = _range(float(finite.min()), float(finite.max()), whole=values.dtype.kind in "iu")
+    scaled: NDArray[np.uint8] = ((finite - low) * (255.0 / (high - low))).clip(0, 255).astype(np.uint8)
+    return scaled
+
+
+def _range(low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """Black and white: those of 8 bits, 16 bits or 0..1 where all levels fit, else the extremes found."""
+    nominal = (255.0, 65_535.0) if whole else (1.0, 255.0, 65_535.0)
+    white = next((level for level in nominal if low >= 0 and high <= level), None)
+    return (0.0, white) if white else (low, high)
+
+
+@cache
+def _lab_to_rgb() -> ImageCms.ImageCmsTransform:
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(lab, rgb, "LAB", "RGB")

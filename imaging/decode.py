@@ -1,0 +1,135 @@
+"""One picture's bytes into its slot of the batch: the 224 x 224 pixels that the network sees.
+
+Draft mode lets the JPEG decoder scale while it decodes and resamples only what the crop needs; exact mode
+decodes at full size and equals torchvision's reference transform bit for bit.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import AvifImagePlugin, Image, TiffImagePlugin, WebPImagePlugin
+
+from config.errors import ImageError
+from imaging import colour, exif, faults, foreign, geometry, sniff
+
+#: Shape of a slot: rows, columns, RGB. A (B, 3, 224, 224) channels-last tensor is B of them in memory.
+SLOT_SHAPE = (geometry.CROP, geometry.CROP, 3)
+
+#: Pixels of the shorter side that a draft keeps at least.
+DRAFT_SIDE = 512
+
+#: A draft first averages whole pixels down to this multiple of the crop (Pillow's reducing_gap).
+REDUCING_GAP = 3.0
+
+#: Longer side in pixels up to which exact mode resizes the whole picture, as torchvision does (64 : 1).
+#: Beyond it only the crop is resampled, which differs by one level in few pixels but not by gigabytes of memory.
+MAX_RESIZED = 16_384
+
+# One thread per picture: there is a worker for every core.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False)
+# The reason why a header was refused reaches us as a warning.
+Image.WARN_POSSIBLE_FORMATS = True
+# Imported so that Pillow need not load all of its plugins at the first such picture.
+_PLUGINS = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What a picture is; width and height in pixels of the upright original."""
+
+    format: str
+    width: int
+    height: int
+    taken_at: datetime | None
+    camera: str | None
+
+
+def decode_into(slot: NDArray[np.uint8], data: bytes, *, exact: bool, max_pixels: int) -> ImageInfo:
+    """Decode ``data`` into ``slot`` ((224, 224, 3) uint8, RGB); after an error its content is undefined.
+
+    Raises ImageError alone, whatever the bytes are. Not thread-safe: it sets Pillow's limits and warnings.
+    """
+    kind = sniff.sniff(data[: sniff.HEAD_BYTES])
+    if kind is None:
+        raise foreign.refusal(data[: sniff.HEAD_BYTES])
+    hints: list[str] = []
+    try:
+        return _decode(slot, data, kind, hints, exact=exact, max_pixels=max_pixels)
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise almost anything
+        fault = faults.image_error(kind, error, data, hints)
+    raise fault  # outside of the handler: else the traceback keeps the pixels alive
+
+
+def _decode(
+    slot: NDArray[np.uint8], data: bytes, kind: str, hints: list[str], *, exact: bool, max_pixels: int
+) -> ImageInfo:
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                return _fill(slot, image, kind, exact=exact, max_pixels=max_pixels)
+        finally:
+            hints.extend(str(warning.message) for warning in caught)
+
+
+def _fill(
+    slot: NDArray[np.uint8], image: Image.Image, kind: str, *, exact: bool, max_pixels: int
+) -> ImageInfo:
+    _refuse_size(image.size, max_pixels)
+    full = image.size
+    scale = 1.0
+    if kind == "JPEG" and not exact and (drafted := image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))):
+        scale = drafted[1][2] / full[0]
+    before = image.size
+    image.load()
+    if image.size != before:  # HEIF and TIFF learn or turn their size while they load
+        full = image.size
+        _refuse_size(full, max_pixels)
+    tags = exif.read(image)
+    crop = _exact(image, tags.orientation) if exact else _draft(image, full, tags.orientation, scale)
+    np.copyto(slot, np.asarray(crop))
+    width, height = full if tags.orientation < 5 else full[::-1]
+    return ImageInfo(kind, width, height, tags.taken_at, tags.camera)
+
+
+def _refuse_size(size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise faults.too_many_pixels(*size, max_pixels)
+
+
+def _exact(image: Image.Image, orientation: int) -> Image.Image:
+    """Every step on the whole picture and in the reference's order, for the same rounding."""
+    image = colour.opaque(colour.plain(image))
+    if method := exif.TRANSPOSES.get(orientation):
+        image = image.transpose(method)
+    size = geometry.resized(*image.size)
+    if max(size) > MAX_RESIZED:
+        return _crop(image, geometry.source_box(*image.size))
+    return image.resize(size, Image.Resampling.BILINEAR).crop(geometry.crop_box(*size))
+
+
+def _draft(image: Image.Image, full: tuple[int, int], orientation: int, scale: float) -> Image.Image:
+    """Only the crop is resampled, and only its 224 x 224 pixels are blended and turned."""
+    upright = full if orientation < 5 else full[::-1]
+    box = geometry.stored_box(geometry.source_box(*upright), *full, orientation)
+    box = (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
+    crop = colour.opaque(_crop(colour.plain(image), box, REDUCING_GAP))
+    method = exif.TRANSPOSES.get(orientation)
+    return crop.transpose(method) if method else crop
+
+
+def _crop(image: Image.Image, box: geometry.Box, reducing_gap: float | None = None) -> Image.Image:
+    size = (geometry.CROP, geometry.CROP)
+    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=reducing_gap)

@@ -1,0 +1,64 @@
+"""Whatever a decoder raises, as one ImageError with a code and one printable sentence."""
+
+from __future__ import annotations
+
+import re
+
+from PIL import Image, UnidentifiedImageError
+
+from config.errors import ImageCode, ImageError
+from imaging import sniff
+
+#: Characters of a decoder's own words that are kept in the sentence.
+DETAIL_LENGTH = 120
+
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_TRUNCATED = re.compile(
+    r"truncated|end of file|premature|not enough|unexpected end|no more data", re.IGNORECASE
+)
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|not implemented|unknown (?:compression|pixel|raw|bits|data)|cannot handle"
+    r"|unrecognized image mode|unknown .*mode",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"<[^>]*>|0x[0-9a-f]+", re.IGNORECASE)
+
+
+def too_many_pixels(width: int, height: int, max_pixels: int) -> ImageError:
+    """The error for a picture over ``TAGTRAY_MAX_PIXELS``."""
+    sentence = (
+        f"The picture is {width} x {height} pixels; at most {max_pixels:,} are decoded (TAGTRAY_MAX_PIXELS)."
+    )
+    return ImageError(ImageCode.TOO_MANY_PIXELS, sentence)
+
+
+def image_error(kind: str, error: Exception, data: bytes, hints: list[str]) -> ImageError:
+    """Judge ``error``, raised while ``data`` of format ``kind`` was decoded.
+
+    ``hints`` are the decoder's warnings, which say why a file was not even identified.
+    """
+    if isinstance(error, MemoryError):
+        return ImageError(
+            ImageCode.OUT_OF_MEMORY, f"There was not enough memory to decode the {kind} picture."
+        )
+    if isinstance(error, _BOMBS):
+        return ImageError(ImageCode.TOO_MANY_PIXELS, f"The {kind} picture has too many pixels.")
+    words = _words(error, hints)
+    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(words):
+        return ImageError(ImageCode.UNSUPPORTED, f"This kind of {kind} picture is not read{_detail(words)}.")
+    ended = sniff.data_has_end_marker(data)
+    if ended is False or isinstance(error, EOFError) or _TRUNCATED.search(words):
+        return ImageError(ImageCode.TRUNCATED, f"The {kind} picture ends too early{_detail(words)}.")
+    return ImageError(ImageCode.CORRUPT, f"The {kind} picture is damaged{_detail(words)}.")
+
+
+def _words(error: Exception, hints: list[str]) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return hints[-1].partition("opening failed.")[2] if hints else ""
+    return str(error)
+
+
+def _detail(words: str) -> str:
+    text = "".join(c if c.isprintable() else " " for c in _ADDRESS.sub("", words))
+    text = " ".join(text.split())[:DETAIL_LENGTH].strip(" .")
+    return f" ({text})" if text else ""

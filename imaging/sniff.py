@@ -1,0 +1,159 @@
+"""What a file is by its first bytes, and whether its last bytes are there."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+
+#: Bytes of a file's beginning that decide what it is.
+HEAD_BYTES = 512
+
+#: Bytes of a file's end in which an end marker may stand: room for what phones append after the picture
+#: (an edited copy's data, a depth map). A longer appendix, as of a motion photo, that holds no marker makes a
+#: complete file look incomplete: it then waits for ``TAGTRAY_SETTLE`` seconds, which is the cheaper mistake.
+TAIL_BYTES = 65_536
+
+#: Segments before a JPEG's first scan, or boxes of a HEIF, that are followed; cameras write < 100.
+MAX_STEPS = 1_000
+
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+#: Largest DIB header that is known (BITMAPV5HEADER has 124 bytes); text that begins with "BM" has more there.
+_BMP_MAX_HEADER = 255
+
+ReadAt = Callable[[int, int], bytes]
+
+
+def sniff(head: bytes) -> str | None:
+    """Format of a file by its first ``HEAD_BYTES``, named as Pillow does; None if it is none of ours.
+
+    One of JPEG, PNG, WEBP, GIF, BMP, TIFF, HEIF, AVIF.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(_TIFF):
+        return "TIFF"
+    if (
+        head.startswith(b"BM")
+        and len(head) >= 18
+        and 0 < int.from_bytes(head[14:18], "little") <= _BMP_MAX_HEADER
+    ):
+        return "BMP"
+    return _sniff_boxes(head) if head[4:8] == b"ftyp" else None
+
+
+def _sniff_boxes(head: bytes) -> str | None:
+    """HEIF or AVIF by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3)."""
+    brands = {head[8:12]} | {head[at : at + 4] for at in range(16, int.from_bytes(head[:4], "big"), 4)[:64]}
+    if brands & _AVIF_BRANDS:
+        return "AVIF"
+    return "HEIF" if head[8:12] in _HEIF_BRANDS else None
+
+
+def has_end_marker(file: int | str | bytes | os.PathLike[str]) -> bool | None:
+    """Whether a file (an open descriptor or a path) holds its own end; None if its format is not one of ours.
+
+    Reads only its head and tail, by pread. An empty file has no end. Raises OSError.
+    """
+    if isinstance(file, int):
+        return _complete(lambda at, count: os.pread(file, count, at), os.fstat(file).st_size)
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        return has_end_marker(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def data_has_end_marker(data: bytes) -> bool | None:
+    """The same for a file that is in memory."""
+    return _complete(lambda at, count: data[at : at + count], len(data))
+
+
+def _complete(read: ReadAt, size: int) -> bool | None:
+    if size == 0:
+        return False
+    check = _CHECKS.get(sniff(read(0, HEAD_BYTES)) or "")
+    try:
+        return check(read, size) if check else None
+    except (struct.error, IndexError):
+        return False
+
+
+def _tail(read: ReadAt, size: int, start: int = 0) -> bytes:
+    """The last ``TAIL_BYTES``, none of them before ``start``."""
+    start = max(start, size - TAIL_BYTES)
+    return read(start, size - start) if start < size else b""
+
+
+def _jpeg(read: ReadAt, size: int) -> bool:
+    """EOI after the first SOS: the one of an embedded thumbnail, which lies before, does not count."""
+    at = 2
+    for _ in range(MAX_STEPS):
+        fill, marker, length = struct.unpack(">BBH", read(at, 4))
+        if fill != 0xFF or marker == 0xDA:
+            break
+        at += 1 if marker == 0xFF else 2 + length
+    return b"\xff\xd9" in _tail(read, size, at)
+
+
+def _png(read: ReadAt, size: int) -> bool:
+    return b"IEND\xaeB`\x82" in _tail(read, size)
+
+
+def _gif(read: ReadAt, size: int) -> bool:
+    return _tail(read, size).rstrip(b"\0").endswith(b";")
+
+
+def _webp(read: ReadAt, size: int) -> bool:
+    return int.from_bytes(read(4, 4), "little") + 8 <= size
+
+
+def _bmp(read: ReadAt, size: int) -> bool:
+    return int.from_bytes(read(2, 4), "little") <= size
+
+
+def _boxes(read: ReadAt, size: int) -> bool:
+    """Whether the top-level boxes fill the file; a box of size 0 reaches to its end."""
+    at = 0
+    for _ in range(MAX_STEPS):
+        if size - at < 8:
+            return at <= size
+        length = int.from_bytes(read(at, 4), "big")
+        if length == 1:
+            length = int.from_bytes(read(at + 8, 8), "big")
+        if length < 8:
+            return length == 0
+        at += length
+    return True
+
+
+def _tiff(read: ReadAt, size: int) -> bool:
+    """Whether the first directory and what it points to lie inside the file (TIFF 6.0, section 2)."""
+    head = read(0, 16)
+    order = "<" if head.startswith(b"II") else ">"
+    big = head[2:4] in (b"+\0", b"\0+")
+    at: int = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
+    return 8 <= at <= size - 6
+
+
+_CHECKS: dict[str, Callable[[ReadAt, int], bool]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "WEBP": _webp,
+    "BMP": _bmp,
+    "HEIF": _boxes,
+    "AVIF": _boxes,
+    "TIFF": _tiff,
+}
