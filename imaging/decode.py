@@ -29,7 +29,7 @@ DRAFT_SIDE = 512
 REDUCING_GAP = 3.0
 
 #: Longer side in pixels up to which exact mode resizes the whole picture, as torchvision does (64 : 1).
-#: Beyond it only the crop is resampled, which differs by one level in few pixels but not by gigabytes of memory.
+#: Beyond it only the crop is resampled: one level off at most, and gigabytes of memory less.
 MAX_RESIZED = 16_384
 
 # One thread per picture: there is a worker for every core.
