@@ -1,0 +1,82 @@
+"""Fixtures of every layer; a server starts with the first test that asks for it, once per session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from config import settings as configuration
+from jobs import embedded
+from tests import servers
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith(configuration.PREFIX) or name in ("REDIS_URL", "DATABASE_URL"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A TAGTRAY_HOME with a path short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="tagtray-home-"))
+    yield folder
+    embedded.release(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # a server that is just stopping removes its socket itself
+
+
+@pytest.fixture
+def settings(home: Path) -> configuration.Settings:
+    """Defaults on a home of its own: SQLite and the embedded Redis."""
+    return configuration.load(home=home)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: servers.Postgres) -> Iterator[str]:
+    """URL of a fresh, empty PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, home: Path) -> str:
+    """URL of a fresh, empty database: the test runs once on each kind."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{home / 'tagtray.db'}"
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    with servers.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """URL of an empty Redis, as a user would set it."""
+    with Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of that Redis."""
+    with Redis.from_url(redis_url) as client:
+        yield client
