@@ -1,0 +1,61 @@
+"""The network as torchvision defines it, from the embedded weights, with the normalisation inside."""
+
+from __future__ import annotations
+
+import safetensors
+import safetensors.torch
+import torch
+
+from config.errors import WeightsError
+
+#: Pixels per side of an input image, as torchvision's reference transform crops it.
+IMAGE_SIDE = 224
+#: Classes of ImageNet-1k.
+CLASSES = 1000
+#: Mean and standard deviation of the RGB channels of ImageNet in [0, 1] (torchvision.transforms presets).
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+class Network(torch.nn.Module):
+    """(n, 3, 224, 224) uint8 RGB in channels_last -> logits (n, 1000) float32, for any n.
+
+    ``(x / 255 - mean) / std`` is split in two: ``x - 255 mean`` is the first operation and the division by
+    ``255 std`` lies in the first convolution. The zeros that this one pads with stand for the mean in both
+    forms, so that the split is exact; to move the subtraction in as well would be wrong at the borders.
+    """
+
+    offset: torch.Tensor
+
+    def __init__(self, backbone: torch.nn.Module, first: torch.nn.Conv2d) -> None:
+        super().__init__()
+        scale = torch.tensor(STD).mul(255).view(1, 3, 1, 1)
+        first.weight.data.div_(scale)
+        self.backbone = backbone.to(memory_format=torch.channels_last)
+        self.register_buffer("offset", torch.tensor(MEAN).mul(255).view(1, 3, 1, 1))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Logits of a batch of pixels."""
+        logits: torch.Tensor = self.backbone(pixels - self.offset)
+        return logits
+
+
+def build(weights: bytes) -> Network:
+    """Make torchvision's ResNet-18 in evaluation mode of a safetensors file (fp16 or fp32 values).
+
+    Nothing is downloaded. Raises WeightsError where the bytes do not fit the architecture.
+    """
+    # Only the process that traces needs torchvision: it costs 1.4 s and 60 MB.
+    from torchvision.models import resnet18  # type: ignore[import-untyped]
+
+    try:
+        state = safetensors.torch.load(weights)
+        model = resnet18()
+        model.load_state_dict({name: _full(value) for name, value in state.items()})
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise WeightsError("The weights file does not hold a ResNet-18 of 1,000 classes.") from error
+    return Network(model, model.conv1).eval()
+
+
+def _full(value: torch.Tensor) -> torch.Tensor:
+    return value.float() if value.is_floating_point() else value
