@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, case, func, or_, select, update
 
 from db import clock, commits, paths, registration
 from db.models import Image, Status
@@ -67,10 +67,9 @@ class Ledger:
 
     def take_pending(self, limit: int) -> list[PendingImage]:
         """Move up to ``limit`` images from ``pending`` to ``queued``, oldest first."""
-        due = or_(Image.not_before.is_(None), Image.not_before <= clock.now())
         oldest = (
             select(Image.id)
-            .where(Image.status == Status.PENDING, due)
+            .where(Image.status == Status.PENDING, _due())
             .order_by(Image.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -84,6 +83,12 @@ class Ledger:
         )
         rows = write(self.engine, lambda connection: connection.execute(statement).tuples().all())
         return sorted((PendingImage(*row) for row in rows), key=lambda image: image.id)
+
+    def pending(self, limit: int) -> int:
+        """How many images are ``pending`` and due, counted up to ``limit``."""
+        first = select(Image.id).where(Image.status == Status.PENDING, _due()).limit(limit).subquery()
+        query = select(func.count()).select_from(first)
+        return read(self.engine, lambda connection: connection.scalar(query)) or 0
 
     def queued(self) -> int:
         """How many images are ``queued``: the depth that the high-water mark bounds."""
@@ -197,6 +202,10 @@ class Ledger:
 
     def _update(self, statement: Update) -> int:
         return write(self.engine, lambda connection: connection.execute(statement).rowcount)
+
+
+def _due() -> ColumnElement[bool]:
+    return or_(Image.not_before.is_(None), Image.not_before <= clock.now())
 
 
 def _held_by(worker: str) -> Update:

@@ -1,0 +1,127 @@
+"""The feeder: keeps the queue full up to its high-water mark, and the ledger's claims true."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import redis
+
+from config.errors import InfrastructureError
+from config.settings import Settings
+from db.ledger import Ledger
+from jobs.queue import ImageQueue
+
+#: Seconds without news after which a chunk that is not full leaves all the same.
+QUIET = 0.08
+#: Seconds between looks at the ledger when nobody told of news (rows of other producers, retries).
+IDLE = 0.5
+#: Seconds between reconciliations.
+RECONCILE = 5.0
+#: Seconds that an image may be queued before it is looked for in Redis; a pop is claimed sooner.
+QUEUED_GRACE = 10.0
+#: Seconds between tries while a store is away, and between log lines about it.
+BACKOFF, SAY_EVERY = 2.0, 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Feeder:
+    """Moves pending images into the queue; any number of feeders may do so at once."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, queue: ImageQueue) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._chunk = settings.images_per_job
+        self._high_water = settings.queue_max
+
+    def feed(self, flush: bool = True) -> int:
+        """Fill the queue with full chunks, and with what is left over if ``flush``; images enqueued.
+
+        Raises redis.RedisError with the images given back to the ledger.
+        """
+        room = self._high_water - self._ledger.queued()
+        waiting = self._ledger.pending(room) if room > 0 else 0
+        limit = waiting if flush else waiting - waiting % self._chunk
+        if limit <= 0:
+            return 0
+        images = self._ledger.take_pending(limit)
+        # A suspect travels alone: it may take its worker down.
+        chunks = [[image.id] for image in images if image.attempts]
+        ids = [image.id for image in images if not image.attempts]
+        chunks += [ids[start : start + self._chunk] for start in range(0, len(ids), self._chunk)]
+        try:
+            self._queue.put(chunks)
+        except redis.RedisError:
+            self._ledger.unqueue([image.id for image in images])
+            raise
+        return len(images)
+
+    def reconcile(self) -> int:
+        """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases."""
+        freed = self._ledger.free_lapsed()
+        if self._queue.is_new():
+            freed += self._ledger.unqueue()
+        elif overdue := self._ledger.queued_ids(QUEUED_GRACE):
+            waiting = self._queue.waiting_ids()
+            lost = [image_id for image_id in overdue if image_id not in waiting]
+            freed += self._ledger.unqueue(lost) if lost else 0
+        self._queue.tidy()
+        if freed:
+            log.info("images_returned: %d images went back to pending.", freed)
+        return freed
+
+
+class FeederLoop:
+    """A feeder in a thread of its own, woken by ``notify``; it outlives outages of both stores."""
+
+    def __init__(self, feeder: Feeder) -> None:
+        self._feeder = feeder
+        self._news = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+        self._reconcile_at = 0.0
+        self._said_at = -SAY_EVERY
+
+    def start(self) -> None:
+        """Begin to feed."""
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Images were registered."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """End after the feed in hand."""
+        self._stop.set()
+        self._news.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except (redis.RedisError, InfrastructureError) as error:
+                self._say(error)
+                self._stop.wait(BACKOFF)
+            except Exception:
+                log.exception("feeder_failed: an unexpected error; the feeder goes on.")
+                self._stop.wait(BACKOFF)
+
+    def _turn(self) -> None:
+        if time.monotonic() >= self._reconcile_at:
+            self._feeder.reconcile()
+            self._reconcile_at = time.monotonic() + RECONCILE
+        self._news.wait(IDLE)
+        if self._news.is_set():
+            self._news.clear()
+            self._feeder.feed(flush=False)
+            if self._news.wait(QUIET):
+                return
+        self._feeder.feed(flush=True)
+
+    def _say(self, error: Exception) -> None:
+        if time.monotonic() - self._said_at >= SAY_EVERY:
+            self._said_at = time.monotonic()
+            log.error("feeder_waits: %s Trying again every %g s.", error, BACKOFF)

@@ -1,0 +1,118 @@
+"""The one kind of job in the queue: image ids to classify. Everything else is refused, unread.
+
+Whoever can write to Redis can put anything there. A stock RQ job names a function to import and
+may be pickled; ours is checked field by field before any of it is parsed, and imports nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from redis import Redis
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+#: The only function name that is accepted; nothing of this name is ever imported.
+FUNCTION = "tagtray.classify"
+#: Images in one job at most.
+MAX_IMAGES = 1024
+#: The largest id that both databases can hold.
+MAX_ID = 2**63 - 1
+#: Bytes of a job's fields together, and of its unpacked data, at most: ids of 19 digits with room to spare.
+MAX_BYTES = 64 * 1024
+
+#: The fields that our own jobs have in Redis over their life, as rq 3.0 writes them (Job.to_dict).
+_FIELDS = (
+    "created_at",
+    "data",
+    "description",
+    "ended_at",
+    "enqueued_at",
+    "exc_info",
+    "failure_ttl",
+    "group_id",
+    "last_heartbeat",
+    "origin",
+    "result_ttl",
+    "started_at",
+    "status",
+    "timeout",
+    "worker_name",
+)
+#: Fields that rq always writes; with anything in them, the job asks for code of its own.
+_EMPTY_FIELDS = ("failure_callback_name", "stopped_callback_name", "success_callback_name")
+_REFUSED_STATES = (b"canceled", b"stopped", b"deferred", b"scheduled")
+
+
+class JobRefused(Exception):
+    """The job is none of ours; the message says in a few words why."""
+
+
+class ImageJob(Job):
+    """A job of 1 to ``MAX_IMAGES`` image ids; ``outcome`` is what ``perform`` answers."""
+
+    image_ids: Sequence[int] = ()
+
+    @classmethod
+    def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> ImageJob:
+        """Read a job; raises JobRefused for any that a feeder did not write."""
+        job = cls(id, connection=connection, serializer=JSONSerializer)
+        job.refresh()
+        return job
+
+    def refresh(self) -> None:
+        """Measure the hash in Redis before it is read."""
+        names = (*_FIELDS, *_EMPTY_FIELDS)
+        with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.hlen(self.key)
+            for name in names:
+                pipeline.hstrlen(self.key, name)
+            count, *lengths = pipeline.execute()
+        if not count:
+            raise NoSuchJobError(f"No such job: {self.key}")
+        if count > len(names) or sum(lengths) > MAX_BYTES or any(lengths[len(_FIELDS) :]):
+            raise JobRefused("it has callbacks, foreign fields or too many bytes")
+        self.restore(self.connection.hgetall(self.key))
+
+    def restore(self, raw_data: Mapping[Any, Any]) -> None:
+        """Take over the fields of the hash; raises JobRefused unless they are those of our jobs."""
+        known = {name.encode() for name in (*_FIELDS, *_EMPTY_FIELDS)}
+        if not known.issuperset(raw_data):
+            raise JobRefused("it has callbacks, foreign fields or too many bytes")
+        if raw_data.get(b"status") in _REFUSED_STATES:
+            raise JobRefused("its status is not that of a queued job")
+        self.image_ids = image_ids(raw_data.get(b"data", b""))
+        try:
+            super().restore(raw_data)
+        except Exception as error:
+            raise JobRefused(f"its fields cannot be read ({type(error).__name__})") from None
+
+    @property
+    def func(self) -> NoReturn:
+        """Refused: nothing is imported by name."""
+        raise JobRefused("tagtray's jobs import nothing")
+
+    def perform(self) -> NoReturn:
+        """Refused: the worker classifies whole windows of jobs (worker.rq_worker)."""
+        raise JobRefused("tagtray's jobs are executed by `tagtray work` alone")
+
+
+def image_ids(data: bytes) -> list[int]:
+    """The image ids in a job's data; raises JobRefused for anything else."""
+    try:
+        unpacked = zlib.decompressobj().decompress(data, MAX_BYTES + 1)
+        name, instance, arguments, keywords = json.loads(unpacked[: MAX_BYTES + 1])
+        (ids,) = arguments
+    except (zlib.error, ValueError, TypeError, RecursionError):
+        raise JobRefused("its data is not what a feeder writes") from None
+    if name != FUNCTION or instance is not None or keywords != {}:
+        raise JobRefused("it asks for another function")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_IMAGES:
+        raise JobRefused(f"it does not hold 1 to {MAX_IMAGES} image ids")
+    if not all(type(item) is int and 0 < item <= MAX_ID for item in ids):
+        raise JobRefused("its image ids are no ids")
+    return ids

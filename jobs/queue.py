@@ -1,0 +1,136 @@
+"""The short queue between ledger and workers: an RQ queue that holds image ids and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+from redis.exceptions import ResponseError
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from jobs.job import FUNCTION, ImageJob, JobRefused, image_ids
+
+#: Seconds that RQ keeps a finished job for `rq info` and dashboards.
+RESULT_TTL = 300
+#: Seconds that RQ keeps a job that an infrastructure error ended; the ledger has its images long before.
+FAILURE_TTL = 3600
+#: Seconds after which RQ calls a started job abandoned. The ledger's leases are what counts.
+JOB_TIMEOUT = 3600
+
+log = logging.getLogger(__name__)
+
+
+class ImageQueue(Queue):
+    """The queue, as feeders and workers share it."""
+
+    job_class = ImageJob
+
+    def __init__(self, name: str, connection: Redis, **options: Any) -> None:
+        options.update(job_class=ImageJob, serializer=JSONSerializer)
+        super().__init__(name, connection=connection, **options)
+
+    def put(self, chunks: Iterable[Sequence[int]], at_front: bool = False) -> int:
+        """Enqueue one job per chunk of image ids, in one round trip; the number of jobs."""
+        jobs = [
+            self.prepare_data(
+                FUNCTION,
+                args=(list(chunk),),
+                timeout=JOB_TIMEOUT,
+                result_ttl=RESULT_TTL,
+                failure_ttl=FAILURE_TTL,
+                description=f"{len(chunk)} images from {chunk[0]}",
+                at_front=at_front,
+            )
+            for chunk in chunks
+        ]
+        return len(self.enqueue_many(jobs)) if jobs else 0
+
+    def waiting_ids(self) -> set[int]:
+        """The image ids of all jobs that no worker has popped yet."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for job_id in self.get_job_ids():
+                pipeline.hget(ImageJob.key_for(job_id), "data")
+            found = pipeline.execute()
+        return {item for data in found if data for item in _readable(data)}
+
+    def is_new(self) -> bool:
+        """True once after Redis lost the queue: the epoch key that marks its life was gone."""
+        return bool(self.connection.set(f"tagtray:{self.name}:epoch", uuid4().hex, nx=True))
+
+    def refused(self) -> int:
+        """How many forged or unreadable jobs were dropped since Redis started."""
+        return int(self.connection.get(_refused_key(self.name)) or 0)
+
+    def tidy(self) -> None:
+        """Forget jobs that finished, failed or were abandoned longer ago than they are kept.
+
+        Instead of RQ's own maintenance, which fetches and revives jobs; nothing here reads one.
+        """
+        now = time.time()
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for registry in (self.finished_job_registry, self.failed_job_registry, self.started_job_registry):
+                pipeline.zremrangebyscore(registry.key, 0, now)
+            pipeline.execute()
+
+    def move_dependents_to_ready(self, job: Job, *_: Any, **__: Any) -> dict[str, list[str]]:
+        """None: our jobs have no dependents, and forged ones are not looked at."""
+        return {}
+
+    @classmethod
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> tuple[str, Any] | None:
+        """Pop one id; one that is no text is dropped before RQ fails to read it."""
+        while popped := super().lmove(connection, queue_key, timeout):
+            key, job_id = popped
+            try:
+                job_id.decode()
+                return key, job_id
+            except UnicodeDecodeError:
+                _drop(connection, queue_key, job_id, "its id is no text")
+        return None
+
+    @classmethod
+    def _fetch_dequeued_job(
+        cls, connection: Redis, queue_key: str, job_id: str, *_: Any, **__: Any
+    ) -> tuple[Job, Queue] | None:
+        queue = cls.from_queue_key(queue_key, connection=connection)
+        try:
+            return ImageJob.fetch(job_id, connection=connection), queue
+        except NoSuchJobError:
+            reason = "its fields are missing"
+        except (JobRefused, ValueError) as error:
+            reason = str(error)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            reason = "its key holds something else"
+        _drop(connection, queue_key, job_id, reason)
+        return None
+
+
+def _readable(data: bytes) -> list[int]:
+    try:
+        return image_ids(data)
+    except JobRefused:
+        return []
+
+
+def _drop(connection: Redis, queue_key: str, job_id: str | bytes, reason: str) -> None:
+    name = queue_key.removeprefix(Queue.redis_queue_namespace_prefix)
+    raw = job_id.encode() if isinstance(job_id, str) else job_id
+    with connection.pipeline() as pipeline:
+        pipeline.lrem(f"{queue_key}:intermediate", 1, raw)  # type: ignore[arg-type]
+        pipeline.unlink(ImageJob.redis_job_namespace_prefix.encode() + raw)
+        pipeline.incr(_refused_key(name))
+        pipeline.execute()
+    log.warning("job_refused: job %.80r was dropped: %s.", job_id, reason)
+
+
+def _refused_key(name: str) -> str:
+    return f"tagtray:{name}:refused"
