@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker import rollup
+from weights import manifest
+from worker import rollup, tracing
 from worker.network import CLASSES, IMAGE_SIDE
 
 #: Labels kept per image.
@@ -61,7 +63,7 @@ class TorchClassifier:
     ) -> None:
         set_threads(threads)
         self._network = network
-        self._members = torch.from_numpy(np.ascontiguousarray(roll_up.matrix, dtype=np.float32))
+        self._members = torch.tensor(roll_up.matrix)
         self._pixels = torch.zeros(batch_size, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
         # A view of the same memory: (B, 3, 224, 224), which lies there as channels_last.
         self._input = self._pixels.permute(0, 3, 1, 2)
@@ -105,6 +107,19 @@ class TorchClassifier:
         return Scores(
             self._top_index[:n].numpy().copy(), self._top_score[:n].numpy().copy(), tags.numpy().copy()
         )
+
+
+def load(
+    model: manifest.ModelEntry, home: Path, roll_up: rollup.RollUp, batch_size: int, threads: int = 1
+) -> TorchClassifier:
+    """Make a classifier of a model that ships; ``home`` keeps its trace.
+
+    Raises WeightsError where the weights are not what the manifest says, InfrastructureError.
+    """
+    manifest.verify(model)
+    set_threads(threads)
+    network = tracing.load(manifest.path(model), model.weights.sha256, home)
+    return TorchClassifier(network, roll_up, batch_size, threads)
 
 
 def set_threads(threads: int) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from weights import catalogue
+
 
 @dataclass(frozen=True, eq=False)
 class RollUp:
@@ -33,9 +35,14 @@ class RollUp:
 
     def tags_above(self, scores: NDArray[np.float32], minimum: float) -> list[tuple[str, float]]:
         """The (wnid, score) pairs of one image's ``scores`` (C,) that are >= ``minimum``, best first."""
-        (columns,) = np.nonzero(scores >= np.float32(minimum))
+        _, columns = self.above(scores[np.newaxis], minimum)
         best = columns[np.argsort(-scores[columns], kind="stable")]
         return [(self.wnids[column], float(scores[column])) for column in best]
+
+
+def load() -> RollUp:
+    """The roll-up to the categories that ship; raises WeightsError where their files are damaged."""
+    return RollUp(*catalogue.membership())
 
 
 def sum_members(probabilities: torch.Tensor, matrix: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
