@@ -136,6 +136,13 @@ def load(**overrides: Any) -> Settings:
         raise UsageError(_sentence(error)) from None
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables with which another process loads these very settings."""
+    given = settings.model_dump(mode="json", include=settings.model_fields_set - {"roots"}, exclude_none=True)
+    roots = {ROOT_PREFIX + name.upper(): str(path) for name, path in settings.roots.items()}
+    return {variable(name): str(value) for name, value in given.items()} | roots
+
+
 def origin(name: str, overrides: Mapping[str, Any] | None = None) -> str:
     """Where the value of a setting came from: an option, a variable's name or ``default``."""
     if overrides and overrides.get(name) is not None:

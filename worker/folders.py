@@ -1,0 +1,46 @@
+"""Where the roots lie on this host, and the reading of their files."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from sqlalchemy import Engine
+
+from config.errors import ImageDeferred
+from config.settings import Settings
+from db import roots
+from db.records import ClaimedImage
+from imaging.opening import Source, open_image
+
+#: Seconds between log lines about a root that is not on this host, and before its images are tried again.
+SAY_EVERY = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Folders:
+    """Reads images by root id; knows roots that were added after it."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._roots = roots.everywhere(engine, settings)
+        self._said: dict[int, float] = {}
+
+    def read(self, image: ClaimedImage) -> Source:
+        """The bytes of an image; raises ImageError, ImageGone or ImageDeferred as ``open_image`` does."""
+        if image.root_id not in self._roots:
+            self._roots = roots.everywhere(self._engine, self._settings)
+        root = self._roots[image.root_id]
+        try:
+            return open_image(root.path, image.path, max_bytes=self._settings.max_bytes)
+        except ImageDeferred as error:
+            self._say(root, error)
+            raise
+
+    def _say(self, root: roots.RootFolder, error: ImageDeferred) -> None:
+        now = time.monotonic()
+        if now - self._said.get(root.id, -SAY_EVERY) >= SAY_EVERY:
+            self._said[root.id] = now
+            log.warning("image_deferred: root %s: %s", root.name, error)

@@ -1,0 +1,70 @@
+"""A worker's note of what it is doing: a few bytes in a mapped file that outlive its death.
+
+The supervisor reads it to tell the one suspect from the images that were merely in the worker's hands.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+#: ready (1 once the network is loaded), id of the image being decoded (0: none), since when.
+_LAYOUT = struct.Struct("=?7xqd")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a note says; ``since`` is on the system's monotonic clock, in seconds."""
+
+    ready: bool
+    image_id: int
+    since: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the image has been in decode."""
+        return time.monotonic() - self.since if self.image_id else 0.0
+
+
+class Note:
+    """The file, mapped; one process writes and another reads."""
+
+    def __init__(self, path: Path) -> None:
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
+
+    @classmethod
+    def create(cls, path: Path) -> Note:
+        """Make the file anew, with nothing noted."""
+        path.unlink(missing_ok=True)
+        path.write_bytes(bytes(_LAYOUT.size))
+        return cls(path)
+
+    def read(self) -> Reading:
+        """What is noted now."""
+        return Reading(*_LAYOUT.unpack(self._map[: _LAYOUT.size]))
+
+    def ready(self) -> None:
+        """Note that the worker is up."""
+        self._write(0)
+
+    @contextmanager
+    def decoding(self, image_id: int) -> Iterator[None]:
+        """Note the image for as long as the block runs; it stays noted if the process dies in it."""
+        self._write(image_id)
+        try:
+            yield
+        finally:
+            self._write(0)
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._map.close()
+
+    def _write(self, image_id: int) -> None:
+        self._map[: _LAYOUT.size] = _LAYOUT.pack(True, image_id, time.monotonic())

@@ -1,0 +1,121 @@
+"""One worker process: loads the network once, then serves the queue until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import redis
+
+from config import settings as configuration
+from config.errors import InfrastructureError
+from config.settings import Settings
+from db import catalogue, engine, migrate
+from db.ledger import Ledger
+from db.records import Run
+from jobs.connection import connect
+from jobs.queue import ImageQueue
+from weights import catalogue as words
+from weights import manifest
+from worker import tracing
+from worker.classifier import TorchClassifier
+from worker.folders import Folders
+from worker.note import Note
+from worker.pipeline import Pipeline
+from worker.pulse import Pulse
+from worker.rollup import RollUp
+from worker.rq_worker import ImageWorker
+
+#: Seconds between tries while a store is away, and between log lines about it.
+BACKOFF, SAY_EVERY = 2.0, 60.0
+#: Renewals of a lease before it would lapse.
+BEATS_PER_LEASE = 3
+
+log = logging.getLogger(__name__)
+
+
+class WorkerProcess:
+    """Everything that one process holds: the ledger, the network with its buffers, and the note."""
+
+    def __init__(self, settings: Settings, name: str, threads: int, note: Note) -> None:
+        self._settings = settings
+        self._name = name
+        database = engine.connect(settings)
+        migrate.require(database)
+        self._ledger = Ledger(database)
+        model = catalogue.current(database)
+        roll_up = RollUp(*words.membership())
+        entry = manifest.model(model.name)
+        network = tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
+        classifier = TorchClassifier(network, roll_up, settings.batch_size, threads)
+        classifier.warm_up()
+        run = Run(model.id, "torch", "fp32", "exact" if settings.exact else "draft")
+        folders = Folders(database, settings)
+        self._pipeline = Pipeline(settings, self._ledger, folders, classifier, roll_up, run, note)
+        self._stopping = False
+        self._worker: ImageWorker | None = None
+        note.ready()
+
+    def serve(self) -> None:
+        """Work until ``stop``; while Redis or the database is away, wait with the network loaded."""
+        said = -SAY_EVERY
+        while not self._stopping:
+            try:
+                self._ledger.release(self._name)
+                self._serve_queue()
+            except (redis.RedisError, InfrastructureError) as error:
+                if time.monotonic() - said >= SAY_EVERY:
+                    said = time.monotonic()
+                    log.error("worker_waits: %s Trying again every %g s.", error, BACKOFF)
+                time.sleep(BACKOFF)
+
+    def stop(self, *_: object) -> None:
+        """End after the batch in hand; fit to be a signal handler."""
+        self._stopping = True
+        if self._worker:
+            self._worker.end()
+
+    def _serve_queue(self) -> None:
+        queue = ImageQueue(self._settings.queue, connect(self._settings))
+        settings = self._settings
+        linger = settings.linger_ms / 1000
+        worker = self._worker = ImageWorker(queue, self._name, settings.batch_size, linger, self._classify)
+
+        def beat() -> None:
+            self._ledger.renew(self._name, settings.lease)
+            worker.heartbeat()
+
+        with Pulse(beat, settings.lease / BEATS_PER_LEASE):
+            if not self._stopping:
+                worker.work(logging_level="ERROR")
+
+    def _classify(self, image_ids: Sequence[int]) -> None:
+        claimed = self._ledger.claim(image_ids, self._name, self._settings.lease)
+        self._pipeline.process(claimed, self._name)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m worker NAME THREADS NOTE``, as the supervisor starts it."""
+    name, threads, note = arguments
+    settings = configuration.load()
+    _stop_with_parent()
+    process = WorkerProcess(settings, name, int(threads), Note(Path(note)))
+    signal.signal(signal.SIGTERM, process.stop)
+    signal.signal(signal.SIGINT, process.stop)
+    process.serve()
+    return 0
+
+
+def _stop_with_parent() -> None:
+    """Standard input is a pipe from the supervisor: its end means that nobody is left to work for."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()

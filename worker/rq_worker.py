@@ -1,0 +1,109 @@
+"""The RQ worker: fills a window with jobs, has their images classified, and finishes each job alone.
+
+The one module of the worker that touches RQ's classes (rq 3.x).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from rq.exceptions import DequeueTimeout, StopRequested
+from rq.executions import Execution
+from rq.worker import SimpleWorker, WorkerStatus
+
+from jobs.job import ImageJob
+from jobs.queue import ImageQueue
+
+#: Seconds that a blocking pop waits at most; a stop request is seen that late on an idle worker.
+POP_SECONDS = 1
+#: Seconds without a heartbeat after which RQ's tools take the worker for dead.
+WORKER_TTL = 60
+#: Seconds between two polls of the queue while a window is filled; BLMOVE itself waits in steps of 100 ms.
+POLL_SECONDS = 0.001
+
+log = logging.getLogger(__name__)
+
+Classify = Callable[[Sequence[int]], None]
+
+
+class ImageWorker(SimpleWorker):
+    """Pops jobs until the window is full or the linger over, then hands their image ids to ``classify``."""
+
+    job_class = ImageJob
+    queue_class = ImageQueue  # type: ignore[assignment]
+
+    def __init__(self, queue: ImageQueue, name: str, window: int, linger: float, classify: Classify) -> None:
+        super().__init__([queue], name=name, connection=queue.connection, worker_ttl=WORKER_TTL)
+        self._window = window
+        self._linger = linger
+        self._classify = classify
+
+    def end(self) -> None:
+        """End after the window in hand."""
+        self._stop_requested = True
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Run the job and those that fit into the window with it; results are stored before a job ends."""
+        jobs = self._fill_window(job, queue)
+        started = [(item, self._begin(item)) for item in jobs]
+        try:
+            self._classify([image_id for item in jobs for image_id in item.image_ids])
+        except Exception:
+            for item, execution in started:
+                self._finalize_failure(item, queue, execution, sys.exc_info())
+            raise
+        for item, execution in started:
+            self._finalize_success(item, queue, execution, None)
+        self.set_state(WorkerStatus.IDLE)
+
+    def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
+        """Wait for a job in short steps, so that a stop request never strands one that was popped."""
+        self.set_state(WorkerStatus.IDLE)
+        while not self._stop_requested:
+            self.heartbeat()
+            try:
+                popped = ImageQueue.dequeue_any(self._ordered_queues, POP_SECONDS, connection=self.connection)
+            except DequeueTimeout:
+                continue
+            if popped is not None:
+                return popped
+        raise StopRequested
+
+    def run_maintenance_tasks(self) -> None:
+        """Nothing: RQ's maintenance reads and revives jobs; the ledger recovers images (jobs.feed)."""
+
+    def subscribe(self) -> None:
+        """Nothing: commands come from the supervisor, not from whoever can publish in Redis."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed to."""
+
+    def procline(self, message: str) -> None:
+        """Nothing: the process title names the role."""
+
+    def _install_signal_handlers(self) -> None:
+        """Nothing: the process owns its signals and calls ``end``; RQ's handlers strand a popped job."""
+
+    def _fill_window(self, job: ImageJob, queue: ImageQueue) -> list[ImageJob]:
+        jobs = [job]
+        held = len(job.image_ids)
+        deadline = time.monotonic() + self._linger
+        while held < self._window and not self._stop_requested:
+            popped = ImageQueue.dequeue_any([queue], None, connection=self.connection)
+            if popped is not None:
+                jobs.append(cast(ImageJob, popped[0]))
+                held += len(jobs[-1].image_ids)
+            elif time.monotonic() >= deadline:
+                break
+            else:
+                time.sleep(POLL_SECONDS)
+        return jobs
+
+    def _begin(self, job: ImageJob) -> Execution:
+        execution = self.prepare_execution(job)
+        self.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        return execution
