@@ -138,7 +138,7 @@ def _postgres_binaries(folder: Path, user: str | None) -> Path:
     assert spec is not None and spec.origin is not None
     package = Path(spec.origin).parent
     binaries = Path("pginstall", "bin")
-    probe = ["test", "-x", package / binaries / "initdb"]
+    probe: list[str | Path] = ["test", "-x", package / binaries / "initdb"]
     if user is None or subprocess.run(probe, user=user).returncode == 0:
         return package / binaries
     for name in (package.name, f"{package.name}.libs"):
