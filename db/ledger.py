@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Update, case, func, or
 from db import clock, commits, paths, registration
 from db.models import Image, Status
 from db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
+from db.registration import KnownFile
 from db.transactions import read, write
 
 #: Rows per page when all images of a root are walked.
@@ -36,7 +37,7 @@ class Ledger:
 
     def register(self, root_id: int, files: Sequence[SeenFile]) -> Registration:
         """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone."""
-        known = read(self.engine, lambda connection: registration.known(connection, root_id, files))
+        known = self.lookup(root_id, [file.path for file in files])
         new = [file for file in files if file.path not in known]
         seen = {known[file.path].id: file for file in files if file.path in known}
         changed = {row: file for row, file in seen.items() if known[file.path].differs(file)}
@@ -56,12 +57,25 @@ class Ledger:
         gone = update(Image).where(Image.id.in_(ids), Image.status != Status.MISSING)
         return self._update(gone.values(_to(Status.MISSING, **_FREE))) if ids else 0
 
-    def present(self, root_id: int) -> Iterator[Sequence[tuple[int, bytes]]]:
-        """Pages of (id, path) of all images of a root that are not ``missing``, in order of id."""
+    def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, KnownFile]:
+        """The registered ones among ``names``."""
+        return read(self.engine, lambda connection: registration.known(connection, root_id, names))
+
+    def present(
+        self, root_id: int, below: bytes = b"", up_to: int | None = None
+    ) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """Pages of (id, path) of the images of a root that are not ``missing``, in order of id.
+
+        ``below`` is a folder of the root, ``up_to`` the last id that matters.
+        """
         last = 0
-        while page := self._page(root_id, last):
+        while page := self._page(root_id, below, last, up_to):
             yield page
             last = page[-1][0]
+
+    def newest_id(self) -> int:
+        """The largest id of an image; 0 where there is none."""
+        return read(self.engine, lambda connection: connection.scalar(select(func.max(Image.id)))) or 0
 
     # Feeders
 
@@ -190,13 +204,17 @@ class Ledger:
         found = dict(read(self.engine, lambda connection: connection.execute(query).tuples().all()))
         return {state.value: found.get(state, 0) for state in states}
 
-    def _page(self, root_id: int, last: int) -> Sequence[tuple[int, bytes]]:
+    def _page(self, root_id: int, below: bytes, last: int, up_to: int | None) -> Sequence[tuple[int, bytes]]:
         query = (
             select(Image.id, Image.path, Image.path_raw)
             .where(Image.id > last, Image.root_id == root_id, Image.status != Status.MISSING)
             .order_by(Image.id)
             .limit(PAGE)
         )
+        if below:
+            query = query.where(Image.path.startswith(paths.to_text(below)[0] + "/", autoescape=True))
+        if up_to is not None:
+            query = query.where(Image.id <= up_to)
         rows = read(self.engine, lambda connection: connection.execute(query).tuples().all())
         return [(row, paths.to_bytes(path, path_raw)) for row, path, path_raw in rows]
 

@@ -28,9 +28,9 @@ class KnownFile:
         return not same or self.status == Status.MISSING
 
 
-def known(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict[bytes, KnownFile]:
-    """The registered ones among ``files``, by name."""
-    names = {paths.to_text(file.path)[0]: file.path for file in files}
+def known(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, KnownFile]:
+    """The registered ones among the names ``raw``."""
+    names = {paths.to_text(name)[0]: name for name in raw}
     query = select(Image.path, Image.id, Image.size_bytes, Image.mtime_ns, Image.status)
     rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names)))
     return {names[row[0]]: KnownFile(*row[1:]) for row in rows}

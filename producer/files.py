@@ -1,0 +1,94 @@
+"""One file as the producer sees it: its stat, where a link leads, whether its end is there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+from db.records import SeenFile
+from imaging import sniff
+
+#: Largest mtime that the ledger's 64-bit column holds; some file systems (tmpfs, btrfs) store later ones.
+MAX_NS = 2**63 - 1
+
+#: Bytes at both ends of a file that are all zero where it was preallocated and not written yet.
+ZERO_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile(SeenFile):
+    """A seen file with the moment of its last change of any kind, which no program can set."""
+
+    ctime_ns: int
+
+    def age(self, now_ns: int) -> float:
+        """Seconds since the last change by the wall clock.
+
+        Moments in the future (a camera's wrong clock, a clock set back) say nothing; 0 where both do.
+        """
+        past = [moment for moment in (self.mtime_ns, self.ctime_ns) if moment <= now_ns]
+        return (now_ns - max(past)) / 1e9 if past else 0.0
+
+
+def look(root: bytes, path: bytes) -> FoundFile | None:
+    """The regular file ``path`` below ``root``; None if it is something else. Raises OSError."""
+    return judge(root, path, os.lstat(os.path.join(root, path)))
+
+
+def judge(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | None:
+    """The same for a file whose lstat is known. A link counts if it leads to a regular file in the root."""
+    if stat.S_ISLNK(info.st_mode):
+        target = _inside(root, path)
+        if target is None:
+            return None
+        info = target
+    if not stat.S_ISREG(info.st_mode):
+        return None
+    mtime = max(-MAX_NS, min(info.st_mtime_ns, MAX_NS))
+    return FoundFile(path, info.st_size, mtime, info.st_ctime_ns)
+
+
+def is_gone(root: bytes, path: bytes) -> bool:
+    """Whether nothing that could be an image is at ``path`` any more; an error that may pass is no proof."""
+    try:
+        return not stat.S_ISREG(os.stat(os.path.join(root, path)).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+def has_end(root: bytes, path: bytes) -> bool | None:
+    """Whether the file is complete to its end marker; None where its format does not tell.
+
+    A file that cannot be opened for lack of permission is the worker's to judge: None.
+    """
+    try:
+        descriptor = os.open(
+            os.path.join(root, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+        )
+    except OSError as error:
+        return None if isinstance(error, PermissionError) else False
+    try:
+        return not _is_blank(descriptor) and sniff.has_end_marker(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _is_blank(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    ends = (os.pread(descriptor, ZERO_BYTES, max(0, at)) for at in (0, size - ZERO_BYTES))
+    return any(not end.strip(b"\0") for end in ends)
+
+
+def _inside(root: bytes, path: bytes) -> os.stat_result | None:
+    real = os.path.realpath(os.path.join(root, path))
+    if not real.startswith(root.rstrip(b"/") + b"/"):
+        return None
+    try:
+        return os.lstat(real)
+    except OSError:
+        return None

@@ -1,0 +1,76 @@
+"""What events said, until somebody has time for it: sets, so that a storm of events stays small."""
+
+from __future__ import annotations
+
+import threading
+
+from producer.scope import Scope
+
+#: Files that wait for the intake before they are forgotten in favour of a whole scan.
+MAX_FILES = 200_000
+
+
+class Inbox:
+    """Files and folders that something happened to; filled by event threads, which must not wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files: dict[tuple[Scope, bytes], bool] = {}
+        self._folders: set[tuple[Scope, bytes]] = set()
+        self._all = False
+        #: Set while there are files to look at.
+        self.files_came = threading.Event()
+        #: Set while there are folders to scan.
+        self.folders_came = threading.Event()
+
+    def add_file(self, scope: Scope, path: bytes, closed: bool) -> None:
+        """Something happened to a file; ``closed``: it was closed after writing or moved into place."""
+        with self._lock:
+            if len(self._files) >= MAX_FILES:
+                self._files.clear()
+                self._ask_for_all()
+            self._files[scope, path] = closed or self._files.get((scope, path), False)
+            self.files_came.set()
+
+    def add_folder(self, scope: Scope, path: bytes) -> None:
+        """A folder came, or went with all that was in it."""
+        with self._lock:
+            self._folders.add((scope, path))
+            self.folders_came.set()
+
+    def lose(self) -> None:
+        """Events were lost: everything has to be scanned."""
+        with self._lock:
+            self._ask_for_all()
+
+    def wake(self) -> None:
+        """Let those who wait look at what else there is to do."""
+        self.files_came.set()
+        self.folders_came.set()
+
+    def take_files(self, limit: int) -> dict[Scope, dict[bytes, bool]]:
+        """Up to ``limit`` files in order of arrival, by scope."""
+        taken: dict[Scope, dict[bytes, bool]] = {}
+        with self._lock:
+            for key in list(self._files)[:limit]:
+                scope, path = key
+                taken.setdefault(scope, {})[path] = self._files.pop(key)
+            if not self._files:
+                self.files_came.clear()
+        return taken
+
+    def take_folders(self) -> tuple[list[tuple[Scope, bytes]], bool]:
+        """The folders to scan, outermost only, and whether everything has to be scanned."""
+        with self._lock:
+            folders, everything = self._folders, self._all
+            self._folders, self._all = set(), False
+            self.folders_came.clear()
+        chosen: list[tuple[Scope, bytes]] = []
+        for scope, path in sorted(folders, key=lambda folder: len(folder[1])):
+            if not any(other is scope and path.startswith(outer + b"/") for other, outer in chosen):
+                chosen.append((scope, path))
+        return ([] if everything else chosen), everything
+
+    def _ask_for_all(self) -> None:
+        self._all = True
+        self.folders_came.set()

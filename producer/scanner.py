@@ -1,0 +1,82 @@
+"""A scan: walk, intake, and what is missing afterwards."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from db.ledger import Ledger
+from producer import reconcile
+from producer.intake import Intake
+from producer.notices import Notices
+from producer.patience import Patience, Stopped
+from producer.reconcile import IdSet
+from producer.scan import Walk
+from producer.scope import Scope
+from producer.totals import Totals
+
+
+class Scanner:
+    """Scans scopes and single folders of them."""
+
+    def __init__(
+        self, ledger: Ledger, intake: Intake, patience: Patience, notices: Notices, stop: threading.Event
+    ) -> None:
+        self._ledger = ledger
+        self._intake = intake
+        self._patience = patience
+        self._notices = notices
+        self._stop = stop
+        self._mounts: dict[Scope, set[bytes]] = {}
+
+    def scan(self, scope: Scope, totals: Totals) -> None:
+        """Register everything of a scope and mark what is missing.
+
+        A scope that is not there, or suddenly empty, keeps its results. Raises Stopped.
+        """
+        totals.begin_scan()
+        scope.known = scope.identity()
+        if scope.known is None:
+            self._keep(scope, "is not there")
+            return
+        newest = self._patience.insist(self._ledger.newest_id)
+        walk, seen = self._walk(scope, scope.below, totals)
+        if scope.below in walk.blocked or not scope.is_same():
+            self._keep(scope, "cannot be read just now")
+        elif not walk.met and self._patience.insist(lambda: reconcile.has_rows(self._ledger, scope)):
+            self._keep(scope, "is empty, though it was not")
+        else:
+            self._notices.clear(scope.shown)
+            known = self._mounts.setdefault(scope, set())
+            known |= walk.mounts
+            unknown = walk.blocked | (known - walk.mounts)
+            self._mark_missing(scope, scope.below, seen, newest, unknown, totals)
+
+    def scan_folder(self, scope: Scope, folder: bytes, totals: Totals) -> None:
+        """The same for a folder that appeared, was moved or went. Raises Stopped."""
+        if not scope.is_same():
+            return
+        newest = self._patience.insist(self._ledger.newest_id)
+        seen, unknown = IdSet(), set[bytes]()
+        if os.path.lexists(os.path.join(scope.root.path, folder)) and scope.enters_all(folder):
+            walk, seen = self._walk(scope, folder, totals)
+            unknown = walk.blocked
+        self._mark_missing(scope, folder, seen, newest, unknown, totals)
+
+    def _walk(self, scope: Scope, start: bytes, totals: Totals) -> tuple[Walk, IdSet]:
+        walk, seen = Walk(scope, start, totals, self._notices), IdSet()
+        for batch in walk.batches():
+            seen.update(self._intake.take(scope, batch, totals))
+            if self._stop.is_set():
+                raise Stopped
+        return walk, seen
+
+    def _mark_missing(
+        self, scope: Scope, below: bytes, seen: IdSet, newest: int, unknown: set[bytes], totals: Totals
+    ) -> None:
+        totals.missing += self._patience.insist(
+            lambda: reconcile.mark_missing(self._ledger, scope, below, seen, newest, unknown)
+        )
+
+    def _keep(self, scope: Scope, why: str) -> None:
+        self._notices.warn(scope.shown, f"folder_kept: {scope.shown} {why}; its results are kept.")
