@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -115,7 +116,8 @@ def _stop_with_parent() -> None:
     """Standard input is a pipe from the supervisor: its end means that nobody is left to work for."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 1):
+            pass
         signal.raise_signal(signal.SIGTERM)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
