@@ -16,6 +16,8 @@ import subprocess
 import sys
 import threading
 
+import setproctitle
+
 TITLE = "tagtray: redis keeper"
 
 #: Seconds that the server is given to end by itself before it is killed.
@@ -38,6 +40,7 @@ def die_with_parent() -> None:
 
 def main(lock_path: str, start_fd: str, *command: str) -> int:
     """Run ``command`` until it ends or nobody holds a lock on ``lock_path``; 1 where it could not run."""
+    setproctitle.setproctitle(TITLE)
     users = os.open(lock_path, os.O_RDWR | os.O_CLOEXEC)
     keeper = os.getpid()
 
@@ -51,7 +54,6 @@ def main(lock_path: str, start_fd: str, *command: str) -> int:
     server = subprocess.Popen(command, pass_fds=[int(start_fd)], preexec_fn=guard)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     threading.Thread(target=_stop_after_last_user, args=(users, server), daemon=True).start()
-    _set_title()
     return 1 if server.wait() > 0 else 0
 
 
@@ -60,12 +62,6 @@ def _stop_after_last_user(users: int, server: subprocess.Popen[bytes]) -> None:
     fcntl.flock(users, fcntl.LOCK_EX)
     server.terminate()
     threading.Timer(STOP_SECONDS, server.kill).start()
-
-
-def _set_title() -> None:
-    import setproctitle
-
-    setproctitle.setproctitle(TITLE)
 
 
 if __name__ == "__main__":
