@@ -11,6 +11,9 @@ from PIL import Image, ImageCms
 #: Transparent parts become what a browser's page shows behind them.
 BACKGROUND = "white"
 
+#: White of 8, 12, 14 and 16 bits: files of 16 bits often hold a sensor's 12 or 14 and say so nowhere.
+WHITE_LEVELS = (255.0, 4_095.0, 16_383.0, 65_535.0)
+
 _ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
 
@@ -43,20 +46,18 @@ def _with_alpha(image: Image.Image) -> Image.Image:
 
 
 def _scaled(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit levels by their high byte; wider ones and floats by the range that they use."""
-    if values.dtype.itemsize == 2:
-        return np.right_shift(values.astype(np.uint16), 8).astype(np.uint8)
+    """Levels of more than 8 bits, and floats, from black to white."""
     finite: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = _range(float(finite.min()), float(finite.max()), whole=values.dtype.kind in "iu")
-    scaled: NDArray[np.uint8] = ((finite - low) * (255.0 / (high - low))).clip(0, 255).astype(np.uint8)
+    scaled: NDArray[np.uint8] = ((finite - low) * (255.0 / (high - low)) + 0.5).clip(0, 255).astype(np.uint8)
     return scaled
 
 
 def _range(low: float, high: float, *, whole: bool) -> tuple[float, float]:
-    """Black and white: those of 8 bits, 16 bits or 0..1 where all levels fit, else the extremes found."""
-    nominal = (255.0, 65_535.0) if whole else (1.0, 255.0, 65_535.0)
+    """Black and white: the narrowest usual range that holds all levels, else the extremes found."""
+    nominal = WHITE_LEVELS if whole else (1.0, *WHITE_LEVELS)
     white = next((level for level in nominal if low >= 0 and high <= level), None)
-    return (0.0, white) if white else (low, high)
+    return (0.0, white) if white else (low, max(high, low + 1.0))
 
 
 @cache

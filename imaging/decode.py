@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, WebPImagePlugin
 
 from config.errors import ImageError
-from imaging import colour, exif, faults, foreign, geometry, sniff
+from imaging import colour, exif, faults, foreign, geometry, libtiff, sniff, tiff
 
 #: Shape of a slot: rows, columns, RGB. A (B, 3, 224, 224) channels-last tensor is B of them in memory.
 SLOT_SHAPE = (geometry.CROP, geometry.CROP, 3)
 
-#: Pixels of the shorter side that a draft keeps at least.
-DRAFT_SIDE = 512
+#: Pixels of the shorter side that a draft keeps at least: twice what resizing needs. Half of it would save
+#: 1.6 of 41 ms for 12 megapixels and double the difference from exact mode (0.5 instead of 0.2 levels).
+DRAFT_SIDE = 2 * geometry.RESIZE
 
 #: A draft first averages whole pixels down to this multiple of the crop (Pillow's reducing_gap).
 REDUCING_GAP = 3.0
@@ -35,6 +36,7 @@ MAX_RESIZED = 16_384
 # One thread per picture: there is a worker for every core.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False)
+libtiff.silence()
 # The reason why a header was refused reaches us as a warning.
 Image.WARN_POSSIBLE_FORMATS = True
 # Imported so that Pillow need not load all of its plugins at the first such picture.
@@ -88,6 +90,8 @@ def _fill(
     slot: NDArray[np.uint8], image: Image.Image, kind: str, *, exact: bool, max_pixels: int
 ) -> ImageInfo:
     _refuse_size(image.size, max_pixels)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and tiff.is_preview(image.tag_v2):
+        raise foreign.raw_camera_picture()
     full = image.size
     scale = 1.0
     if kind == "JPEG" and not exact and (drafted := image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))):

@@ -21,6 +21,14 @@ _UNSUPPORTED = re.compile(
     r"|unrecognized image mode|unknown .*mode",
     re.IGNORECASE,
 )
+_MUTE = re.compile(
+    r"not identified by this driver|requires a buffer|index out of range|unpack|subscriptable|argument|object"
+    r"|^\W*(?:decoder error)?\W*\d*\W*$"
+)
+#: How Pillow begins the warning with which it refuses a header.
+_REFUSAL = "opening failed."
+#: Errors that decoders raise on purpose, with words for people; UnidentifiedImageError is an OSError.
+_SPOKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError)
 _ADDRESS = re.compile(r"<[^>]*>|0x[0-9a-f]+", re.IGNORECASE)
 
 
@@ -53,9 +61,13 @@ def image_error(kind: str, error: Exception, data: bytes, hints: list[str]) -> I
 
 
 def _words(error: Exception, hints: list[str]) -> str:
+    """What the decoder says, unless it is a programmer's message such as "string index out of range"."""
     if isinstance(error, UnidentifiedImageError):
-        return hints[-1].partition("opening failed.")[2] if hints else ""
-    return str(error)
+        refusals = [hint for hint in hints if _REFUSAL in hint]
+        words = refusals[-1].partition(_REFUSAL)[2] if refusals else ""
+    else:
+        words = str(error) if isinstance(error, _SPOKEN) else ""
+    return "" if _MUTE.search(words) else words
 
 
 def _detail(words: str) -> str:

@@ -25,7 +25,10 @@ _PICTURES = (
     (rb"SIMPLE  =", "a FITS picture"),
     (rb"AT&TFORM", "a DjVu document"),
     (rb"\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]", "a PCX picture"),
-    (rb"....ftypcrx |FUJIFILMCCD-RAW|IIRO|MMOR|IIRS|IIU\x00|FOVb|\x00MRM", "a raw camera picture"),
+    (
+        rb"....ftypcrx |II\*\x00....CR|FUJIFILMCCD-RAW|IIRO|MMOR|IIRS|IIU\x00|FOVb|\x00MRM",
+        "a raw camera picture",
+    ),
 )
 
 #: Everything else that often lies beside pictures.
@@ -45,6 +48,11 @@ _OTHERS = (
     (rb"\x00+\Z", "nothing but zero bytes (an unfinished copy?)"),
     (rb"[\t\n\r\x20-\x7e]+\Z", "a text file"),
 )
+
+
+def raw_camera_picture() -> ImageError:
+    """The error for raw data in a TIFF: what a decoder would take for the picture is a thumbnail."""
+    return ImageError(ImageCode.UNSUPPORTED, "The file is a raw camera picture, which tagtray does not read.")
 
 
 def _compiled(table: tuple[tuple[bytes, str], ...]) -> tuple[tuple[re.Pattern[bytes], str], ...]:

@@ -6,6 +6,8 @@ import os
 import struct
 from collections.abc import Callable
 
+from imaging import tiff
+
 #: Bytes of a file's beginning that decide what it is.
 HEAD_BYTES = 512
 
@@ -21,12 +23,9 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 #: Largest DIB header that is known (BITMAPV5HEADER has 124 bytes); text that begins with "BM" has more there.
 _BMP_MAX_HEADER = 255
-
-ReadAt = Callable[[int, int], bytes]
 
 
 def sniff(head: bytes) -> str | None:
@@ -42,8 +41,8 @@ def sniff(head: bytes) -> str | None:
         return "WEBP"
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
-    if head.startswith(_TIFF):
-        return "TIFF"
+    if head.startswith(tiff.MAGIC):
+        return None if head[8:10] == tiff.CANON_RAW else "TIFF"
     if (
         head.startswith(b"BM")
         and len(head) >= 18
@@ -80,7 +79,7 @@ def data_has_end_marker(data: bytes) -> bool | None:
     return _complete(lambda at, count: data[at : at + count], len(data))
 
 
-def _complete(read: ReadAt, size: int) -> bool | None:
+def _complete(read: tiff.ReadAt, size: int) -> bool | None:
     if size == 0:
         return False
     check = _CHECKS.get(sniff(read(0, HEAD_BYTES)) or "")
@@ -90,13 +89,13 @@ def _complete(read: ReadAt, size: int) -> bool | None:
         return False
 
 
-def _tail(read: ReadAt, size: int, start: int = 0) -> bytes:
+def _tail(read: tiff.ReadAt, size: int, start: int = 0) -> bytes:
     """The last ``TAIL_BYTES``, none of them before ``start``."""
     start = max(start, size - TAIL_BYTES)
     return read(start, size - start) if start < size else b""
 
 
-def _jpeg(read: ReadAt, size: int) -> bool:
+def _jpeg(read: tiff.ReadAt, size: int) -> bool:
     """EOI after the first SOS: the one of an embedded thumbnail, which lies before, does not count."""
     at = 2
     for _ in range(MAX_STEPS):
@@ -107,23 +106,23 @@ def _jpeg(read: ReadAt, size: int) -> bool:
     return b"\xff\xd9" in _tail(read, size, at)
 
 
-def _png(read: ReadAt, size: int) -> bool:
+def _png(read: tiff.ReadAt, size: int) -> bool:
     return b"IEND\xaeB`\x82" in _tail(read, size)
 
 
-def _gif(read: ReadAt, size: int) -> bool:
+def _gif(read: tiff.ReadAt, size: int) -> bool:
     return _tail(read, size).rstrip(b"\0").endswith(b";")
 
 
-def _webp(read: ReadAt, size: int) -> bool:
+def _webp(read: tiff.ReadAt, size: int) -> bool:
     return int.from_bytes(read(4, 4), "little") + 8 <= size
 
 
-def _bmp(read: ReadAt, size: int) -> bool:
+def _bmp(read: tiff.ReadAt, size: int) -> bool:
     return int.from_bytes(read(2, 4), "little") <= size
 
 
-def _boxes(read: ReadAt, size: int) -> bool:
+def _boxes(read: tiff.ReadAt, size: int) -> bool:
     """Whether the top-level boxes fill the file; a box of size 0 reaches to its end."""
     at = 0
     for _ in range(MAX_STEPS):
@@ -138,16 +137,7 @@ def _boxes(read: ReadAt, size: int) -> bool:
     return True
 
 
-def _tiff(read: ReadAt, size: int) -> bool:
-    """Whether the first directory and what it points to lie inside the file (TIFF 6.0, section 2)."""
-    head = read(0, 16)
-    order = "<" if head.startswith(b"II") else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
-    at: int = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
-    return 8 <= at <= size - 6
-
-
-_CHECKS: dict[str, Callable[[ReadAt, int], bool]] = {
+_CHECKS: dict[str, Callable[[tiff.ReadAt, int], bool]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "GIF": _gif,
@@ -155,5 +145,5 @@ _CHECKS: dict[str, Callable[[ReadAt, int], bool]] = {
     "BMP": _bmp,
     "HEIF": _boxes,
     "AVIF": _boxes,
-    "TIFF": _tiff,
+    "TIFF": tiff.is_complete,
 }
