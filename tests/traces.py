@@ -1,0 +1,31 @@
+"""One home with the trace of the embedded weights, made with the first test that needs it."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
+from weights import manifest
+from worker import tracing
+
+MODEL = manifest.model("resnet18")
+WEIGHTS = manifest.path(MODEL)
+SHA256 = MODEL.weights.sha256
+
+
+@functools.cache
+def home() -> Path:
+    """A TAGTRAY_HOME that holds the trace; shared, so not to be changed."""
+    folder = Path(tempfile.mkdtemp(prefix="tagtray-traces-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    tracing.load(WEIGHTS, SHA256, folder)
+    return folder
+
+
+def copied_to(folder: Path) -> Path:
+    """Copy the trace and its record into the home ``folder``; return where the trace lies."""
+    shutil.copytree(home() / "cache", folder / "cache", dirs_exist_ok=True)
+    return folder / "cache" / tracing.name(SHA256)

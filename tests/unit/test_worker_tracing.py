@@ -1,0 +1,162 @@
+"""The trace is made once, by one process, and loaded only where its record vouches for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from config.errors import InfrastructureError, WeightsError
+from tests import traces
+from worker import tracing
+
+LOAD = f"""
+import os, sys
+from pathlib import Path
+from worker import tracing
+home = Path(sys.argv[1])
+tracing.load(Path({str(traces.WEIGHTS)!r}), {traces.SHA256!r}, home)
+status = (home / "cache" / tracing.name({traces.SHA256!r})).stat()
+print("torchvision" in sys.modules, status.st_ino, status.st_mtime_ns)
+"""
+
+
+def start(home: Path) -> subprocess.Popen[str]:
+    """Load the network in a fresh interpreter that turns warnings into errors."""
+    command = [sys.executable, "-W", "error", "-c", LOAD, str(home)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def change_a_byte(target: Path) -> None:
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 1
+    target.write_bytes(data)
+
+
+def open_record_to_others(target: Path) -> None:
+    target.with_suffix(".json").chmod(0o644)
+
+
+def drop_record(target: Path) -> None:
+    target.with_suffix(".json").unlink()
+
+
+def record_nonsense(target: Path) -> None:
+    target.with_suffix(".json").write_text("[]")
+
+
+def record_half(target: Path) -> None:
+    target.with_suffix(".json").write_text('{"sha256": "01')
+
+
+def test_the_trace_and_its_record_are_private_and_agree() -> None:
+    # Given a home that load() made
+    target = traces.home() / "cache" / tracing.name(traces.SHA256)
+    record = target.with_suffix(".json")
+    # Then nobody else can write there, and the record is the file's hash
+    assert target.parent.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in (target, record)] == [0o600, 0o600]
+    assert json.loads(record.read_text()) == {"sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+
+
+def test_the_name_tells_weights_torch_and_graph() -> None:
+    version = torch.__version__.partition("+")[0]
+    assert tracing.name("0123456789abcdef") == f"resnet18-0123456789ab-torch{version}-g{tracing.GRAPH}.pt"
+
+
+def test_a_cached_trace_is_loaded_as_it_lies_there_and_without_torchvision() -> None:
+    # Given a trace, when a fresh process loads it
+    target = traces.home() / "cache" / tracing.name(traces.SHA256)
+    process = start(traces.home())
+    out, err = process.communicate(timeout=120)
+    # Then it neither imports torchvision, nor warns, nor makes it anew
+    assert (process.returncode, err) == (0, "")
+    assert out.split() == ["False", str(target.stat().st_ino), str(target.stat().st_mtime_ns)]
+
+
+def test_processes_that_start_at_once_make_the_trace_once(tmp_path: Path) -> None:
+    # Given a home that does not exist, when several workers start
+    processes = [start(tmp_path / "home") for _ in range(3)]
+    ended = [(process.communicate(timeout=240), process.returncode) for process in processes]
+    # Then all load one and the same file
+    assert [code for _, code in ended] == [0, 0, 0], ended
+    assert len({out for (out, _), _ in ended}) == 1
+
+
+def test_a_damaged_trace_is_made_anew_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a trace with one changed byte, and what a killed process left
+    target = traces.copied_to(tmp_path)
+    change_a_byte(target)
+    left = target.with_name(f".{target.name}.x1y2z3")
+    left.write_bytes(b"half a trace")
+    # When it is loaded
+    module = tracing.load(traces.WEIGHTS, traces.SHA256, tmp_path)
+    # Then it works, the user is told once, and the leftovers are gone
+    assert module(torch.zeros(1, 3, 224, 224, dtype=torch.uint8)).shape == (1, 1000)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert caplog.messages[0].startswith(f"trace_renewed: {target} is not the file that its record describes")
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    "damage", [change_a_byte, open_record_to_others, drop_record, record_nonsense, record_half]
+)
+def test_a_trace_that_no_record_vouches_for_is_not_loaded(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    # Given such a trace, and weights that are gone, so that none can be made anew
+    damage(traces.copied_to(tmp_path))
+    # When it is loaded, then nothing is
+    with pytest.raises(WeightsError, match=r"^The network could not be traced: .*No such file"):
+        tracing.load(tmp_path / "gone.safetensors", traces.SHA256, tmp_path)
+
+
+def test_weights_with_another_hash_are_not_traced(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=r"weights\.safetensors is damaged"):
+        tracing.load(weights, traces.SHA256, tmp_path)
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_a_home_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("")
+    with pytest.raises(InfrastructureError, match=r"^The cache of the network cannot be used: "):
+        tracing.load(traces.WEIGHTS, traces.SHA256, home)
+
+
+def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
+    # Given the file as it was saved
+    target = traces.home() / "cache" / tracing.name(traces.SHA256)
+    with pytest.warns(FutureWarning, match="torch.jit.load"):
+        graph = torch.jit.load(str(target)).inlined_graph  # type: ignore[no-untyped-call]
+    # Then only convolutions are left, with their weights channel by channel
+    assert not any("batch_norm" in node.kind() for node in graph.nodes())
+    constants = [node.output().toIValue() for node in graph.findAllNodes("prim::Constant")]
+    kernels = [c for c in constants if isinstance(c, torch.Tensor) and c.dim() == 4 and len(c) > 1]
+    assert len(kernels) == 20
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
+def test_a_trace_is_not_looked_for_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a current folder with somebody's own ``worker`` package
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "tracing.py").write_text("raise SystemExit('wrong module')")
+    monkeypatch.chdir(tmp_path)
+    # When tracing fails for lack of weights, then it is our module that says so
+    with pytest.raises(WeightsError, match="No such file"):
+        tracing.load(tmp_path / "gone", traces.SHA256, tmp_path)
+    assert os.listdir(tmp_path / "cache") == [Path(tracing.name(traces.SHA256)).with_suffix(".lock").name]
