@@ -18,9 +18,9 @@ class Inbox:
         self._files: dict[tuple[Scope, bytes], bool] = {}
         self._folders: set[tuple[Scope, bytes]] = set()
         self._all = False
-        #: Set while there are files to look at.
+        #: Set until the files that came are done.
         self.files_came = threading.Event()
-        #: Set while there are folders to scan.
+        #: Set until the folders that came are scanned.
         self.folders_came = threading.Event()
 
     def add_file(self, scope: Scope, path: bytes, closed: bool) -> None:
@@ -55,16 +55,25 @@ class Inbox:
             for key in list(self._files)[:limit]:
                 scope, path = key
                 taken.setdefault(scope, {})[path] = self._files.pop(key)
+        return taken
+
+    def rest_files(self) -> None:
+        """The files that were taken are done."""
+        with self._lock:
             if not self._files:
                 self.files_came.clear()
-        return taken
+
+    def rest_folders(self) -> None:
+        """The folders that were taken are done."""
+        with self._lock:
+            if not self._folders and not self._all:
+                self.folders_came.clear()
 
     def take_folders(self) -> tuple[list[tuple[Scope, bytes]], bool]:
         """The folders to scan, outermost only, and whether everything has to be scanned."""
         with self._lock:
             folders, everything = self._folders, self._all
             self._folders, self._all = set(), False
-            self.folders_came.clear()
         chosen: list[tuple[Scope, bytes]] = []
         for scope, path in sorted(folders, key=lambda folder: len(folder[1])):
             if not any(other is scope and path.startswith(outer + b"/") for other, outer in chosen):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from config.settings import Settings
 from db.ledger import Ledger
 from db.records import SeenFile
 from producer import files, stability
 from producer.files import FoundFile
+from producer.ignore import Rules
 from producer.patience import Patience
 from producer.scope import Scope
 from producer.totals import Totals
@@ -73,26 +75,29 @@ class Intake:
     def look(self, scope: Scope, paths: dict[bytes, bool], totals: Totals) -> None:
         """Files that something happened to; the value says whether they were closed or moved into place."""
         candidates, gone = [], []
+        entered: dict[bytes, tuple[bool, Rules | None]] = {}
         for path, closed in paths.items():
-            try:
-                found = files.look(scope.root.path, path)
-            except OSError:
-                found = None
-            if found is not None:
-                candidates.append(self._candidate(scope, found, closed))
-            else:
+            found = _look(scope, path)
+            if found is None:
                 self._waiting.discard((scope.root.id, path))
                 gone.append(path)
+                continue
+            folder = os.path.dirname(path)
+            if folder not in entered:
+                entered[folder] = scope.rules(folder)
+            enters, rules = entered[folder]
+            if enters and scope.admits(path, rules):
+                candidates.append(self._candidate(scope, found, closed))
         self.judge(scope, candidates, totals)
         self._miss(scope, gone, totals)
 
-    def settle(self, totals: Mapping[Scope, Totals]) -> None:
+    def settle(self, totals: Totals) -> None:
         """Look again at the files whose time to wait is over."""
         due = self._waiting.due(BATCH)
         try:
             for scope in {candidate.scope for candidate in due}:
                 paths = {c.found.path: False for c in due if c.scope is scope}
-                self.look(scope, paths, totals[scope])
+                self.look(scope, paths, totals)
         except Exception:
             for candidate in due:
                 self._waiting.put(candidate, self._stable)
@@ -132,3 +137,10 @@ class Intake:
         known = self._patience.insist(lambda: self._ledger.lookup(scope.root.id, gone))
         ids = [row.id for row in known.values()]
         totals.missing += self._patience.insist(lambda: self._ledger.mark_missing(ids))
+
+
+def _look(scope: Scope, path: bytes) -> FoundFile | None:
+    try:
+        return files.look(scope.root.path, path)
+    except OSError:
+        return None

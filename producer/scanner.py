@@ -53,15 +53,15 @@ class Scanner:
             self._mark_missing(scope, scope.below, seen, newest, unknown, totals)
 
     def scan_folder(self, scope: Scope, folder: bytes, totals: Totals) -> None:
-        """The same for a folder that appeared, was moved or went. Raises Stopped."""
+        """Register everything in a folder that came; mark missing what was in one that went. Raises Stopped."""
         if not scope.is_same():
             return
-        newest = self._patience.insist(self._ledger.newest_id)
-        seen, unknown = IdSet(), set[bytes]()
-        if os.path.lexists(os.path.join(scope.root.path, folder)) and scope.enters_all(folder):
-            walk, seen = self._walk(scope, folder, totals)
-            unknown = walk.blocked
-        self._mark_missing(scope, folder, seen, newest, unknown, totals)
+        if os.path.lexists(os.path.join(scope.root.path, folder)):
+            if scope.rules(folder)[0]:
+                self._walk(scope, folder, totals)
+        else:
+            newest = self._patience.insist(self._ledger.newest_id)
+            self._mark_missing(scope, folder, IdSet(), newest, set(), totals)
 
     def _walk(self, scope: Scope, start: bytes, totals: Totals) -> tuple[Walk, IdSet]:
         walk, seen = Walk(scope, start, totals, self._notices), IdSet()

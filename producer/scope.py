@@ -54,22 +54,21 @@ class Scope:
             return False
         return rules is None or not rules.ignores(folder, True)
 
-    def enters_all(self, folder: bytes) -> bool:
-        """Whether every folder from the target down to ``folder`` is looked into."""
+    def rules(self, folder: bytes) -> tuple[bool, ignore.Rules | None]:
+        """Whether every folder from the target down to ``folder`` is looked into, and the rules in it."""
         rules = ignore.read_chain(self.root.path, self.below)
+        rules = ignore.read(self.root.path, self.below, rules)
         inner = folder[len(self.below) :].strip(b"/")
         at = self.below
         for name in inner.split(b"/") if inner else ():
-            rules = ignore.read(self.root.path, at, rules)
             at = os.path.join(at, name)
             if not self.enters(at, name, rules):
-                return False
-        return True
+                return False, None
+            rules = ignore.read(self.root.path, at, rules)
+        return True, rules
 
-    def admits(self, path: bytes) -> bool:
-        """Whether an event for the file ``path`` matters; the scan judges the same way, folder by folder."""
-        folder, name = os.path.split(path)
-        if names.classify_name(name) is not names.Kind.REGISTER or not self.enters_all(folder):
+    def admits(self, path: bytes, rules: ignore.Rules | None) -> bool:
+        """Whether a file of this name, with the rules of its folder, may be an image."""
+        if names.classify_name(os.path.basename(path)) is not names.Kind.REGISTER:
             return False
-        rules = ignore.read(self.root.path, folder, ignore.read_chain(self.root.path, folder))
         return rules is None or not rules.ignores(path, False)

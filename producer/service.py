@@ -14,11 +14,13 @@ from producer.inbox import Inbox
 from producer.intake import Intake
 from producer.notices import Notices
 from producer.patience import BACKOFF, Patience, Stopped
+from producer.rounds import Rounds
 from producer.scanner import Scanner
 from producer.scope import Scope
 from producer.targets import outermost
 from producer.totals import Totals
 from producer.waiting import Waiting
+from producer.watch import Watch
 
 #: Seconds at most between looks at what waits and at whether the producer should stop.
 TURN = 0.5
@@ -38,21 +40,24 @@ class Producer:
     ) -> None:
         self._scopes = [Scope(target, settings) for target in outermost(targets)]
         self._totals = {scope: Totals() for scope in self._scopes}
+        # Each thread counts for itself.
+        self._events = Totals()
         self._stop = threading.Event()
-        self._scanned = threading.Event()
-        self._busy = threading.Lock()
+        self._settings = settings
         self._waiting = Waiting()
         self._inbox = Inbox()
         notices = Notices()
         patience = Patience(self._stop, notices)
         self._intake = Intake(settings, ledger, notify, self._waiting, patience)
         self._scanner = Scanner(ledger, self._intake, patience, notices, self._stop)
+        self._rounds: Rounds | None = None
+        self._watch: Watch | None = None
         self._threads: list[threading.Thread] = []
 
     @property
     def progress(self) -> Totals:
         """What was counted so far."""
-        return Totals.of(list(self._totals.values()))
+        return Totals.of([*self._totals.values(), self._events])
 
     @property
     def waiting(self) -> int:
@@ -62,7 +67,8 @@ class Producer:
     @property
     def idle(self) -> bool:
         """Whether the first scan is done and nothing is left to take up."""
-        return self._scanned.is_set() and not self._waiting and not self._inbox.files_came.is_set()
+        came = self._inbox.files_came.is_set() or self._inbox.folders_came.is_set()
+        return self._rounds is not None and self._rounds.scanned.is_set() and not came and not self._waiting
 
     def scan(self) -> Totals:
         """Scan all targets and wait for the files that are still being written; what was counted."""
@@ -77,7 +83,11 @@ class Producer:
 
     def start(self, watch: bool) -> None:
         """Scan in the background; with ``watch`` go on with events and rescans until ``stop``."""
-        for name, work in (("scan", self._scan_loop), ("intake", self._intake_loop)):
+        self._watch = Watch(self._settings, self._inbox) if watch else None
+        self._rounds = Rounds(
+            self._settings, self._scanner, self._watch, self._inbox, self._totals, self._stop
+        )
+        for name, work in (("scan", self._rounds.run), ("intake", self._intake_loop)):
             thread = threading.Thread(target=work, name=f"producer-{name}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -88,16 +98,8 @@ class Producer:
         self._inbox.wake()
         for thread in self._threads:
             thread.join()
-
-    def _scan_loop(self) -> None:
-        for scope in self._scopes:
-            try:
-                self._scanner.scan(scope, self._totals[scope])
-            except Stopped:
-                return
-            except Exception:
-                log.exception("scan_failed: an unexpected error; the producer goes on.")
-        self._scanned.set()
+        if self._watch is not None:
+            self._watch.close()
 
     def _intake_loop(self) -> None:
         while not self._stop.is_set():
@@ -107,11 +109,14 @@ class Producer:
                 return
             except Exception:
                 log.exception("intake_failed: an unexpected error; the producer goes on.")
+                if self._watch is not None:
+                    self._inbox.lose()
                 self._stop.wait(BACKOFF)
 
     def _turn(self) -> None:
         seconds = self._waiting.next_in()
         self._inbox.files_came.wait(TURN if seconds is None else min(seconds, TURN))
         for scope, paths in self._inbox.take_files(intake.BATCH).items():
-            self._intake.look(scope, paths, self._totals[scope])
-        self._intake.settle(self._totals)
+            self._intake.look(scope, paths, self._events)
+        self._inbox.rest_files()
+        self._intake.settle(self._events)

@@ -1,0 +1,84 @@
+"""watchdog's inotify observer, told to say what it otherwise keeps to itself."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyFullEmitter
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchCallback,
+    WatchDescriptor,
+)
+
+#: Events that are asked for. A folder that was removed was empty before: its files had events of their own.
+EVENTS: list[type[FileSystemEvent]] = [
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+]
+
+
+class ReportingInotify(InotifyFD):
+    """Reports lost events, and watches that the kernel refused: watchdog passes over both in silence."""
+
+    def __init__(self, on_overflow: Callable[[], None]) -> None:
+        super().__init__()
+        self.name = "inotify"
+        self._on_overflow = on_overflow
+        #: Whether the kernel's limit of watches kept a folder from being watched.
+        self.is_exhausted = False
+
+    def add_callback(
+        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+    ) -> WatchDescriptor:
+        """Watch ``path``. Raises OSError."""
+        try:
+            return super().add_callback(path, mask, callback, id_)
+        except OSError as error:
+            self.is_exhausted |= error.errno in (errno.ENOSPC, errno.ENOMEM)
+            raise
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        """Pass an event on; after an overflow the watches are rebuilt before it is reported."""
+        super().handle_event(event)
+        if event.is_queue_overflow:
+            self._on_overflow()
+
+
+class Observer(BaseObserver):
+    """An observer that owns its inotify instance and tells moves into a folder from new files."""
+
+    def __init__(self, inotify: ReportingInotify) -> None:
+        super().__init__(InotifyFullEmitter, inotify_fd=inotify)
+        self.name = "watch"
+        self._inotify_fd = inotify
+        inotify.start()
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there are folders that the kernel's limit keeps from being watched."""
+        return self._inotify_fd.is_exhausted
+
+    def on_thread_stop(self) -> None:
+        """Release the kernel's instance with its watches."""
+        super().on_thread_stop()
+        self._inotify_fd.stop()
+        self._inotify_fd.join()

@@ -1,0 +1,145 @@
+"""The watch: kernel events into the inbox; where they do not work, the folder is polled."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import ObservedWatch
+
+from config.settings import Settings
+from imaging import names
+from producer import ignore, mounts
+from producer.inbox import Inbox
+from producer.inotify import EVENTS, Observer, ReportingInotify
+from producer.scope import Identity, Scope
+
+#: Seconds between scans of a polled folder, at least.
+POLL = 2.0
+
+_LIMITS = {errno.ENOSPC: "max_user_watches", errno.EMFILE: "max_user_instances"}
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Decides per scope between kernel events and polling, and renews what a remount took away."""
+
+    def __init__(self, settings: Settings, inbox: Inbox) -> None:
+        self._poll = settings.poll
+        self._inbox = inbox
+        self._observer: Observer | None = None
+        self._watched: dict[Scope, tuple[Identity, ObservedWatch]] = {}
+        self._polled: set[Scope] = set()
+
+    def is_polled(self, scope: Scope) -> bool:
+        """Whether the scope has to be scanned again and again."""
+        return scope in self._polled
+
+    def tend(self, scope: Scope) -> bool:
+        """Watch a scope that is not watched yet or any more; True if it is worth a scan now."""
+        if self._observer is not None and self._observer.is_exhausted:
+            self._give_up(errno.ENOSPC)
+        identity = scope.identity()
+        if scope in self._polled or self._is_watched(scope, identity):
+            return False
+        self._forget(scope)
+        if identity is None:
+            return False
+        if reason := self._blindness(scope):
+            self._poll_instead(scope, reason, logging.INFO)
+        else:
+            self._open(scope, identity)
+        return True
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+            self._observer = None
+        self._watched.clear()
+
+    def _blindness(self, scope: Scope) -> str | None:
+        if self._poll:
+            return "TAGTRAY_POLL is set"
+        kind = mounts.network_type(scope.folder)
+        return f"it is on {kind}, where the kernel does not hear of others' changes" if kind else None
+
+    def _open(self, scope: Scope, identity: Identity) -> None:
+        try:
+            if self._observer is None:
+                self._observer = Observer(ReportingInotify(self._inbox.lose))
+                self._observer.start()
+            watch = self._observer.schedule(
+                Handler(scope, self._inbox), os.fsdecode(scope.folder), recursive=True, event_filter=EVENTS
+            )
+        except OSError as error:
+            self._poll_instead(scope, _sentence(error.errno), logging.WARNING)
+        else:
+            self._watched[scope] = identity, watch
+
+    def _give_up(self, number: int) -> None:
+        watched = list(self._watched)
+        self.close()
+        for scope in watched:
+            self._poll_instead(scope, _sentence(number), logging.WARNING)
+
+    def _poll_instead(self, scope: Scope, reason: str, level: int) -> None:
+        self._polled.add(scope)
+        log.log(level, "folder_polled: %s is polled every %g s: %s.", scope.shown, POLL, reason)
+
+    def _is_watched(self, scope: Scope, identity: Identity | None) -> bool:
+        known, watch = self._watched.get(scope, (None, None))
+        if self._observer is None or watch is None or known != identity:
+            return False
+        # An emitter ends with its folder, whose inode number a new folder may get.
+        return any(emitter.watch is watch and emitter.is_alive() for emitter in self._observer.emitters)
+
+    def _forget(self, scope: Scope) -> None:
+        _, watch = self._watched.pop(scope, (None, None))
+        if self._observer is not None and watch is not None:
+            self._observer.unschedule(watch)
+
+
+class Handler(FileSystemEventHandler):
+    """Puts the names of events into the inbox; called in watchdog's thread, which must never wait."""
+
+    def __init__(self, scope: Scope, inbox: Inbox) -> None:
+        self._scope = scope
+        self._inbox = inbox
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Sort an event; a rename is complete, a new name may still be written to."""
+        places = [(event.src_path, isinstance(event, FileClosedEvent))]
+        places.append((event.dest_path, isinstance(event, FileMovedEvent)))
+        for place, closed in places:
+            path = self._scope.relative(os.fsencode(place)) if place else None
+            if path is None:
+                continue
+            if isinstance(event, DirCreatedEvent | DirMovedEvent):
+                self._inbox.add_folder(self._scope, path)
+            else:
+                self._sort(path, closed)
+
+    def _sort(self, path: bytes, closed: bool) -> None:
+        folder, name = os.path.split(path)
+        if name == ignore.NAME:
+            self._inbox.add_folder(self._scope, folder)
+        elif names.classify_name(name) is names.Kind.REGISTER:
+            self._inbox.add_file(self._scope, path, closed)
+
+
+def _sentence(number: int | None) -> str:
+    if number in _LIMITS:
+        return f"the kernel's limit is reached (raise it with sysctl fs.inotify.{_LIMITS[number]})"
+    return f"the kernel gives no events ({os.strerror(number or 0)})"
