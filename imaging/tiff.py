@@ -29,7 +29,7 @@ def is_preview(tags: Mapping[int, object]) -> bool:
 
 
 def is_complete(read: ReadAt, size: int) -> bool:
-    """Whether the first directory and its last strip or tile lie in the file. May raise struct.error if not."""
+    """Whether the first directory and its last strip lie in the file; may raise struct.error if not."""
     head = read(0, 16)
     order = "<" if head.startswith(b"II") else ">"
     big = b"+" in head[2:4]
