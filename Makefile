@@ -1,0 +1,72 @@
+# The whole of tagtray in a folder: everything lands in .venv and .samples beside this file.
+
+#: Python for .venv; empty: the first one here that is new enough and can make environments.
+PYTHON ?=
+#: The folder that `make run` classifies; empty: sample photos.
+DIR ?=
+
+# Taken literally and handed over in the environment: spaces, quotes and dollars in a path are part of it.
+export TARGET_DIR := $(value DIR)
+
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLES := .samples/photos
+#: The package that ships the sample photos, and those of its pictures that are photos.
+SAMPLES_PACKAGE := scikit-image==0.26.0
+SAMPLES_NAMES := astronaut.png camera.png chelsea.png clock_motion.png coffee.png coins.png \
+	motorcycle_left.png motorcycle_right.png rocket.jpg
+
+.PHONY: help run test check bench
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run             classify sample photos"
+	@echo "make run DIR=FOLDER  classify every image below FOLDER"
+	@echo "make test            run all tests"
+	@echo "make check           lint, formatting, types and import rules"
+	@echo "make bench           run the benchmarks"
+	@echo
+	@echo "Each sets up what it needs at first. PIP_EXTRA_INDEX_URL=URL offers pip a further package index."
+
+run: $(VENV)/.installed $(if $(TARGET_DIR),,$(SAMPLES))
+	@$(BIN)/tagtray run -- "$${TARGET_DIR:-$(SAMPLES)}"
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -p tests.noskip
+
+check: $(VENV)/.installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m benchmarks
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing tagtray into $(VENV); the first time PyTorch makes this take minutes."
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing tagtray and its tests into $(VENV); the first time PyTorch makes this take minutes."
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(VENV)/.installed $@
+
+# The version that the tests run on comes first. A python that starts may still lack the modules for an environment.
+$(BIN)/python:
+	@for python in $${PYTHON:-python3.11 python3.12 python3.13 python3.14 python3}; do \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec "$$python" -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "tagtray needs Python 3.11 or newer with its venv module (Debian: python3-venv); set PYTHON= to it." >&2; \
+	exit 1
+
+$(SAMPLES): | $(VENV)/.installed
+	@echo "Fetching sample photos."
+	@rm -rf .samples && mkdir -p .samples/new
+	@$(BIN)/python -m pip download --disable-pip-version-check -q --no-deps -d .samples $(SAMPLES_PACKAGE)
+	@$(BIN)/python -m zipfile -e .samples/*.whl .samples/wheel
+	@cd .samples/wheel/skimage/data && mv $(SAMPLES_NAMES) ../../../new/
+	@mv .samples/new $@ && rm -r .samples/wheel .samples/*.whl
