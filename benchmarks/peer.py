@@ -1,0 +1,64 @@
+"""The script that people write instead: DataLoader, torchvision transforms, eager ResNet-18, Top-3 into SQLite.
+
+``python -m benchmarks.peer FOLDER DATABASE``: the whole process is what counts. Same weights as tagtray.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import torch
+import torchvision  # type: ignore[import-untyped]
+from PIL import Image
+from safetensors.torch import load_file
+from torch.utils.data import DataLoader, Dataset
+
+BATCH = 32
+WORKERS = 2
+
+
+class Photos(Dataset[tuple[torch.Tensor, str]]):
+    """A folder of pictures with torchvision's own preprocessing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(folder.rglob("*.jp*g"))
+        self.transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, str]:
+        with Image.open(self.paths[index]) as image:
+            return self.transform(image.convert("RGB")), str(self.paths[index])
+
+
+def network() -> torch.nn.Module:
+    """torchvision's ResNet-18 with the embedded weights, eager, fp32."""
+    from weights import manifest
+
+    model = torchvision.models.resnet18()
+    model.load_state_dict(load_file(manifest.path(manifest.model("resnet18"))))
+    return model.float().eval()
+
+
+def main(folder: Path, database: Path) -> None:
+    """Classify the folder and store three rows per picture."""
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE IF NOT EXISTS predictions (path TEXT, rank INT, class INT, score REAL)")
+    model = network()
+    with torch.inference_mode():
+        for pixels, paths in DataLoader(Photos(folder), batch_size=BATCH, num_workers=WORKERS):
+            scores, classes = model(pixels).softmax(1).topk(3)
+            rows = [
+                (path, rank + 1, int(classes[i, rank]), float(scores[i, rank]))
+                for i, path in enumerate(paths)
+                for rank in range(3)
+            ]
+            connection.executemany("INSERT INTO predictions VALUES (?, ?, ?, ?)", rows)
+            connection.commit()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

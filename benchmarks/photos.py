@@ -1,0 +1,67 @@
+"""Input folders for the benchmarks, made from real photos: distinct bytes, the same pictures."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+#: Width and height of a 12-megapixel camera picture.
+CAMERA_SIZE = (4032, 3024)
+#: JPEG quality that phone cameras write.
+CAMERA_QUALITY = 92
+#: Longer side of an ImageNet-sized picture.
+SMALL_SIDE = 500
+
+_MAKE, _MODEL, _TAKEN = 271, 272, 306
+
+
+def small(sources: Sequence[Path], folder: Path, count: int) -> Path:
+    """``count`` JPEGs of about 500 x 375, repeated from ``sources`` with distinct bytes."""
+    return _write(folder, count, [_jpeg(_shrunk(path)) for path in sources])
+
+
+def camera(sources: Sequence[Path], folder: Path, count: int) -> Path:
+    """``count`` 12-megapixel JPEGs with EXIF, upscaled from ``sources``, distinct in their bytes."""
+    return _write(folder, count, [_jpeg(_enlarged(path), CAMERA_QUALITY) for path in sources])
+
+
+def _write(folder: Path, count: int, pictures: Sequence[bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, data in zip(range(count), itertools.cycle(pictures), strict=False):
+        (folder / f"{number:06}.jpg").write_bytes(_numbered(data, number))
+    return folder
+
+
+def _numbered(jpeg: bytes, number: int) -> bytes:
+    """The same picture with a comment segment behind SOI, so that its hash differs."""
+    comment = f"{number:012}".encode()
+    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
+
+
+def _shrunk(path: Path) -> Image.Image:
+    picture = Image.open(path).convert("RGB")
+    picture.thumbnail((SMALL_SIDE, SMALL_SIDE))
+    return picture
+
+
+def _enlarged(path: Path) -> Image.Image:
+    picture = Image.open(path).convert("RGB")
+    width, height = CAMERA_SIZE if picture.width >= picture.height else CAMERA_SIZE[::-1]
+    return picture.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _jpeg(picture: Image.Image, quality: int = 90) -> bytes:
+    exif = Image.Exif()
+    exif.update({_MAKE: "Example", _MODEL: "Camera 12", _TAKEN: "2024:05:17 10:30:00"})
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, exif=exif)
+    return buffer.getvalue()
+
+
+def in_order(folder: Path) -> Iterator[Path]:
+    """The pictures of a folder by name."""
+    return iter(sorted(folder.rglob("*.jp*g")))
