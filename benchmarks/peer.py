@@ -1,4 +1,4 @@
-"""The script that people write instead: DataLoader, torchvision transforms, eager ResNet-18, Top-3 into SQLite.
+"""The script that people write instead: DataLoader, torchvision transforms, eager, Top-3 into SQLite.
 
 ``python -m benchmarks.peer FOLDER DATABASE``: the whole process is what counts. Same weights as tagtray.
 """
@@ -40,7 +40,8 @@ def network() -> torch.nn.Module:
 
     model = torchvision.models.resnet18()
     model.load_state_dict(load_file(manifest.path(manifest.model("resnet18"))))
-    return model.float().eval()
+    network: torch.nn.Module = model.float().eval()
+    return network
 
 
 def main(folder: Path, database: Path) -> None:
