@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli import prepare
+from config.errors import UsageError
+from config.settings import Settings
+
+#: Worker processes at most, as in the settings.
+MAX_WORKERS = 256
+
+Folders = Annotated[
+    list[str],
+    typer.Argument(metavar="[NAME=]DIR...", help="Folders of images; NAME is the root's name in SQL."),
+]
+Workers = Annotated[
+    str | None, typer.Option(metavar="N|auto", help="Worker processes; auto: as cores and memory allow.")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="Images per forward pass.")]
+Exact = Annotated[
+    bool | None,
+    typer.Option("--exact", help="Decode at full size, as torchvision does; slower.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def for_work(workers: str | None, batch_size: int | None, exact: bool | None) -> Settings:
+    """The settings with the options of those commands that start workers."""
+    number = None if workers in (None, "auto") else _number(str(workers))
+    settings = prepare.load(workers=number, batch_size=batch_size, exact=exact)
+    return settings.model_copy(update={"workers": None}) if workers == "auto" else settings
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
+        raise UsageError(f"--workers takes a number from 1 to {MAX_WORKERS} or auto, not {text!r}.")
+    return int(text)

@@ -1,0 +1,102 @@
+"""What every command does first: settings, log lines, a ledger at this version's tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from config import logs
+from config import settings as configuration
+from config.errors import InfrastructureError, UsageError
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from weights.manifest import ModelEntry
+
+#: The model that ships; its manifest entry names the rest.
+MODEL = "resnet18"
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings, with the options that were given; log lines go where they say."""
+    settings = configuration.load(**overrides)
+    logs.configure(settings.log_level)
+    return settings
+
+
+def for_writing(settings: Settings) -> Engine:
+    """The ledger, ready: an SQLite file is migrated, another database has to be at this version.
+
+    Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
+    """
+    from db import engine, migrate
+
+    database = engine.connect(settings)
+    if database.dialect.name == "sqlite":
+        upgrade(database)
+        return database
+    migrate.require(database)
+    if not _has_model(database):
+        raise InfrastructureError(
+            "The database does not have the model of this version; `tagtray db upgrade` brings it in."
+        )
+    return database
+
+
+def for_reading(settings: Settings) -> Engine:
+    """The ledger for those who only look: nothing is made; raises UsageError where there is none yet."""
+    from db import engine, migrate
+
+    if settings.database_url is None and not (settings.home / "tagtray.db").exists():
+        raise UsageError(f"There is no ledger in {settings.home} yet; `tagtray run DIR` begins one.")
+    database = engine.connect(settings)
+    migrate.require(database)
+    return database
+
+
+def upgrade(database: Engine) -> bool:
+    """Bring the tables and the catalogue of labels to this version; True if there was anything to do."""
+    from db import migrate
+
+    migrated = migrate.upgrade(database)
+    if not migrated and _has_model(database):
+        return False
+    _bring_in_model(database)
+    return True
+
+
+def model() -> ModelEntry:
+    """The manifest's entry of the model that ships."""
+    from weights import manifest
+
+    return manifest.model(MODEL)
+
+
+def _has_model(database: Engine) -> bool:
+    from db import catalogue
+
+    entry = model()
+    return catalogue.has(database, entry.name, entry.weights.sha256)
+
+
+def _bring_in_model(database: Engine) -> None:
+    from db import catalogue
+    from weights import catalogue as words
+
+    entry = model()
+    labels = [{"label_set": entry.label_set, **dataclasses.asdict(label)} for label in words.labels()]
+    categories = [
+        {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
+        for category in words.categories()
+    ]
+    closure = [{"class_wnid": below, "category_wnid": above} for below, above in words.closure()]
+    row = {
+        "name": entry.name,
+        "label_set": entry.label_set,
+        "weights_sha256": entry.weights.sha256,
+        "preprocess": dataclasses.asdict(entry.preprocess),
+        "thresholds": dict(entry.thresholds),
+    }
+    catalogue.sync(database, labels, categories, closure, row)
