@@ -91,6 +91,7 @@ def _renewed(weights: Path, sha256: str, target: Path) -> BinaryIO:
             found = None
         if found is None:
             _make_apart(weights, sha256, target)
+            log.info("trace_made: %s.", target)
             found = _open(target)
     if found is None:
         raise InfrastructureError(f"{target} vanished while it was read.")

@@ -19,9 +19,10 @@ from tests import traces
 from worker import tracing
 
 LOAD = f"""
-import os, sys
+import logging, sys
 from pathlib import Path
 from worker import tracing
+logging.basicConfig(level=logging.INFO, format="%(message)s")
 home = Path(sys.argv[1])
 tracing.load(Path({str(traces.WEIGHTS)!r}), {traces.SHA256!r}, home)
 status = (home / "cache" / tracing.name({traces.SHA256!r})).stat()
@@ -86,8 +87,10 @@ def test_processes_that_start_at_once_make_the_trace_once(tmp_path: Path) -> Non
     # Given a home that does not exist, when several workers start
     processes = [start(tmp_path / "home") for _ in range(3)]
     ended = [(process.communicate(timeout=240), process.returncode) for process in processes]
-    # Then all load one and the same file
+    # Then one of them makes the trace, and all load it
     assert [code for _, code in ended] == [0, 0, 0], ended
+    target = tmp_path / "home" / "cache" / tracing.name(traces.SHA256)
+    assert sorted(err for (_, err), _ in ended) == ["", "", f"trace_made: {target}.\n"]
     assert len({out for (out, _), _ in ended}) == 1
 
 
