@@ -53,7 +53,7 @@ class Scanner:
             self._mark_missing(scope, scope.below, seen, newest, unknown, totals)
 
     def scan_folder(self, scope: Scope, folder: bytes, totals: Totals) -> None:
-        """Register everything in a folder that came; mark missing what was in one that went. Raises Stopped."""
+        """Register what is in a folder that came, mark missing what was in one that went. Raises Stopped."""
         if not scope.is_same():
             return
         if os.path.lexists(os.path.join(scope.root.path, folder)):

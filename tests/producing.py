@@ -1,0 +1,83 @@
+"""A folder, a ledger and producers over them, as the producer's tests use them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select
+
+from config import settings as configuration
+from db import engine, migrate, paths, roots
+from db.ledger import Ledger
+from db.models import Image
+from producer.service import Producer
+
+#: A file that begins and ends as a JPEG does.
+JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda" + b"picture" * 40 + b"\xff\xd9"
+#: The first half of one.
+HALF = JPEG[: len(JPEG) // 2]
+
+
+class Studio:
+    """A drop folder with its ledger; waits are short: stable 0.2 s, settle 1.5 s."""
+
+    def __init__(self, home: Path, folder: Path, url: str | None = None) -> None:
+        self.settings = configuration.load(home=home, database_url=url, stable=0.2, settle=1.5)
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self._engine = engine.connect(self.settings)
+        migrate.upgrade(self._engine)
+        self.ledger = Ledger(self._engine)
+        self.target = roots.resolve(self._engine, self.settings, folder)
+        self.news = 0
+        self.running: list[Producer] = []
+
+    def close(self) -> None:
+        for producer in self.running:
+            producer.stop()
+        self._engine.dispose()
+
+    def put(self, name: str | bytes, data: bytes = JPEG, age: float = 3600) -> Path:
+        """A file that was last written ``age`` seconds ago."""
+        path = Path(os.fsdecode(os.path.join(os.fsencode(self.folder), os.fsencode(name))))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (time.time() - age,) * 2)
+        return path
+
+    def producer(self, *targets: roots.Target) -> Producer:
+        return Producer(self.settings, self.ledger, self._notify, targets or [self.target])
+
+    def watching(self) -> Producer:
+        """A producer that watches and has done its first scan."""
+        producer = self.producer()
+        self.running.append(producer)
+        producer.start(watch=True)
+        until(lambda: producer.idle)
+        return producer
+
+    def rows(self) -> dict[bytes, str]:
+        """State of every row by name."""
+        query = select(Image.path, Image.path_raw, Image.status)
+        with self._engine.connect() as connection:
+            return {paths.to_bytes(path, raw): status for path, raw, status in connection.execute(query)}
+
+    def stat(self, name: bytes) -> tuple[int, int]:
+        """Size and mtime of a row."""
+        query = select(Image.size_bytes, Image.mtime_ns).where(Image.path == paths.to_text(name)[0])
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(query).one())  # type: ignore[return-value]
+
+    def _notify(self) -> None:
+        self.news += 1
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for ``condition``."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.005)
