@@ -34,7 +34,7 @@ def store_results(connection: Connection, run: Run, outcomes: Sequence[Outcome])
     if fresh:
         _insert(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
     query = select(Content.sha256, Content.id).where(Content.sha256.in_([o.sha256 for o in done]))
-    ids = dict(connection.execute(query).tuples().all()) if done else {}
+    ids = dict(connection.execute(query).all()) if done else {}
     if fresh:
         _add_classifications(connection, run, {ids[sha256]: content for sha256, content in fresh.items()})
     return ids

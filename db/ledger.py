@@ -95,7 +95,7 @@ class Ledger:
             .values(_to(Status.QUEUED, queued_at=clock.now(), not_before=None))
             .returning(Image.id, Image.attempts)
         )
-        rows = write(self.engine, lambda connection: connection.execute(statement).tuples().all())
+        rows = write(self.engine, lambda connection: connection.execute(statement).all())
         return sorted((PendingImage(*row) for row in rows), key=lambda image: image.id)
 
     def pending(self, limit: int) -> int:
@@ -201,7 +201,7 @@ class Ledger:
         """Images per state; ``active``: only of those still on their way, cheap where few are."""
         states = _ACTIVE if active else tuple(Status)
         query = select(Image.status, func.count()).where(Image.status.in_(states)).group_by(Image.status)
-        found = dict(read(self.engine, lambda connection: connection.execute(query).tuples().all()))
+        found = dict(read(self.engine, lambda connection: connection.execute(query).all()))
         return {state.value: found.get(state, 0) for state in states}
 
     def _page(self, root_id: int, below: bytes, last: int, up_to: int | None) -> Sequence[tuple[int, bytes]]:
@@ -215,7 +215,7 @@ class Ledger:
             query = query.where(Image.path.startswith(paths.to_text(below)[0] + "/", autoescape=True))
         if up_to is not None:
             query = query.where(Image.id <= up_to)
-        rows = read(self.engine, lambda connection: connection.execute(query).tuples().all())
+        rows = read(self.engine, lambda connection: connection.execute(query).all())
         return [(row, paths.to_bytes(path, path_raw)) for row, path, path_raw in rows]
 
     def _update(self, statement: Update) -> int:
