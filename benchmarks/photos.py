@@ -64,4 +64,4 @@ def _jpeg(picture: Image.Image, quality: int = 90) -> bytes:
 
 def in_order(folder: Path) -> Iterator[Path]:
     """The pictures of a folder by name."""
-    return iter(sorted(folder.rglob("*.jp*g")))
+    return iter(sorted(folder.rglob("*.[jJ][pP]*[gG]")))

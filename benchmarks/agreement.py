@@ -1,0 +1,95 @@
+"""How far tagtray's answers are from torchvision's reference, and the fast modes' from the exact one.
+
+``python -m benchmarks.agreement FOLDER`` takes a folder of photos and prints:
+exact mode against torchvision (same weights), and draft against exact on the photos as 12-megapixel JPEGs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from benchmarks import peer, photos
+from config import settings as configuration
+from imaging.decode import decode_into
+from weights import catalogue, manifest
+from worker import tracing
+from worker.classifier import Classifier, TorchClassifier
+from worker.rollup import RollUp
+
+Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+def reference(pictures: Iterable[bytes]) -> Answers:
+    """Top-3 classes (n, 3) and scores (n, 3) of torchvision's transforms and eager network."""
+    transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    model = peer.network()
+    found = []
+    with torch.inference_mode():
+        for data in pictures:
+            picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+            found.append(model(transform(picture)[None]).softmax(1)[0])
+    scores, classes = torch.stack(found).topk(3)
+    return classes.numpy(), scores.numpy()
+
+
+def ours(classifier: Classifier, pictures: Iterable[bytes], exact: bool) -> Answers:
+    """The same of tagtray's decode and network."""
+    settings = configuration.load()
+    classes, scores = [], []
+    for data in pictures:
+        decode_into(classifier.slots[0], data, exact=exact, max_pixels=settings.max_pixels)
+        found = classifier.classify(1)
+        classes.append(found.top_index[0])
+        scores.append(found.top_score[0])
+    return np.stack(classes), np.stack(scores)
+
+
+def compared(ours: Answers, theirs: Answers) -> dict[str, Any]:
+    """Pictures with another Top-1 and another Top-3, and the differences of the Top-1's score."""
+    difference = np.abs(ours[1][:, 0] - theirs[1][:, 0])
+    return {
+        "pictures": len(difference),
+        "top1_flips": int((ours[0][:, 0] != theirs[0][:, 0]).sum()),
+        "top3_differ": int((ours[0] != theirs[0]).any(axis=1).sum()),
+        "score_difference_mean": float(difference.mean()),
+        "score_difference_max": float(np.abs(ours[1] - theirs[1]).max()),
+    }
+
+
+def classifier() -> TorchClassifier:
+    """The default engine, for one picture at a time."""
+    settings = configuration.load()
+    entry = manifest.model("resnet18")
+    network = tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
+    return TorchClassifier(network, RollUp(*catalogue.membership()), 1)
+
+
+def main(folder: Path) -> None:
+    """Print both comparisons as JSON."""
+    sources = list(photos.in_order(folder))
+    engine = classifier()
+
+    def read(paths: Sequence[Path]) -> Iterable[bytes]:
+        return (path.read_bytes() for path in paths)
+
+    exact = compared(ours(engine, read(sources), True), reference(read(sources)))
+    with tempfile.TemporaryDirectory() as scratch:
+        large = list(photos.in_order(photos.camera(sources, Path(scratch), len(sources))))
+        draft = compared(ours(engine, read(large), False), ours(engine, read(large), True))
+    print(json.dumps({"exact_vs_torchvision": exact, "draft_vs_exact_12mp": draft}, indent=2))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
