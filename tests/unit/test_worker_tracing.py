@@ -157,6 +157,7 @@ def test_a_trace_is_not_looked_for_in_the_current_folder(
 ) -> None:
     # Given a current folder with somebody's own ``worker`` package
     (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "__init__.py").touch()
     (tmp_path / "worker" / "tracing.py").write_text("raise SystemExit('wrong module')")
     monkeypatch.chdir(tmp_path)
     # When tracing fails for lack of weights, then it is our module that says so
