@@ -40,26 +40,24 @@ class Watch:
         self._observer: Observer | None = None
         self._watched: dict[Scope, tuple[Identity, ObservedWatch]] = {}
         self._polled: set[Scope] = set()
+        self._begun: set[Scope] = set()
 
     def is_polled(self, scope: Scope) -> bool:
         """Whether the scope has to be scanned again and again."""
         return scope in self._polled
 
     def tend(self, scope: Scope) -> bool:
-        """Watch a scope that is not watched yet or any more; True if it is worth a scan now."""
+        """Watch a scope that is not watched yet or any more; True if that changed: it needs a scan now."""
         if self._observer is not None and self._observer.is_exhausted:
             self._give_up(errno.ENOSPC)
         identity = scope.identity()
-        if scope in self._polled or self._is_watched(scope, identity):
-            return False
-        self._forget(scope)
-        if identity is None:
-            return False
-        if reason := self._blindness(scope):
-            self._poll_instead(scope, reason, logging.INFO)
-        else:
-            self._open(scope, identity)
-        return True
+        if scope not in self._polled and not self._is_watched(scope, identity):
+            self._forget(scope)
+            if identity is not None:
+                self._begin(scope, identity)
+        needs_scan = scope in self._begun
+        self._begun.discard(scope)
+        return needs_scan
 
     def close(self) -> None:
         """Stop listening."""
@@ -74,6 +72,13 @@ class Watch:
             return "TAGTRAY_POLL is set"
         kind = mounts.network_type(scope.folder)
         return f"it is on {kind}, where the kernel does not hear of others' changes" if kind else None
+
+    def _begin(self, scope: Scope, identity: Identity) -> None:
+        if reason := self._blindness(scope):
+            self._poll_instead(scope, reason, logging.INFO)
+        else:
+            self._open(scope, identity)
+        self._begun.add(scope)
 
     def _open(self, scope: Scope, identity: Identity) -> None:
         try:
@@ -93,6 +98,7 @@ class Watch:
         self.close()
         for scope in watched:
             self._poll_instead(scope, _sentence(number), logging.WARNING)
+        self._begun.update(watched)
 
     def _poll_instead(self, scope: Scope, reason: str, level: int) -> None:
         self._polled.add(scope)

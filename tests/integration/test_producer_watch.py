@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import ctypes
+import errno
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from watchdog.observers import inotify_c
+
+from db.models import Status
+from producer import rounds
+from tests.producing import HALF, JPEG, Studio, until
+
+MISSING, PENDING = Status.MISSING, Status.PENDING
+
+
+@pytest.fixture
+def studio(tmp_path: Path, home: Path) -> Iterator[Studio]:
+    studio = Studio(home, tmp_path / "photos")
+    yield studio
+    studio.close()
+
+
+def test_a_dropped_photo_becomes_a_row_at_once(studio: Studio) -> None:
+    # Given
+    studio.watching()
+    started = time.monotonic()
+    # When
+    (studio.folder / "a.jpg").write_bytes(JPEG)
+    # Then
+    until(lambda: studio.rows() == {b"a.jpg": PENDING})
+    assert time.monotonic() - started < studio.settings.stable
+    assert studio.news == 1
+
+
+def test_names_that_are_no_text_come_through_events(studio: Studio) -> None:
+    studio.watching()
+    names = {b"\xff\xfe.jpg", b"new\nline.jpg", "\N{DOG FACE}/\N{CAT FACE}.jpg".encode()}
+    for name in names:
+        studio.put(name, age=0)
+    until(lambda: set(studio.rows()) == names)
+
+
+def test_a_download_counts_when_it_gets_its_name(studio: Studio) -> None:
+    # Given
+    producer = studio.watching()
+    # When
+    (studio.folder / "a.jpg.part").write_bytes(JPEG)
+    (studio.folder / ".hidden.jpg").write_bytes(JPEG)
+    time.sleep(0.3)
+    # Then
+    assert studio.rows() == {}
+    # And when it is renamed
+    (studio.folder / "a.jpg.part").rename(studio.folder / "a.jpg")
+    until(lambda: set(studio.rows()) == {b"a.jpg"})
+    until(lambda: producer.idle)
+
+
+def test_a_growing_copy_is_registered_once_and_whole(studio: Studio) -> None:
+    # Given
+    studio.watching()
+    # When it is written for longer than a file has to be stable, and closed and resumed in between
+    for start in range(0, len(JPEG), 40):
+        time.sleep(0.3)
+        assert studio.rows() == {}
+        with open(studio.folder / "slow.jpg", "ab") as file:
+            file.write(JPEG[start : start + 40])
+    # Then
+    until(lambda: studio.rows() == {b"slow.jpg": PENDING})
+    assert studio.stat(b"slow.jpg")[0] == len(JPEG)
+    assert studio.producer().scan().changed == 0
+
+
+def test_a_file_that_is_held_open_is_registered_when_it_is_stable(studio: Studio) -> None:
+    studio.watching()
+    with open(studio.folder / "open.jpg", "wb") as file:
+        file.write(JPEG)
+        file.flush()
+        until(lambda: set(studio.rows()) == {b"open.jpg"})
+
+
+def test_killed_copies_wait_to_be_resumed(studio: Studio) -> None:
+    # Given
+    producer = studio.watching()
+    names = [f"{number:03}.jpg" for number in range(200)]
+    # When all are killed half-way: the kernel closes them
+    for name in names:
+        (studio.folder / name).write_bytes(HALF)
+    until(lambda: producer.waiting == len(names))
+    time.sleep(0.5)
+    assert studio.rows() == {}
+    # And resumed
+    for name in names:
+        with open(studio.folder / name, "ab") as file:
+            file.write(JPEG[len(HALF) :])
+    # Then
+    until(lambda: len(studio.rows()) == len(names))
+    assert {studio.stat(os.fsencode(name))[0] for name in names} == {len(JPEG)}
+    assert producer.progress.new == len(names)
+
+
+def test_a_copy_that_is_never_resumed_goes_in_as_it_is(studio: Studio) -> None:
+    studio.watching()
+    (studio.folder / "half.jpg").write_bytes(HALF)
+    started = time.monotonic()
+    until(lambda: set(studio.rows()) == {b"half.jpg"})
+    assert time.monotonic() - started > studio.settings.settle - 0.1
+
+
+def test_a_replaced_a_changed_and_a_deleted_file_are_noticed(studio: Studio) -> None:
+    # Given
+    for name in ("replaced.jpg", "changed.jpg", "deleted.jpg", "moved.jpg", "same.jpg"):
+        studio.put(name)
+    producer = studio.watching()
+    # When
+    (studio.folder / ".tmp").write_bytes(JPEG * 2)
+    (studio.folder / ".tmp").rename(studio.folder / "replaced.jpg")
+    with open(studio.folder / "changed.jpg", "r+b") as file:
+        file.write(JPEG * 3)
+    (studio.folder / "deleted.jpg").unlink()
+    (studio.folder / "moved.jpg").rename(studio.folder / "there.jpg")
+    # Then
+    until(lambda: producer.progress.changed == 2 and producer.progress.missing == 2)
+    until(lambda: b"there.jpg" in studio.rows())
+    assert studio.stat(b"replaced.jpg")[0] == 2 * len(JPEG)
+    assert studio.stat(b"changed.jpg")[0] == 3 * len(JPEG)
+    gone = {name for name, status in studio.rows().items() if status == MISSING}
+    assert gone == {b"deleted.jpg", b"moved.jpg"}
+
+
+def test_a_folder_moved_in_moved_on_and_moved_out_is_followed(studio: Studio, tmp_path: Path) -> None:
+    # Given
+    outside = tmp_path / "outside"
+    (outside / "inner").mkdir(parents=True)
+    for number in range(50):
+        (outside / f"{number}.jpg").write_bytes(JPEG)
+        (outside / f"inner/{number}.jpg").write_bytes(JPEG)
+    producer = studio.watching()
+    # When
+    outside.rename(studio.folder / "in")
+    # Then
+    until(lambda: len(studio.rows()) == 100)
+    # When
+    (studio.folder / "in").rename(studio.folder / "on")
+    # Then
+    until(lambda: producer.progress.missing == 100 and len(studio.rows()) == 200)
+    # When
+    (studio.folder / "on/new.jpg").write_bytes(JPEG)
+    until(lambda: b"on/new.jpg" in studio.rows())
+    (studio.folder / "on").rename(outside)
+    # Then
+    until(lambda: set(studio.rows().values()) == {MISSING})
+
+
+def test_files_below_new_folders_are_found_however_fast_they_come(studio: Studio) -> None:
+    studio.watching()
+    for number in range(100):
+        studio.put(f"{number}/a/b/{number}.jpg", age=0)
+    until(lambda: len(studio.rows()) == 100)
+
+
+def test_5000_files_dropped_at_once_are_all_found(studio: Studio) -> None:
+    # Given
+    producer = studio.watching()
+    (studio.folder / "burst").mkdir()
+
+    def drop(number: int) -> None:
+        (studio.folder / f"burst/{number}.jpg").write_bytes(JPEG)
+
+    # When
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drop, range(5000)))
+    # Then
+    until(lambda: len(studio.rows()) == 5000, seconds=60)
+    until(lambda: producer.idle)
+
+
+def test_tagtrayignore_holds_for_events(studio: Studio) -> None:
+    # Given
+    (studio.folder / ".tagtrayignore").write_text("*.gif\nprivate/\n")
+    studio.watching()
+    # When
+    for name in ("a.gif", "private/b.jpg", ".hidden/c.jpg", "sub/d.gif", "sub/e.jpg"):
+        studio.put(name, age=0)
+    # Then
+    until(lambda: bool(studio.rows()))
+    time.sleep(0.5)
+    assert set(studio.rows()) == {b"sub/e.jpg"}
+    # And when the rules change
+    (studio.folder / ".tagtrayignore").write_text("private/\n")
+    until(lambda: set(studio.rows()) == {b"a.gif", b"sub/d.gif", b"sub/e.jpg"})
+
+
+def test_lost_events_are_made_up_for_by_a_scan(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a kernel that loses every event but says so, as after an overflow of its queue
+    overflow = inotify_c.InotifyEvent(
+        inotify_c.WatchDescriptor(-1), inotify_c.InotifyConstants.IN_Q_OVERFLOW, 0, b""
+    )
+    producer = studio.watching()
+    monkeypatch.setattr(inotify_c.InotifyFD, "read_events", lambda self: [overflow])
+    # When
+    for number in range(20):
+        studio.put(f"{number}.jpg", age=0)
+    # Then
+    until(lambda: len(studio.rows()) == 20)
+    producer.stop()
+
+
+@pytest.mark.parametrize("at", ["the root", "a folder below", "a new folder"])
+def test_an_exhausted_limit_of_watches_is_said_once_and_the_folder_polled(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str
+) -> None:
+    # Given a kernel that grants no more watches
+    granted = {"the root": 0, "a folder below": 2, "a new folder": 4}[at]
+    real = inotify_c.inotify_add_watch
+
+    def add_watch(fd: int, path: bytes, mask: int) -> int:
+        nonlocal granted
+        granted -= 1
+        if granted >= 0:
+            return real(fd, path, mask)
+        ctypes.set_errno(errno.ENOSPC)
+        return -1
+
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", add_watch)
+    for name in ("a", "b", "c"):
+        studio.put(f"{name}/x.jpg")
+    # When
+    studio.watching()
+    (studio.folder / "new").mkdir()
+    until(lambda: "is polled every" in caplog.text)
+    studio.put("new/y.jpg", age=0)
+    studio.put("c/y.jpg", age=0)
+    # Then
+    until(lambda: len(studio.rows()) == 5)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "sysctl fs.inotify.max_user_watches" in warnings[0]
+
+
+def test_a_polled_folder_is_kept_up_to_date(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    monkeypatch.setenv("TAGTRAY_POLL", "1")
+    monkeypatch.setattr(rounds, "POLL", 0.1)
+    studio = Studio(home, tmp_path / "photos")
+    (studio.folder / "loop").symlink_to(".")
+    producer = studio.watching()
+    # When
+    studio.put("a.jpg", age=0)
+    studio.put("b.jpg", age=0)
+    # Then
+    until(lambda: len(studio.rows()) == 2)
+    # When
+    (studio.folder / "a.jpg").unlink()
+    # Then
+    until(lambda: studio.rows() == {b"a.jpg": MISSING, b"b.jpg": PENDING})
+    assert producer.progress.missing == 1
+    studio.close()
+
+
+@pytest.mark.parametrize("way", ["moved away", "deleted"])
+def test_a_root_that_goes_and_comes_back_is_watched_again(
+    studio: Studio, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    monkeypatch.setattr(rounds, "TURN", 0.05)
+    studio.put("a.jpg")
+    studio.put("b/c.jpg")
+    studio.watching()
+    # When
+    if way == "deleted":
+        shutil.rmtree(studio.folder)
+    else:
+        studio.folder.rename(tmp_path / "away")
+    time.sleep(1)
+    # Then its results are kept
+    assert PENDING in studio.rows().values()
+    assert way == "deleted" or set(studio.rows().values()) == {PENDING}
+    # And when it is back
+    studio.folder.mkdir()
+    studio.put("b/c.jpg")
+    time.sleep(0.3)
+    studio.put("new.jpg", age=0)
+    # Then
+    until(lambda: studio.rows().get(b"new.jpg") == PENDING)
+    until(lambda: studio.rows().get(b"b/c.jpg") == PENDING)
+
+
+def test_the_producer_outlives_its_database(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given
+    monkeypatch.setattr("producer.patience.BACKOFF", 0.1)
+    studio.watching()
+    database = studio.settings.home / "tagtray.db"
+    studio.ledger.engine.dispose()
+    hidden = database.with_name("away")
+    hidden.mkdir()
+    for file in studio.settings.home.glob("tagtray.db*"):
+        file.rename(hidden / file.name)
+    database.mkdir()
+    # When
+    studio.put("a.jpg", age=0)
+    until(lambda: "producer_waits" in caplog.text)
+    time.sleep(0.5)
+    database.rmdir()
+    for file in hidden.iterdir():
+        file.rename(studio.settings.home / file.name)
+    # Then
+    until(lambda: set(studio.rows()) == {b"a.jpg"})
+    assert len([record for record in caplog.records if "producer_waits" in record.getMessage()]) == 1
+
+
+def test_a_producer_stops_while_the_database_is_away(studio: Studio) -> None:
+    # Given
+    for number in range(10):
+        studio.put(f"{number}.jpg")
+    studio.ledger.engine.dispose()
+    database = studio.settings.home / "tagtray.db"
+    for file in studio.settings.home.glob("tagtray.db*"):
+        file.unlink()
+    database.mkdir()
+    producer = studio.producer()
+    # When
+    producer.start(watch=True)
+    time.sleep(0.5)
+    started = time.monotonic()
+    producer.stop()
+    # Then
+    assert time.monotonic() - started < 5
+
+
+def test_the_watch_gives_back_its_threads_and_descriptors(studio: Studio) -> None:
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        producer = studio.producer()
+        producer.start(watch=True)
+        until(lambda producer=producer: producer.idle)  # type: ignore[misc]
+        producer.stop()
+    studio.ledger.engine.dispose()
+    assert threading.active_count() == before[0]
+    assert len(os.listdir("/proc/self/fd")) <= before[1]
