@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: Bytes of a worker apart from its slots: 420 MiB of its own in torch and the network (measured; mapped
-#: libraries are shared), the rest for the interpreter and one large image in decode.
+#: libraries are shared), the rest an estimate for the ledger, the queue and one large image in decode.
 BYTES_PER_WORKER = 800 * 2**20
 #: Bytes of one more slot: its pixels (224 x 224 x 3) and its scores; the network runs over a few at a time.
 BYTES_PER_SLOT = 160 * 2**10

@@ -176,7 +176,7 @@ def _optimise(file: BinaryIO) -> torch.jit.ScriptModule:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """TorchScript is deprecated but has no successor that loads in milliseconds without a compiler."""
+    """Keep out the notices that TorchScript is deprecated, and nothing else."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", FutureWarning)
         yield
