@@ -8,18 +8,25 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 class _OneLine(logging.Formatter):
-    """Tracebacks are for developers: without DEBUG an exception is one line that says how to see more."""
+    """Tracebacks are for developers: without DEBUG an exception is one line that says how to see more.
+
+    Nor do file names and other people's words break or recolour the line.
+    """
 
     def formatException(self, ei: object) -> str:
         return ""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record).rstrip("\n")
+        line = _printable(super().format(record)).rstrip()
         if not record.exc_info or record.exc_info[1] is None:
             return line
         error = record.exc_info[1]
-        said = " ".join(str(error).split())
+        said = " ".join(_printable(str(error)).split())
         return f"{line} ({type(error).__name__}: {said}; TAGTRAY_LOG_LEVEL=DEBUG shows where)"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def configure(level: str) -> None:

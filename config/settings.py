@@ -138,7 +138,7 @@ def load(**overrides: Any) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables with which another process loads these very settings."""
-    given = settings.model_dump(mode="json", include=settings.model_fields_set - {"roots"}, exclude_none=True)
+    given = settings.model_dump(include=settings.model_fields_set - {"roots"}, exclude_none=True)
     roots = {ROOT_PREFIX + name.upper(): str(path) for name, path in settings.roots.items()}
     return {variable(name): str(value) for name, value in given.items()} | roots
 
@@ -159,7 +159,7 @@ def _variables(name: str) -> list[str]:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = {variable(name) for name in Settings.model_fields}
+    known = {variable(name) for name in Settings.model_fields if name != "roots"}
     for key in environ:
         if key.startswith(PREFIX) and key not in known and not key.startswith(ROOT_PREFIX):
             near = difflib.get_close_matches(key, known, n=1)
