@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from config.errors import InfrastructureError, UsageError
@@ -16,6 +16,7 @@ SQLITE_BUSY_MS = 30_000
 #: Seconds after which a connection attempt to PostgreSQL is given up.
 CONNECT_TIMEOUT = 10
 
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _WRITES = "tagtray_writes"
 
 
@@ -24,28 +25,35 @@ def connect(settings: Settings) -> Engine:
 
     Raises UsageError for a URL that cannot be read, InfrastructureError for a home that cannot be made.
     """
-    try:
-        url = make_url(settings.sqlalchemy_url)
-    except ArgumentError:
-        raise UsageError(
-            "TAGTRAY_DATABASE_URL is not a database URL such as postgresql://user@host/db."
-        ) from None
-    backend = url.get_backend_name()
-    if backend == "sqlite":
+    url = _url(settings)
+    if url.get_backend_name() == "sqlite":
         _make_home(settings)
         engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
         _tune_sqlite(engine)
         return engine
-    if backend == "postgresql":
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT})
-    raise UsageError(
-        f"TAGTRAY_DATABASE_URL names {backend}; tagtray keeps its ledger in SQLite or PostgreSQL."
-    )
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT})
 
 
 def writing(engine: Engine) -> Engine:
     """The same engine, whose transactions take SQLite's write lock at once (no upgrade deadlocks)."""
     return engine.execution_options(**{_WRITES: True})
+
+
+def _url(settings: Settings) -> URL:
+    if not settings.database_url:
+        # From its parts: a home folder may be called `a?b` or `a%20b`.
+        return URL.create("sqlite", database=str(settings.home / "tagtray.db"))
+    try:
+        url = make_url(settings.sqlalchemy_url)
+    except (ArgumentError, ValueError):
+        raise UsageError(
+            "TAGTRAY_DATABASE_URL is not a database URL such as postgresql://user@host/db."
+        ) from None
+    if url.drivername not in _DRIVERS:
+        raise UsageError(
+            f"TAGTRAY_DATABASE_URL names {url.drivername}; tagtray keeps its ledger in SQLite or PostgreSQL."
+        )
+    return url
 
 
 def _make_home(settings: Settings) -> None:

@@ -24,6 +24,7 @@ def is_transient(error: DBAPIError) -> bool:
 
 def sentence(engine: Engine, error: DBAPIError) -> str:
     """One sentence about ``error`` that shows where the database is and never its password."""
-    where = engine.url.render_as_string(hide_password=True)
+    # The query may hold a password, too.
+    where = engine.url.set(query={}).render_as_string(hide_password=True)
     lines = str(error.orig).strip().splitlines()
     return f"The database {where} answers: {lines[0] if lines else type(error.orig).__name__}."

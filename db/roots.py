@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, select, text, update
 
 from config.errors import UsageError
 from config.settings import Settings
@@ -62,6 +62,9 @@ def locate(engine: Engine, settings: Settings, file: Path) -> tuple[RootFolder, 
 
 
 def _resolve(connection: Connection, settings: Settings, real: bytes, name: str | None) -> Target:
+    if connection.dialect.name == "postgresql":
+        # Hosts that start at once would otherwise all insert the same name; SQLite's writers take turns.
+        connection.execute(text("LOCK TABLE roots IN SHARE ROW EXCLUSIVE MODE"))
     rows = connection.execute(select(Root.__table__)).mappings().all()
     known = [_on_this_host(row, settings) for row in rows]
     for root in known:
