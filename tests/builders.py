@@ -1,0 +1,157 @@
+"""Small ledgers, rows, outcomes and pictures, as many tests need them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as Picture
+from sqlalchemy import Engine, RowMapping, select, text
+
+from config import settings as configuration
+from config.settings import Settings
+from db import catalogue, migrate, roots
+from db import engine as engines
+from db.ledger import Ledger
+from db.models import Image
+from db.records import Done, NewContent, Outcome, Run, SeenFile
+
+LABELS = [
+    {"label_set": "few", "class_index": 0, "wnid": "n0", "name": "tabby", "name_zh": "虎斑猫"},
+    {"label_set": "few", "class_index": 1, "wnid": "n1", "name": "beagle", "name_zh": "比格犬"},
+    {"label_set": "few", "class_index": 2, "wnid": "n2", "name": "pug", "name_zh": "巴哥犬"},
+    {"label_set": "few", "class_index": 3, "wnid": "n3", "name": "volcano", "name_zh": "火山"},
+]
+CATEGORIES = [
+    {"wnid": "c_cat", "name": "cat", "name_zh": "猫", "aliases": "", "curated": True},
+    {"wnid": "c_dog", "name": "dog", "name_zh": "狗", "aliases": "hound", "curated": True},
+]
+CLOSURE = [
+    {"class_wnid": "n0", "category_wnid": "c_cat"},
+    {"class_wnid": "n1", "category_wnid": "c_dog"},
+    {"class_wnid": "n2", "category_wnid": "c_dog"},
+]
+#: Of the tags that are stored, those of at least this score show in the view.
+TAG_THRESHOLD = 0.5
+MODEL = {
+    "name": "tiny",
+    "label_set": "few",
+    "weights_sha256": "0" * 64,
+    "preprocess": {"side": 224},
+    "thresholds": {"tag": TAG_THRESHOLD},
+}
+RUN = Run(model_id=1, engine="torch", precision="fp32", decode="draft")
+
+
+def sync(engine: Engine) -> None:
+    """Bring in the small catalogue above."""
+    catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL)
+
+
+@contextlib.contextmanager
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """A ledger on a fresh database with the small catalogue; its connections are closed at the end."""
+    engine = engines.connect(settings)
+    try:
+        migrate.upgrade(engine)
+        sync(engine)
+        yield Ledger(engine)
+    finally:
+        engine.dispose()
+
+
+def settings_for(home: Path, url: str, **options: Any) -> Settings:
+    """Settings of a ledger at ``url``."""
+    return configuration.load(home=home, database_url=url, **options)
+
+
+def root(ledger: Ledger, settings: Settings, name: str = "photos") -> roots.RootFolder:
+    """A root in the home folder."""
+    folder = settings.home / name
+    folder.mkdir(exist_ok=True)
+    return roots.resolve(ledger.engine, settings, folder).root
+
+
+def seen(name: str | bytes, size: int = 10, mtime: int = 1) -> SeenFile:
+    """A file as a scan finds it."""
+    return SeenFile(name.encode() if isinstance(name, str) else name, size, mtime)
+
+
+def register(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:
+    """Ids of ``count`` new images, named 0.jpg, 1.jpg and so on behind ``prefix``."""
+    files = [seen(f"{prefix}{number}.jpg") for number in range(count)]
+    ledger.register(root_id, files)
+    known = ledger.lookup(root_id, [file.path for file in files])
+    return [known[file.path].id for file in files]
+
+
+def queued(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:
+    """Ids of new images that are all ``queued``."""
+    ids = register(ledger, root_id, count, prefix)
+    assert {image.id for image in ledger.take_pending(count)} == set(ids)
+    return ids
+
+
+def running(ledger: Ledger, root_id: int, count: int, worker: str = "w", lease: float = 60.0) -> list[int]:
+    """Ids of new images in the hands of ``worker``."""
+    ids = queued(ledger, root_id, count)
+    assert [image.id for image in ledger.claim(ids, worker, lease)] == sorted(ids)
+    return ids
+
+
+def sha(word: str) -> str:
+    """A SHA-256 that stands for the content ``word``."""
+    return hashlib.sha256(word.encode()).hexdigest()
+
+
+def content(
+    top: Sequence[tuple[int, float]] = ((1, 0.7), (2, 0.2), (0, 0.1)),
+    tags: Sequence[tuple[str, float]] = (("c_dog", 0.9),),
+) -> NewContent:
+    """A new content: a beagle unless said otherwise."""
+    return NewContent("JPEG", 640, 480, None, None, top, tags)
+
+
+def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
+    """The outcome of an image with the content ``word``; ``new`` None: the ledger knows it."""
+    return Done(image_id, sha(word), 10, 1, new)
+
+
+def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
+    """Commit with the model of the small catalogue."""
+    ledger.commit(worker, RUN, outcomes)
+
+
+def row(ledger: Ledger, image_id: int) -> RowMapping:
+    """The row of an image."""
+    query = select(Image.__table__).where(Image.id == image_id)
+    with ledger.engine.connect() as connection:
+        return connection.execute(query).mappings().one()
+
+
+def status(ledger: Ledger, *ids: int) -> list[str]:
+    """The states of images."""
+    return [row(ledger, image_id)["status"] for image_id in ids]
+
+
+def query(ledger: Ledger, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a SQL statement."""
+    with ledger.engine.connect() as connection:
+        return [tuple(found) for found in connection.execute(text(statement))]
+
+
+def execute(ledger: Ledger, statement: str) -> None:
+    """Run a SQL statement that changes something."""
+    with ledger.engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def jpeg(shade: int = 128, size: tuple[int, int] = (64, 48)) -> bytes:
+    """The bytes of a JPEG of one grey shade."""
+    file = io.BytesIO()
+    Picture.new("RGB", size, (shade, shade, shade)).save(file, "JPEG")
+    return file.getvalue()

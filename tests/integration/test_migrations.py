@@ -1,0 +1,131 @@
+"""Migrations: the tables are those of the models, whoever and however many ask for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+from config import settings as configuration
+from config.errors import InfrastructureError
+from config.settings import Settings
+from db import engine as engines
+from db import migrate, views
+from db.models import Base
+from tests import builders
+
+VIEWS = {
+    "results": "root, path, rank, label, label_zh, wnid, score, model, engine, precision, classified_at, "
+    "taken_at, taken_month, sha256",
+    "top1": "root, path, label, label_zh, wnid, score, model, classified_at, taken_at, taken_month, sha256",
+    "image_tags": "root, path, category, category_zh, wnid, score, taken_at, taken_month, sha256",
+    "failures": "root, path, error_code, error_message, attempts, updated_at",
+}
+
+
+@pytest.fixture
+def host(home: Path, ledger_url: str) -> Settings:
+    return builders.settings_for(home, ledger_url)
+
+
+@pytest.fixture
+def engine(host: Settings) -> Iterator[Engine]:
+    engine = engines.connect(host)
+    yield engine
+    engine.dispose()
+
+
+def test_the_revision_is_alembics_head() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.REVISION
+
+
+def test_the_migrated_tables_are_those_of_the_models(engine: Engine) -> None:
+    migrate.upgrade(engine)
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_the_views_have_exactly_the_documented_columns(engine: Engine) -> None:
+    migrate.upgrade(engine)
+    found = inspect(engine)
+
+    assert sorted(found.get_view_names()) == sorted(VIEWS) == sorted(views.NAMES)
+    for name, columns in VIEWS.items():
+        assert ", ".join(column["name"] for column in found.get_columns(name)) == columns
+
+
+def test_to_upgrade_twice_does_something_once(engine: Engine) -> None:
+    assert migrate.upgrade(engine) is True
+    assert migrate.upgrade(engine) is False
+
+
+def test_an_empty_database_is_asked_to_be_upgraded(engine: Engine) -> None:
+    with pytest.raises(InfrastructureError, match="`tagtray db upgrade` brings it there"):
+        migrate.require(engine)
+
+    migrate.upgrade(engine)
+    migrate.require(engine)
+
+
+def test_a_newer_database_is_refused_and_left_alone(engine: Engine) -> None:
+    migrate.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(InfrastructureError, match="made by a newer tagtray than this one; update tagtray"):
+        migrate.upgrade(engine)
+    with pytest.raises(InfrastructureError):
+        migrate.require(engine)
+
+    assert set(inspect(engine).get_view_names()) == set(VIEWS)
+
+
+def test_many_threads_upgrade_at_once(host: Settings) -> None:
+    engines_ = [engines.connect(host) for _ in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        did = list(pool.map(migrate.upgrade, engines_))
+
+    for engine in engines_:
+        migrate.require(engine)
+        engine.dispose()
+    assert sorted(did) == [False] * 5 + [True]
+
+
+def test_two_processes_upgrade_at_once(host: Settings) -> None:
+    program = (
+        "from config import settings; from db import engine, migrate;"
+        "migrate.upgrade(engine.connect(settings.load()))"
+    )
+    environment = configuration.environment(host)
+    processes = [subprocess.Popen([sys.executable, "-c", program], env=environment) for _ in range(2)]
+
+    assert [process.wait(60) for process in processes] == [0, 0]
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "_FAILURES", "CREATE VIEW failures AS SELECT 1 FROM")
+
+    with pytest.raises(InfrastructureError, match="syntax|incomplete"):
+        migrate.upgrade(engine)
+
+    assert inspect(engine).get_table_names() == []

@@ -1,0 +1,66 @@
+"""Log lines: one per event, with a traceback only where a developer asks for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from config import logs
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    root.handlers[:] = []  # else configure() would close pytest's own
+    alembic = logging.getLogger("alembic").level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("alembic").setLevel(alembic)
+
+
+def _fail(message: str = "it broke\nin two") -> None:
+    try:
+        raise ValueError(message)
+    except ValueError:
+        logging.getLogger("t").exception("batch_failed: no luck.")
+
+
+def test_an_exception_is_one_line_that_says_how_to_see_more(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("WARNING")
+
+    _fail()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        "ERROR   batch_failed: no luck. (ValueError: it broke in two; TAGTRAY_LOG_LEVEL=DEBUG shows where)"
+    )
+
+
+def test_with_debug_the_traceback_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("DEBUG")
+
+    _fail()
+
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_message_with_line_breaks_or_escapes_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("WARNING")
+
+    logging.getLogger("t").warning("root_said: %s", "a\nERROR forged\r\x1b[2Jz\u2028end")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "\x1b" not in lines[0]
+
+
+def test_records_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("ERROR")
+
+    logging.getLogger("t").warning("quiet")
+
+    assert capsys.readouterr().err == ""
