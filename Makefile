@@ -29,7 +29,8 @@ help:
 	@echo "Each sets up what it needs at first. PIP_EXTRA_INDEX_URL=URL offers pip a further package index."
 
 run: $(VENV)/.installed $(if $(TARGET_DIR),,$(SAMPLES))
-	@$(BIN)/tagtray run -- "$${TARGET_DIR:-$(SAMPLES)}"
+	@case "$$TARGET_DIR" in "~/"*) TARGET_DIR="$$HOME/$${TARGET_DIR#??}";; esac; \
+	$(BIN)/tagtray run -- "$${TARGET_DIR:-$(SAMPLES)}"
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -p tests.noskip
