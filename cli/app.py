@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from cli import run
+from cli import config, database, failures, produce, run, show, sql, status, weights, work
 from cli.output import shown
 from cli.signals import INTERRUPTED
 from config.errors import TagtrayError
@@ -25,6 +25,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run.run)
+app.command()(produce.scan)
+app.command()(produce.watch)
+app.command()(work.work)
+app.command()(show.show)
+app.command()(sql.sql)
+app.command()(status.status)
+app.command()(failures.failures)
+app.command()(failures.retry)
+app.command()(config.config)
+app.add_typer(weights.app, name="weights")
+app.add_typer(database.app, name="db")
 
 
 def _version(asked: bool) -> None:
@@ -59,7 +70,7 @@ def _ended(arguments: list[str]) -> int:
     except TagtrayError as error:
         return _say(str(error), error.exit_code)
     except TyperException as error:
-        return _say(f"{error.format_message()} (`tagtray --help` says more)", 2)
+        return _misused(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except OSError as error:
@@ -68,6 +79,14 @@ def _ended(arguments: list[str]) -> int:
         return _unexpected(error)
     except Exception as error:
         return _unexpected(error)
+
+
+def _misused(error: TyperException) -> int:
+    """One line for a wrong command line; none where the help was asked for by giving nothing."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tagtray"
+    return _say(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2
 
 
 def _say(sentence: str, code: int) -> int:

@@ -1,8 +1,110 @@
-"""Text that may stand on a terminal."""
+"""What commands print: tables for people, JSON and CSV for programs."""
 
 from __future__ import annotations
+
+import csv
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+#: Rows whose widths are measured together: a longer table is printed as several.
+TABLE_ROWS = 500
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 def shown(text: str) -> str:
     """A name or a sentence on one line: what cannot be printed is escaped."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def json_text(value: object, indent: int | None = 2) -> str:
+    """``value`` as JSON: moments as ISO 8601, bytes as hex."""
+    plain = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+    return json.dumps(value, indent=indent, ensure_ascii=not plain, default=_jsonable)
+
+
+def rows(columns: Sequence[str], found: Iterable[Sequence[Any]], form: Format) -> None:
+    """Print ``found`` as it comes."""
+    if form is Format.JSON:
+        _json(columns, found)
+    elif form is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(["" if cell is None else _plain(cell) for cell in row] for row in found)
+    elif sys.stdout.isatty():
+        _tables(columns, found)
+    else:
+        for row in itertools.chain([columns], found):
+            print("\t".join(_cell(cell) for cell in row))
+
+
+def _json(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
+    names = list(_distinct(columns))
+    separator = "[\n"
+    for row in found:
+        sys.stdout.write(separator + json_text(dict(zip(names, row, strict=True)), indent=None))
+        separator = ",\n"
+    print("\n]" if separator == ",\n" else "[]")
+
+
+def _tables(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    remaining = iter(found)
+    while (page := list(itertools.islice(remaining, TABLE_ROWS))) or columns:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for index, column in enumerate(columns):
+            numeric = bool(page) and all(isinstance(row[index], int | float | None) for row in page)
+            table.add_column(Text(shown(column)), overflow="fold", justify="right" if numeric else "left")
+        for row in page:
+            table.add_row(*(Text(_cell(cell)) for cell in row))
+        console.print(table)
+        if len(page) < TABLE_ROWS:
+            return
+
+
+def _distinct(columns: Sequence[str]) -> Iterator[str]:
+    """Names of columns for an object: a repeated one is numbered."""
+    seen: set[str] = set()
+    for column in columns:
+        numbered = itertools.chain([column], (f"{column}_{number}" for number in itertools.count(2)))
+        name = next(name for name in numbered if name not in seen)
+        seen.add(name)
+        yield name
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else shown(str(_plain(value)))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, dict | list):
+        return json_text(value, indent=None)
+    return value
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    return str(value)

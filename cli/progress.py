@@ -19,13 +19,29 @@ LINE_EVERY = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A moment of a run; ``waiting`` are files that are still being written."""
+    """A moment of a run; ``waiting`` are files that are still being written, ``idle`` says that none is."""
 
-    done: int
+    left: int
     total: int
     rate: float
     waiting: int
+    idle: bool
     phase: str
+
+    @property
+    def over(self) -> bool:
+        """Whether everything that was found is done."""
+        return self.idle and not self.left
+
+    @property
+    def done(self) -> int:
+        """Images that are no longer on their way."""
+        return self.total - self.left
+
+    @property
+    def count_text(self) -> str:
+        """How many of how many."""
+        return f"{self.done:,}/{self.total:,}" if self.total else ""
 
     @property
     def rate_text(self) -> str:
@@ -35,39 +51,40 @@ class Snapshot:
     @property
     def left_text(self) -> str:
         """Time left at this rate."""
-        return f"{_duration((self.total - self.done) / self.rate)} left" if self.rate else ""
+        return f"{duration(self.left / self.rate)} left" if self.rate else ""
 
     @property
     def waiting_text(self) -> str:
         """The files that are still being written."""
+        if not self.waiting:
+            return ""
         return f"{self.waiting:,} {'file' if self.waiting == 1 else 'files'} still being written"
 
 
 class Meter:
-    """Counts what is done from what is left, and how fast that goes."""
+    """Counts what is done from what is left, and how fast that goes; ``before`` were left at the start."""
 
-    def __init__(self) -> None:
-        self.total = 0
+    def __init__(self, before: int) -> None:
+        self._before = before
+        self._total = 0
         self._samples: deque[tuple[float, int]] = deque()
 
-    def read(self, expected: int, left: int, waiting: int, phase: str) -> Snapshot:
-        """``expected`` images were on their way in all, as far as known; ``left`` still are."""
-        self.total = max(self.total, expected, left)
-        done = self.total - left
-        return Snapshot(done, self.total, self._rate(done), waiting, phase)
+    def read(self, found: int, left: int, waiting: int, idle: bool, phase: str) -> Snapshot:
+        """``found`` images came on their way since the start; ``left`` still are."""
+        self._total = max(self._total, self._before + found, left)
+        return Snapshot(left, self._total, self._rate(self._total - left), waiting, idle, phase)
 
     def _rate(self, done: int) -> float:
         now = time.monotonic()
-        if self._samples and done < self._samples[-1][1]:
-            self._samples.clear()
-        if done or self._samples:
-            self._samples.append((now, done))
-        while len(self._samples) > 2 and now - self._samples[1][0] > WINDOW:
-            self._samples.popleft()
-        if len(self._samples) < 2:
-            return 0.0
-        seconds = now - self._samples[0][0]
-        return (done - self._samples[0][1]) / seconds if seconds > 0 else 0.0
+        samples = self._samples
+        if samples and done < samples[-1][1]:
+            samples.clear()
+        samples.append((now, done))
+        # The start-up is no part of the speed: it counts from the last moment at which nothing was done.
+        while len(samples) > 1 and (samples[1][1] == 0 or now - samples[1][0] > WINDOW):
+            samples.popleft()
+        seconds = now - samples[0][0]
+        return (done - samples[0][1]) / seconds if seconds > 0 else 0.0
 
 
 class Display(Protocol):
@@ -88,10 +105,8 @@ class Lines:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + LINE_EVERY
-        parts = [f"{snapshot.done:,} of {snapshot.total:,} images", snapshot.rate_text, snapshot.left_text]
-        if snapshot.waiting:
-            parts.append(snapshot.waiting_text)
-        print(f"{snapshot.phase}: {', '.join(part for part in parts if part)}", file=sys.stderr, flush=True)
+        parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, snapshot.waiting_text)
+        print(f"{snapshot.phase}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -113,7 +128,7 @@ def _bar() -> Iterator[Display]:
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
-        TextColumn("{task.fields[count]}  {task.fields[rate]}  {task.fields[left]}", markup=False),
+        TextColumn("{task.fields[figures]}", markup=False),
         console=Console(stderr=True),
         expand=True,
         transient=True,
@@ -128,19 +143,18 @@ class _Bar:
 
         assert isinstance(progress, Progress)
         self._progress = progress
-        self._task = progress.add_task("Starting", total=None, count="", rate="", left="")
+        self._task = progress.add_task("Starting", total=None, figures="")
 
     def show(self, snapshot: Snapshot) -> None:
         """Move the bar."""
-        only_waiting = snapshot.waiting and snapshot.done == snapshot.total
+        only_waiting = bool(snapshot.waiting) and not snapshot.left
+        texts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text)
         self._progress.update(
             self._task,
             description=snapshot.waiting_text if only_waiting else snapshot.phase,
             completed=snapshot.done,
             total=snapshot.total or None,
-            count=f"{snapshot.done:,}/{snapshot.total:,}" if snapshot.total else "",
-            rate=snapshot.rate_text,
-            left=snapshot.left_text,
+            figures="  ".join(filter(None, texts)),
         )
 
 
@@ -157,7 +171,8 @@ def _log_lines_above() -> Iterator[None]:
                 handler.setStream(stream)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a clock shows them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from config.errors import InfrastructureError
 from config.settings import Settings
-from db import queries, roots
+from db import figures, roots
 from db.ledger import Ledger
 from db.roots import Target
 from jobs.connection import connect
 from jobs.feed import Feeder, FeederLoop
 from jobs.queue import ImageQueue
+from producer import targets
 from producer.service import Producer
+
+log = logging.getLogger(__name__)
 
 _NAMED = re.compile(r"([^/=]*)=(.+)", re.DOTALL)
 
@@ -27,7 +32,7 @@ class Session:
         self.settings = settings
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
-        self.started = queries.moment(database)
+        self.started = figures.moment(database)
         queue = ImageQueue(settings.queue, connect(settings))
         self._feeder = FeederLoop(Feeder(settings, self.ledger, queue))
         self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
@@ -42,13 +47,26 @@ class Session:
         self.producer.stop()
         self._feeder.stop()
 
-    def active(self) -> int:
-        """Images of the folders that are on their way."""
-        return queries.active(self.ledger.engine, self.targets)
+    def active(self) -> int | None:
+        """Images of the folders that are on their way; None while the database is away."""
+        return self._count(figures.active)
 
-    def unqueued(self) -> int:
-        """Images of the folders that are not in the queue yet."""
-        return queries.unqueued(self.ledger.engine, self.targets)
+    def unqueued(self) -> int | None:
+        """Images of the folders that are not in the queue yet; None while the database is away."""
+        return self._count(figures.unqueued)
+
+    def _count(self, count: Callable[[Engine, Sequence[Target]], int]) -> int | None:
+        try:
+            return count(self.ledger.engine, self.targets)
+        except InfrastructureError as error:
+            log.debug("database_away: %s", error)
+            return None
+
+
+def check(arguments: Sequence[str]) -> None:
+    """Raise UsageError unless every folder is one that can be listed."""
+    for argument in arguments:
+        targets.check(split(argument)[1])
 
 
 def split(argument: str) -> tuple[str | None, Path]:

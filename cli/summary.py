@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.output import shown
-from db import queries
+from db import figures
 from db.models import Status
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CANDIDATES = 20
 def write(session: Session, seconds: float) -> None:
     """Print it, from the ledger's figures."""
     engine, targets = session.ledger.engine, session.targets
-    tallies = queries.tallies(engine, targets, session.started)
+    tallies = figures.tallies(engine, targets, session.started)
     fresh = Counter[str]()
     former = Counter[str]()
     failed = Counter[str]()
@@ -33,7 +33,7 @@ def write(session: Session, seconds: float) -> None:
         (fresh if tally.since else former)[tally.status] += tally.images
         if tally.since and tally.status == Status.FAILED:
             failed[str(tally.error_code)] += tally.images
-    forwarded = queries.forwarded(engine, targets, session.started)
+    forwarded = figures.forwarded(engine, targets, session.started)
     finished = fresh[Status.DONE] + fresh[Status.FAILED]
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {_images(finished)} in {seconds:,.1f} s{rate}\n")
@@ -59,7 +59,7 @@ def write(session: Session, seconds: float) -> None:
 
 
 def _write_labels(session: Session) -> None:
-    found = queries.frequent_labels(session.ledger.engine, session.targets, LABELS)
+    found = figures.frequent_labels(session.ledger.engine, session.targets, LABELS)
     if found:
         typer.secho("\nMost frequent labels", bold=True)
         for row in found:
@@ -80,7 +80,7 @@ def _write_next(session: Session, failures: bool) -> None:
 def _example(session: Session) -> str | None:
     """An image to look at: as one would type it here, and with a plain name if there is any."""
     folders = {target.root.id: target.root.path for target in session.targets}
-    for root_id, name in queries.some_done(session.ledger.engine, session.targets, CANDIDATES):
+    for root_id, name in figures.some_done(session.ledger.engine, session.targets, CANDIDATES):
         path = os.fsdecode(os.path.join(folders[root_id], name))
         if path == shown(path):
             relative = os.path.relpath(path)

@@ -1,134 +1,194 @@
-"""What people ask the ledger: how far a run is, what it found, what is known of an image, how things stand."""
+"""What people ask the ledger: all about one image, what failed, how fast it goes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, distinct, false, func, or_, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
 from db import clock, paths
-from db.models import Classification, Image, Label, Model, Prediction, Status
-from db.roots import Target
+from db.models import (
+    Category,
+    Classification,
+    Content,
+    Image,
+    Label,
+    Model,
+    Prediction,
+    Root,
+    Status,
+    Tag,
+)
 from db.transactions import read
 
-#: Images that are deferred for more than this many seconds keep nobody waiting.
-SOON = 10.0
-
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """How many images of some folders are in a state, and whether they came to it since a moment."""
+class Result:
+    """One of the Top-3."""
 
-    status: str
-    error_code: str | None
-    since: bool
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class LabelCount:
-    """How many images have a label as their first."""
-
+    rank: int
     label: str
     label_zh: str
-    images: int
+    wnid: str | None
+    score: float
 
 
-def moment(engine: Engine) -> datetime:
-    """Now, on the database's clock."""
-    return read(engine, lambda connection: connection.execute(select(clock.now())).scalar_one())
+@dataclass(frozen=True, slots=True)
+class TagResult:
+    """A broader tag that is worth showing."""
+
+    category: str
+    category_zh: str
+    wnid: str
+    score: float
 
 
-def active(engine: Engine, targets: Sequence[Target]) -> int:
-    """Images of ``targets`` that are on their way; those deferred for long are not."""
-    due = or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
-    query = select(func.count()).where(
-        or_(
-            Image.status.in_((Status.QUEUED, Status.RUNNING)),
-            and_(Image.status == Status.PENDING, due),
-        ),
-        _within(targets),
-    )
-    return _number(engine, query)
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """All that the ledger knows of an image; results are the current model's, best first."""
+
+    root: str
+    path: str
+    status: str
+    error_code: str | None
+    error_message: str | None
+    attempts: int
+    size_bytes: int
+    updated_at: datetime
+    sha256: str | None
+    format: str | None
+    width: int | None
+    height: int | None
+    taken_at: datetime | None
+    camera: str | None
+    model: str | None
+    engine: str | None
+    precision: str | None
+    decode: str | None
+    classified_at: datetime | None
+    results: Sequence[Result]
+    tags: Sequence[TagResult]
 
 
-def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
-    """Images of ``targets`` that are not in the queue yet; those deferred for long are not counted."""
-    due = or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
-    return _number(engine, select(func.count()).where(Image.status == Status.PENDING, due, _within(targets)))
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that failed, as the view ``failures`` has it."""
+
+    root: str
+    path: str
+    error_code: str | None
+    error_message: str | None
+    attempts: int
+    updated_at: datetime
 
 
-def tallies(engine: Engine, targets: Sequence[Target], since: datetime) -> list[Tally]:
-    """The images of ``targets`` by state and error code, those that changed ``since`` apart."""
-    fresh = Image.updated_at >= since
+def image(engine: Engine, root_id: int, name: bytes) -> ImageFacts | None:
+    """The image with this relative name; None where the ledger has none."""
+    path, _ = paths.to_text(name)
+    return read(engine, lambda connection: _image(connection, root_id, path))
+
+
+def failures(engine: Engine, code: str | None, limit: int) -> tuple[list[Failure], int]:
+    """The latest ``limit`` failures, of a code if one is given, and how many there are in all."""
+    wanted = [Image.status == Status.FAILED]
+    if code is not None:
+        wanted.append(Image.error_code == code)
+    columns = (Root.name, Image.path, Image.error_code, Image.error_message, Image.attempts, Image.updated_at)
     query = (
-        select(Image.status, Image.error_code, fresh, func.count())
-        .where(_within(targets))
-        .group_by(Image.status, Image.error_code, fresh)
-    )
-    rows = read(engine, lambda connection: connection.execute(query).all())
-    return [Tally(row[0], row[1], bool(row[2]), row[3]) for row in rows]
-
-
-def forwarded(engine: Engine, targets: Sequence[Target], since: datetime) -> int:
-    """Contents of ``targets`` that the current model classified ``since``: forward passes, not files."""
-    query = (
-        select(func.count(distinct(Classification.content_id)))
-        .join(Model, and_(Model.id == Classification.model_id, Model.is_current))
-        .join(Image, Image.content_id == Classification.content_id)
-        .where(Classification.classified_at >= since, Image.status == Status.DONE, _within(targets))
-    )
-    return _number(engine, query)
-
-
-def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> list[LabelCount]:
-    """The most frequent first labels of ``targets`` under the current model."""
-    count = func.count().label("images")
-    first = and_(
-        Prediction.content_id == Image.content_id, Prediction.model_id == Model.id, Prediction.rank == 1
-    )
-    name = and_(Label.label_set == Model.label_set, Label.class_index == Prediction.class_index)
-    query = (
-        select(Label.name, Label.name_zh, count)
-        .join_from(Image, Model, Model.is_current.is_(True))
-        .join(Prediction, first)
-        .join(Label, name)
-        .where(Image.status == Status.DONE, _within(targets))
-        .group_by(Label.name, Label.name_zh)
-        .order_by(count.desc(), Label.name)
+        select(*columns)
+        .join_from(Image, Root, Root.id == Image.root_id)
+        .where(*wanted)
+        .order_by(Image.updated_at.desc(), Image.id)
         .limit(limit)
     )
     rows = read(engine, lambda connection: connection.execute(query).all())
-    return [LabelCount(*row) for row in rows]
-
-
-def some_done(engine: Engine, targets: Sequence[Target], limit: int) -> list[tuple[int, bytes]]:
-    """Root id and relative name of a few images of ``targets`` that are done."""
-    query = (
-        select(Image.root_id, Image.path, Image.path_raw)
-        .where(Image.status == Status.DONE, _within(targets))
-        .order_by(Image.id)
-        .limit(limit)
+    total = read(
+        engine,
+        lambda connection: connection.scalar(select(func.count()).select_from(Image).where(*wanted)),
     )
-    rows = read(engine, lambda connection: connection.execute(query).tuples().all())
-    return [(root_id, paths.to_bytes(path, path_raw)) for root_id, path, path_raw in rows]
+    return [Failure(*row) for row in rows], total or 0
 
 
-def _within(targets: Sequence[Target]) -> ColumnElement[bool]:
-    return or_(false(), *(_below(target) for target in targets))
+def failed_ids(engine: Engine, root_id: int, name: bytes) -> list[int]:
+    """The failed image with this relative name, or those in the folder of this name."""
+    path, _ = paths.to_text(name)
+    inside = path + "/" if path else ""
+    query = select(Image.id).where(
+        Image.root_id == root_id,
+        Image.status == Status.FAILED,
+        (Image.path == path) | (func.substr(Image.path, 1, len(inside)) == inside),
+    )
+    return read(engine, lambda connection: list(connection.scalars(query)))
 
 
-def _below(target: Target) -> ColumnElement[bool]:
-    inside = Image.root_id == target.root.id
-    if not target.below:
-        return inside
-    # Not LIKE: SQLite's takes no notice of case.
-    prefix = paths.to_text(target.below)[0] + "/"
-    return and_(inside, func.substr(Image.path, 1, len(prefix)) == prefix)
-
-
-def _number(engine: Engine, query: Select[Any]) -> int:
+def classified(engine: Engine, seconds: float) -> int:
+    """Images that went through a network in the last ``seconds``."""
+    query = select(func.count()).where(Classification.classified_at > clock.after(-seconds))
     return read(engine, lambda connection: connection.scalar(query)) or 0
+
+
+def oldest_wait(engine: Engine) -> float | None:
+    """Seconds that the next pending image in line has waited; None where none waits."""
+    query = (
+        select(Image.updated_at, clock.now())
+        .where(Image.status == Status.PENDING)
+        .order_by(Image.id)
+        .limit(1)
+    )
+    row = read(engine, lambda connection: connection.execute(query).one_or_none())
+    return max(0.0, (row[1] - row[0]).total_seconds()) if row else None
+
+
+_FACTS = (
+    *(Root.name.label("root"), Image.path, Image.status, Image.error_code, Image.error_message),
+    *(Image.attempts, Image.size_bytes, Image.updated_at),
+    *(Content.sha256, Content.format, Content.width, Content.height, Content.taken_at, Content.camera),
+    *(Model.name.label("model"), Classification.engine, Classification.precision, Classification.decode),
+    Classification.classified_at,
+)
+
+
+def _image(connection: Connection, root_id: int, path: str) -> ImageFacts | None:
+    classification = and_(
+        Classification.content_id == Content.id, Classification.model_id == Model.id, Model.is_current
+    )
+    query = (
+        select(*_FACTS, Content.id, Model.id)
+        .join_from(Image, Root, Root.id == Image.root_id)
+        .outerjoin(Content, Content.id == Image.content_id)
+        .outerjoin(Model, Model.is_current.is_(True))
+        .outerjoin(Classification, classification)
+        .where(Image.root_id == root_id, Image.path == path)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    *values, content_id, model_id = row
+    facts = dict(zip((column.key for column in _FACTS), values, strict=True))
+    results, tags = _results(connection, content_id, model_id), _tags(connection, content_id, model_id)
+    return ImageFacts(**facts, results=results, tags=tags)
+
+
+def _results(connection: Connection, content_id: int, model_id: int) -> list[Result]:
+    query = (
+        select(Prediction.rank, Label.name, Label.name_zh, Label.wnid, Prediction.score)
+        .join_from(Prediction, Model, Model.id == Prediction.model_id)
+        .join(Label, and_(Label.label_set == Model.label_set, Label.class_index == Prediction.class_index))
+        .where(Prediction.content_id == content_id, Prediction.model_id == model_id)
+        .order_by(Prediction.rank)
+    )
+    return [Result(*row) for row in connection.execute(query)]
+
+
+def _tags(connection: Connection, content_id: int, model_id: int) -> list[TagResult]:
+    thresholds = connection.scalar(select(Model.thresholds).where(Model.id == model_id))
+    query = (
+        select(Category.name, Category.name_zh, Category.wnid, Tag.score)
+        .join_from(Tag, Category, Category.wnid == Tag.wnid)
+        .where(Tag.content_id == content_id, Tag.model_id == model_id)
+        .where(Category.curated, Tag.score >= (thresholds or {}).get("tag", 0.0))
+        .order_by(Tag.score.desc(), Category.name)
+    )
+    return [TagResult(*row) for row in connection.execute(query)]

@@ -1,0 +1,38 @@
+"""``tagtray config``: every setting, its value and where it came from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cli import options, output, prepare
+from cli.output import Format
+from config import settings as configuration
+from config.settings import Settings
+
+_SECRET = re.compile(r"((?:^|[?&])[a-z]*pass[a-z]*=)[^&]*", re.IGNORECASE)
+
+
+def config(json: options.Json = False) -> None:
+    """List every setting with its value, its origin and what it does."""
+    settings = prepare.load()
+    columns = ["variable", "value", "origin", "description"]
+    found = [_row(settings, name) for name in Settings.model_fields]
+    output.rows(columns, found, Format.JSON if json else Format.TABLE)
+
+
+def _row(settings: Settings, name: str) -> list[Any]:
+    value = settings.model_dump(mode="json")[name]
+    if name.endswith("_url") and value is not None:
+        value = masked(value)
+    description = Settings.model_fields[name].description
+    variable = f"{configuration.ROOT_PREFIX}<NAME>" if name == "roots" else configuration.variable(name)
+    return [variable, value, configuration.origin(name), description]
+
+
+def masked(url: str) -> str:
+    """The URL without its password, wherever that stands."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return _SECRET.sub(r"\1***", f"{scheme}{separator}{user}{':***' if colon else ''}{at}{place}")

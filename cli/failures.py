@@ -1,0 +1,71 @@
+"""``tagtray failures`` and ``tagtray retry``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import options, output, prepare
+from cli.output import Format, shown
+from config.errors import ImageCode, UsageError
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+#: Failures that are listed unless --limit says otherwise.
+LIMIT = 50
+
+Code = Annotated[
+    ImageCode | None, typer.Option("--code", metavar="CODE", help="Only those with this error code.")
+]
+
+
+def failures(
+    code: Code = None,
+    limit: Annotated[int, typer.Option(min=1, help="Failures at most, latest first.")] = LIMIT,
+    json: options.Json = False,
+) -> None:
+    """List the images that could not be classified, and why."""
+    from db import queries
+
+    database = prepare.for_reading(prepare.load())
+    found, total = queries.failures(database, code, limit)
+    columns = [field.name for field in dataclasses.fields(queries.Failure)]
+    if json:
+        output.rows(columns, map(dataclasses.astuple, found), Format.JSON)
+    elif not found:
+        print("No failures.")
+    else:
+        people = [[f.root, f.path, f.error_code, f.error_message] for f in found]
+        output.rows(["root", "path", "code", "why"], people, Format.TABLE)
+        if total > len(found):
+            typer.echo(f"{total - len(found):,} more; --limit {total} lists all.", err=True)
+
+
+def retry(
+    path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="One image, or a folder.")] = None,
+    code: Code = None,
+) -> None:
+    """Try failed images again: all, those of a code, or those of a path."""
+    from db.ledger import Ledger
+
+    settings = prepare.load()
+    database = prepare.for_reading(settings)
+    ids = None if path is None else _ids(database, settings, path)
+    count = Ledger(database).retry(code, ids)
+    hint = "; `tagtray run` on the folder classifies them" if count else ""
+    print(f"{count:,} failed {'image is' if count == 1 else 'images are'} pending again{hint}.")
+
+
+def _ids(database: Engine, settings: Settings, path: str) -> Sequence[int]:
+    from db import queries, roots
+
+    place = roots.locate(database, settings, Path(path))
+    if place is None:
+        raise UsageError(f"{shown(path)} lies in no folder that tagtray knows.")
+    return queries.failed_ids(database, place[0].id, place[1])

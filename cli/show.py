@@ -1,0 +1,68 @@
+"""``tagtray show``: one image."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import options, output, prepare
+from cli.output import shown
+from config.errors import UsageError
+
+if TYPE_CHECKING:
+    from db.queries import ImageFacts
+
+
+def show(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The image's file, which may be gone.")],
+    json: options.Json = False,
+) -> None:
+    """Show one image: its state, Top-3 and tags, or why it failed."""
+    from db import queries, roots
+
+    settings = prepare.load()
+    database = prepare.for_reading(settings)
+    place = roots.locate(database, settings, Path(path))
+    facts = queries.image(database, place[0].id, place[1]) if place else None
+    if place is None or facts is None:
+        raise UsageError(f"{shown(path)} is not in the ledger; `tagtray run` on its folder brings it in.")
+    root, name = place
+    file = os.fsdecode(os.path.join(root.path, name))
+    if json:
+        print(output.json_text(_as_json(facts, file)))
+    else:
+        _print(facts, file)
+
+
+def _as_json(facts: ImageFacts, file: str) -> dict[str, Any]:
+    return {"file": os.fsencode(file).decode("utf-8", "backslashreplace"), **dataclasses.asdict(facts)}
+
+
+def _print(facts: ImageFacts, file: str) -> None:
+    typer.secho(shown(file), bold=True)
+    size = f"{facts.width:,} x {facts.height:,}" if facts.width and facts.height else None
+    how = f"{facts.model} ({facts.engine}, {facts.precision}, {facts.decode})" if facts.engine else None
+    rows = [
+        ("root", facts.root),
+        ("state", facts.status),
+        ("error", f"{facts.error_code}: {facts.error_message}" if facts.error_code else None),
+        ("taken", facts.taken_at.isoformat(" ") if facts.taken_at else None),
+        ("camera", facts.camera),
+        ("picture", f"{facts.format}, {size}" if size else None),
+        ("sha256", facts.sha256),
+        ("model", how),
+    ]
+    for name, value in rows:
+        if value:
+            print(f"  {name:<8} {shown(value)}")
+    if facts.results:
+        print()
+    for result in facts.results:
+        print(f"  {result.rank}.  {result.score:>6.1%}  {shown(f'{result.label}  {result.label_zh}')}")
+    if facts.tags:
+        tags = (f"{tag.category} {tag.category_zh} {tag.score:.0%}" for tag in facts.tags)
+        print(f"\n  tags  {shown(', '.join(tags))}")

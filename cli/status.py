@@ -1,0 +1,104 @@
+"""``tagtray status``: how things stand."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import options, output, prepare
+from config.errors import InfrastructureError
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+#: Seconds over which images per second are measured.
+WINDOW = 60.0
+#: Seconds between two looks with --watch.
+EVERY = 2.0
+#: ECMA-48: cursor to the upper left corner, then the screen empty.
+CLEAR = "\x1b[H\x1b[2J"
+
+
+def status(
+    json: options.Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds, until Ctrl-C.")] = False,
+) -> None:
+    """Show the ledger's states, the queue, the workers and the speed; starts nothing."""
+    settings = prepare.load()
+    database = prepare.for_reading(settings)
+    while True:
+        facts = _look(settings, database)
+        if json:
+            print(output.json_text(facts, indent=None if watch else 2))
+        else:
+            if watch and sys.stdout.isatty():
+                print(CLEAR, end="")
+            _print(facts)
+        if not watch:
+            return
+        sys.stdout.flush()
+        time.sleep(EVERY)
+
+
+def _look(settings: Settings, database: Engine) -> dict[str, Any]:
+    from db import queries
+    from db.ledger import Ledger
+
+    waited = queries.oldest_wait(database)
+    return {
+        "database": database.url.render_as_string(hide_password=True),
+        "images": Ledger(database).counts(),
+        "images_per_second": round(queries.classified(database, WINDOW) / WINDOW, 2),
+        "oldest_pending_seconds": None if waited is None else round(waited, 1),
+        "redis": _look_at_redis(settings),
+    }
+
+
+def _look_at_redis(settings: Settings) -> dict[str, Any]:
+    from jobs import embedded
+
+    nothing: dict[str, Any] = dict.fromkeys(("jobs", "images", "workers", "refused"))
+    if settings.redis_url is None and not embedded.running(settings.home):
+        return {"running": False, "answer": "not running", **nothing}
+    import redis
+
+    from jobs import workers
+    from jobs.connection import connect
+    from jobs.queue import ImageQueue
+
+    try:
+        queue = ImageQueue(settings.queue, connect(settings, start=False))
+        return {
+            "running": True,
+            "answer": "running",
+            "jobs": queue.count,
+            "images": len(queue.waiting_ids()),
+            "workers": workers.alive(queue),
+            "refused": queue.refused(),
+        }
+    except (InfrastructureError, redis.RedisError) as error:
+        return {"running": False, "answer": str(error), **nothing}
+
+
+def _print(facts: dict[str, Any]) -> None:
+    queue = facts["redis"]
+    waited = facts["oldest_pending_seconds"]
+    rows = [
+        ("database", facts["database"]),
+        *((state, f"{count:,}") for state, count in facts["images"].items()),
+        ("images/s", f"{facts['images_per_second']:,.1f} over the last minute"),
+        ("oldest pending", f"{waited:,.0f} s" if waited is not None else "none waits"),
+        ("Redis", queue["answer"]),
+    ]
+    if queue["running"]:
+        rows += [
+            ("queue", f"{queue['jobs']:,} jobs with {queue['images']:,} images"),
+            ("workers", f"{queue['workers']:,}"),
+            ("refused jobs", f"{queue['refused']:,}"),
+        ]
+    for name, value in rows:
+        print(f"{name:<15} {output.shown(value)}")

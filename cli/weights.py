@@ -1,0 +1,62 @@
+"""``tagtray weights``: the models that ship, their hashes, their traces."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import typer
+
+from cli import options, output, prepare
+from cli.output import Format
+
+app = typer.Typer(help="The models: list, verify, trace.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(json: options.Json = False) -> None:
+    """List the models that ship."""
+    from weights import manifest
+
+    prepare.load()
+    columns = ["name", "architecture", "label_set", "bytes", "sha256", "date", "licence", "file"]
+    found: list[list[Any]] = [
+        [
+            entry.name,
+            entry.architecture,
+            entry.label_set,
+            entry.weights.bytes,
+            entry.weights.sha256,
+            entry.date,
+            entry.licence,
+            str(manifest.path(entry)),
+        ]
+        for entry in manifest.load().models
+    ]
+    if not json:
+        columns, found = columns[:-1], [[*row[:4], row[4][:12], *row[5:-1]] for row in found]
+    output.rows(columns, found, Format.JSON if json else Format.TABLE)
+
+
+@app.command()
+def verify() -> None:
+    """Hold every file that ships with the models against its SHA-256."""
+    from weights import manifest
+
+    prepare.load()
+    manifest.verify()
+    print(f"All {len(manifest.load().every_file())} files are what the manifest says.")
+
+
+@app.command()
+def trace() -> None:
+    """Make the TorchScript file of the network now, so that the first run need not."""
+    settings = prepare.load()
+    from weights import manifest
+    from worker import tracing
+
+    entry = prepare.model()
+    began = time.monotonic()
+    tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
+    file = settings.home / "cache" / tracing.name(entry.weights.sha256)
+    print(f"{output.shown(str(file))} is ready ({time.monotonic() - began:.1f} s).")

@@ -1,0 +1,79 @@
+"""``tagtray work``: workers alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cli import options, prepare
+from cli.signals import AtOnce, StopRequest
+from config.errors import InfrastructureError
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from worker.supervisor import Supervisor
+
+#: Seconds that workers are given to finish the batch in hand.
+GRACE = 60.0
+#: Seconds between looks at whether there is still hope.
+LOOK = 0.5
+
+
+def work(
+    workers: options.Workers = None, batch_size: options.BatchSize = None, exact: options.Exact = None
+) -> int:
+    """Run workers that classify what others have queued, until Ctrl-C."""
+    settings = options.for_work(workers, batch_size, exact)
+    from db.ledger import Ledger
+    from weights import manifest
+
+    with StopRequest() as request:
+        manifest.verify(prepare.model())
+        ledger = Ledger(prepare.for_writing(settings))
+        crew = supervisor(settings, ledger)
+        try:
+            with _feeding(settings, ledger):
+                crew.start()
+                print("Working; Ctrl-C ends.", file=sys.stderr)
+                while not crew.failure and not request.wait(LOOK):
+                    pass
+                crew.stop(GRACE)
+        except AtOnce:
+            crew.kill()
+            os._exit(request.exit_code)
+    if crew.failure:
+        raise InfrastructureError(crew.failure)
+    return request.exit_code
+
+
+def supervisor(settings: Settings, ledger: Ledger) -> Supervisor:
+    """The workers of this host, not started yet."""
+    from worker import cpus
+    from worker.supervisor import Supervisor
+
+    plan = cpus.plan(settings.workers, settings.batch_size)
+    try:
+        return Supervisor(settings, ledger, plan)
+    except OSError as error:
+        raise InfrastructureError(f"{settings.home} cannot be written to: {error.strerror}.") from None
+
+
+@contextlib.contextmanager
+def _feeding(settings: Settings, ledger: Ledger) -> Iterator[None]:
+    """With the embedded Redis this process feeds, too: that queue is gone with whoever filled it."""
+    from jobs.connection import connect
+    from jobs.feed import Feeder, FeederLoop
+    from jobs.queue import ImageQueue
+
+    client = connect(settings)
+    if settings.redis_url is not None:
+        yield
+        return
+    loop = FeederLoop(Feeder(settings, ledger, ImageQueue(settings.queue, client)))
+    loop.start()
+    yield
+    loop.stop()

@@ -1,0 +1,134 @@
+"""The figures of a run: how far its folders are, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Select, and_, distinct, false, func, or_, select
+
+from db import clock, paths
+from db.models import Classification, Image, Label, Model, Prediction, Status
+from db.roots import Target
+from db.transactions import read
+
+#: Images that are deferred for more than this many seconds keep nobody waiting.
+SOON = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many images of some folders are in a state, and whether they came to it since a moment."""
+
+    status: str
+    error_code: str | None
+    since: bool
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How many images have a label as their first."""
+
+    label: str
+    label_zh: str
+    images: int
+
+
+def moment(engine: Engine) -> datetime:
+    """Now, on the database's clock."""
+    return read(engine, lambda connection: connection.execute(select(clock.now())).scalar_one())
+
+
+def active(engine: Engine, targets: Sequence[Target]) -> int:
+    """Images of ``targets`` that are on their way; those deferred for long are not."""
+    due = or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
+    query = select(func.count()).where(
+        or_(
+            Image.status.in_((Status.QUEUED, Status.RUNNING)),
+            and_(Image.status == Status.PENDING, due),
+        ),
+        _within(targets),
+    )
+    return _number(engine, query)
+
+
+def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
+    """Images of ``targets`` that are not in the queue yet; those deferred for long are not counted."""
+    due = or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
+    return _number(engine, select(func.count()).where(Image.status == Status.PENDING, due, _within(targets)))
+
+
+def tallies(engine: Engine, targets: Sequence[Target], since: datetime) -> list[Tally]:
+    """The images of ``targets`` by state and error code, those that changed ``since`` apart."""
+    fresh = Image.updated_at >= since
+    query = (
+        select(Image.status, Image.error_code, fresh, func.count())
+        .where(_within(targets))
+        .group_by(Image.status, Image.error_code, fresh)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [Tally(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+
+
+def forwarded(engine: Engine, targets: Sequence[Target], since: datetime) -> int:
+    """Contents of ``targets`` that the current model classified ``since``: forward passes, not files."""
+    query = (
+        select(func.count(distinct(Classification.content_id)))
+        .join(Model, and_(Model.id == Classification.model_id, Model.is_current))
+        .join(Image, Image.content_id == Classification.content_id)
+        .where(Classification.classified_at >= since, Image.status == Status.DONE, _within(targets))
+    )
+    return _number(engine, query)
+
+
+def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> list[LabelCount]:
+    """The most frequent first labels of ``targets`` under the current model."""
+    count = func.count().label("images")
+    first = and_(
+        Prediction.content_id == Image.content_id, Prediction.model_id == Model.id, Prediction.rank == 1
+    )
+    name = and_(Label.label_set == Model.label_set, Label.class_index == Prediction.class_index)
+    query = (
+        select(Label.name, Label.name_zh, count)
+        .join_from(Image, Model, Model.is_current.is_(True))
+        .join(Prediction, first)
+        .join(Label, name)
+        .where(Image.status == Status.DONE, _within(targets))
+        .group_by(Label.name, Label.name_zh)
+        .order_by(count.desc(), Label.name)
+        .limit(limit)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [LabelCount(*row) for row in rows]
+
+
+def some_done(engine: Engine, targets: Sequence[Target], limit: int) -> list[tuple[int, bytes]]:
+    """Root id and relative name of a few images of ``targets`` that are done."""
+    query = (
+        select(Image.root_id, Image.path, Image.path_raw)
+        .where(Image.status == Status.DONE, _within(targets))
+        .order_by(Image.id)
+        .limit(limit)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).tuples().all())
+    return [(root_id, paths.to_bytes(path, path_raw)) for root_id, path, path_raw in rows]
+
+
+def _within(targets: Sequence[Target]) -> ColumnElement[bool]:
+    return or_(false(), *(_below(target) for target in targets))
+
+
+def _below(target: Target) -> ColumnElement[bool]:
+    inside = Image.root_id == target.root.id
+    if not target.below:
+        return inside
+    # Not LIKE: SQLite's takes no notice of case.
+    prefix = paths.to_text(target.below)[0] + "/"
+    return and_(inside, func.substr(Image.path, 1, len(prefix)) == prefix)
+
+
+def _number(engine: Engine, query: Select[Any]) -> int:
+    return read(engine, lambda connection: connection.scalar(query)) or 0

@@ -1,0 +1,146 @@
+"""One SELECT of a user's, on a connection that cannot write: enforced by the database, not by its text.
+
+SQLite: the file is opened read-only, ``query_only`` is on, and an authorizer admits nothing but reading.
+PostgreSQL: a read-only transaction, and the statement becomes the query of a ``DECLARE CURSOR``, which the
+server accepts for a single SELECT or VALUES alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from config.errors import InfrastructureError, UsageError
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Engine
+
+#: Rows that are fetched at once.
+PAGE = 1000
+#: Seconds that a reader waits for a lock on the SQLite file.
+BUSY_SECONDS = 30.0
+#: SQLite instructions between two looks at whether Ctrl-C was pressed.
+INSTRUCTIONS = 100_000
+
+_READING = (
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+)
+_FORBIDDEN_FUNCTIONS = ("load_extension",)
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Names of the columns, and the rows as they come; reading them raises as ``select`` does."""
+
+    columns: Sequence[str]
+    rows: Iterator[Row]
+
+
+@contextlib.contextmanager
+def select(settings: Settings, statement: str) -> Iterator[Answer]:
+    """Run ``statement`` and stream its rows.
+
+    Raises UsageError with the database's own words for anything but a SELECT that works.
+    """
+    file = _sqlite_file(settings)
+    with _sqlite(file, statement) if file is not None else _postgresql(settings, statement) as answer:
+        yield answer
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    if settings.database_url is None:
+        return settings.home / "tagtray.db"
+    engine = _engine(settings)
+    return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+
+
+def _engine(settings: Settings) -> Engine:
+    # SQLAlchemy is imported where a URL has to be read: it costs more than all the rest.
+    from db import engine
+
+    return engine.connect(settings)
+
+
+@contextlib.contextmanager
+def _sqlite(file: Path, statement: str) -> Iterator[Answer]:
+    if not file.is_file():
+        raise UsageError(f"There is no ledger at {file} yet; `tagtray run DIR` begins one.")
+    uri = f"file:{quote(str(file))}?mode=ro"
+    with _sqlite_errors(), contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as link:
+        link.execute("PRAGMA query_only = ON")
+        link.set_authorizer(_authorize)
+        # Between instructions Python handles signals; without this, Ctrl-C waits for the next row.
+        link.set_progress_handler(lambda: 0, INSTRUCTIONS)
+        cursor = link.execute(statement)
+        if cursor.description is None:
+            raise UsageError("The statement is empty; tagtray sql takes one SELECT.")
+        yield Answer([column[0] for column in cursor.description], _guarded(cursor, _sqlite_errors))
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    if action not in _READING or second in _FORBIDDEN_FUNCTIONS:
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+@contextlib.contextmanager
+def _sqlite_errors() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        if str(error) == "interrupted":
+            raise KeyboardInterrupt from None
+        denied = "not authorized" in str(error) or "prohibited" in str(error)
+        reason = "it may only read" if denied else str(error).rstrip(".")
+        raise UsageError(f"SQLite refuses the statement: {reason}.") from None
+
+
+@contextlib.contextmanager
+def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
+    from sqlalchemy.exc import DBAPIError
+
+    from db.faults import sentence
+
+    engine = _engine(settings)
+    try:
+        pooled = engine.raw_connection()
+    except DBAPIError as error:
+        raise InfrastructureError(sentence(engine, error)) from None
+    with contextlib.closing(pooled):
+        link: psycopg.Connection[Row] = pooled.driver_connection  # type: ignore[assignment]
+        link.read_only = True
+        with _postgresql_errors(), link.cursor(name="tagtray") as cursor:
+            cursor.itersize = PAGE
+            cursor.execute(statement.encode())
+            columns = [column.name for column in cursor.description or ()]
+            yield Answer(columns, _guarded(cursor, _postgresql_errors))
+
+
+@contextlib.contextmanager
+def _postgresql_errors() -> Iterator[None]:
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or " ".join(str(error).split())
+        raise UsageError(f"PostgreSQL refuses the statement: {reason.rstrip('.')}.") from None
+
+
+def _guarded(
+    rows: Iterator[Row] | Any, errors: Callable[[], contextlib.AbstractContextManager[None]]
+) -> Iterator[Row]:
+    with errors():
+        yield from rows
