@@ -68,14 +68,14 @@ def decode_into(slot: NDArray[np.uint8], data: bytes, *, exact: bool, max_pixels
     except ImageError:
         raise
     except Exception as error:  # decoders raise almost anything
-        fault = faults.image_error(kind, error, data, hints)
+        fault = faults.image_error(kind, error, data, hints, max_pixels)
     raise fault  # outside of the handler: else the traceback keeps the pixels alive
 
 
 def _decode(
     slot: NDArray[np.uint8], data: bytes, kind: str, hints: list[str], *, exact: bool, max_pixels: int
 ) -> ImageInfo:
-    Image.MAX_IMAGE_PIXELS = max_pixels
+    Image.MAX_IMAGE_PIXELS = max(max_pixels, geometry.CROP**2)  # the crop itself is checked too
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -110,14 +110,13 @@ def _fill(
 
 def _refuse_size(size: tuple[int, int], max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
-        raise faults.too_many_pixels(*size, max_pixels)
+        raise faults.too_many_pixels(size[0] * size[1], max_pixels)
 
 
 def _exact(image: Image.Image, orientation: int) -> Image.Image:
     """Every step on the whole picture and in the reference's order, for the same rounding."""
     image = colour.opaque(colour.plain(image))
-    if method := exif.TRANSPOSES.get(orientation):
-        image = image.transpose(method)
+    image = _upright(image, orientation)
     size = geometry.resized(*image.size)
     if max(size) > MAX_RESIZED:
         return _crop(image, geometry.source_box(*image.size))
@@ -130,8 +129,11 @@ def _draft(image: Image.Image, full: tuple[int, int], orientation: int, scale: f
     box = geometry.stored_box(geometry.source_box(*upright), *full, orientation)
     box = (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
     crop = colour.opaque(_crop(colour.plain(image), box, REDUCING_GAP))
-    method = exif.TRANSPOSES.get(orientation)
-    return crop.transpose(method) if method else crop
+    return _upright(crop, orientation)
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(exif.TRANSPOSES[orientation]) if orientation in exif.TRANSPOSES else image
 
 
 def _crop(image: Image.Image, box: geometry.Box, reducing_gap: float | None = None) -> Image.Image:

@@ -13,6 +13,7 @@ from imaging import sniff
 DETAIL_LENGTH = 120
 
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_PIXELS = re.compile(r"\((\d+) pixels\)")
 _TRUNCATED = re.compile(
     r"truncated|end of file|premature|not enough|unexpected end|no more data", re.IGNORECASE
 )
@@ -32,15 +33,13 @@ _SPOKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError)
 _ADDRESS = re.compile(r"<[^>]*>|0x[0-9a-f]+", re.IGNORECASE)
 
 
-def too_many_pixels(width: int, height: int, max_pixels: int) -> ImageError:
+def too_many_pixels(pixels: int, max_pixels: int) -> ImageError:
     """The error for a picture over ``TAGTRAY_MAX_PIXELS``."""
-    sentence = (
-        f"The picture is {width} x {height} pixels; at most {max_pixels:,} are decoded (TAGTRAY_MAX_PIXELS)."
-    )
+    sentence = f"The picture has {pixels:,} pixels; at most {max_pixels:,} are decoded (TAGTRAY_MAX_PIXELS)."
     return ImageError(ImageCode.TOO_MANY_PIXELS, sentence)
 
 
-def image_error(kind: str, error: Exception, data: bytes, hints: list[str]) -> ImageError:
+def image_error(kind: str, error: Exception, data: bytes, hints: list[str], max_pixels: int) -> ImageError:
     """Judge ``error``, raised while ``data`` of format ``kind`` was decoded.
 
     ``hints`` are the decoder's warnings, which say why a file was not even identified.
@@ -50,7 +49,7 @@ def image_error(kind: str, error: Exception, data: bytes, hints: list[str]) -> I
             ImageCode.OUT_OF_MEMORY, f"There was not enough memory to decode the {kind} picture."
         )
     if isinstance(error, _BOMBS):
-        return ImageError(ImageCode.TOO_MANY_PIXELS, f"The {kind} picture has too many pixels.")
+        return too_many_pixels(int("".join(_PIXELS.findall(str(error))[:1]) or 0), max_pixels)
     words = _words(error, hints)
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(words):
         return ImageError(ImageCode.UNSUPPORTED, f"This kind of {kind} picture is not read{_detail(words)}.")

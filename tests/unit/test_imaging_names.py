@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from imaging import names
 from imaging.names import Kind
 
-
 HIDDEN = [".hidden.jpg", "._IMG_1.jpg", "Thumbs.db", "THUMBS.DB", "desktop.ini", "Icon\r"]
 TEMPORARY = ["a.jpg.part", "a.CRDOWNLOAD", "a.jpg~", "a.tmp", "~$report.docx", "a.jpg.filepart", "a.!ut"]
 

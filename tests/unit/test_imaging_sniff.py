@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import pillow_heif
@@ -16,6 +17,7 @@ pillow_heif.register_heif_opener()
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]
 
 
+@cache
 def encoded(kind: str, size: tuple[int, int] = (300, 200), **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.effect_noise(size, 60).convert("RGB").save(buffer, kind, **options)

@@ -1,0 +1,109 @@
+"""Bytes that nobody meant to be a picture end in ImageError, never in anything else."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from config.errors import ImageError
+from imaging import decode
+
+CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
+MAX_PIXELS = 4_000_000
+
+
+def sample(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    tags = Image.Exif()
+    tags[0x0112], tags[272] = 6, "Camera"
+    options = {} if kind in ("GIF", "BMP") else {"exif": tags}
+    Image.effect_noise((40, 30), 60).convert("RGB").save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+SAMPLES = [sample(kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")]
+MAGICS = [data[:12] for data in SAMPLES]
+
+
+def survives(data: bytes) -> None:
+    slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
+    for exact in (False, True):
+        try:
+            info = decode.decode_into(slot, data, exact=exact, max_pixels=MAX_PIXELS)
+            assert info.width * info.height <= MAX_PIXELS
+        except ImageError as error:
+            assert str(error).isprintable() and len(str(error)) <= 200
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_raise_nothing_but_image_errors(data: bytes) -> None:
+    survives(data)
+
+
+@given(st.sampled_from(MAGICS), st.binary(max_size=300))
+def test_random_bytes_after_a_true_beginning_raise_nothing_but_image_errors(
+    magic: bytes, rest: bytes
+) -> None:
+    survives(magic + rest)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
+    st.floats(0, 1),
+)
+def test_damaged_pictures_raise_nothing_but_image_errors(
+    data: bytes, changes: list[tuple[float, int]], kept: float
+) -> None:
+    damaged = bytearray(data)
+    for where, value in changes:
+        damaged[int(where**2 * len(data))] = value  # squared: more of them in the header
+    survives(bytes(damaged[: max(1, int((1 - kept**4) * len(data)))]))
+
+
+SURVEY = """
+import os, sys
+import numpy as np
+from config.errors import ImageError
+from imaging import decode, opening
+slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        for exact in (False, True):
+            try:
+                source = opening.open_image(folder, name.encode(), max_bytes=10**8)
+                info = decode.decode_into(slot, source.data, exact=exact, max_pixels=10**8)
+                print(name, "ok", info.format)
+            except ImageError as error:
+                print(name, error.code, error)
+"""
+
+if CORPUS.is_dir():
+
+    def test_a_corpus_of_odd_and_broken_files_leaves_the_process_alive_and_silent() -> None:
+        files = [path for path in CORPUS.rglob("*") if path.is_file()]
+        command = [sys.executable, "-X", "faulthandler", "-W", "error", "-c", SURVEY, str(CORPUS)]
+
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(done.stdout.splitlines()) == 2 * len(files)
+
+    def test_the_same_picture_in_other_orientations_gets_the_same_pixels() -> None:
+        for name in ("Landscape", "Portrait"):
+            slots = []
+            for photo in sorted((CORPUS / "orientation").glob(f"{name}_*.jpg")):
+                slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
+                decode.decode_into(slot, photo.read_bytes(), exact=False, max_pixels=10**8)
+                slots.append(slot.astype(int))
+
+            assert len(slots) >= 4
+            assert all(np.abs(slot - slots[0]).mean() < 3 for slot in slots)
