@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli import options, output, prepare
 from cli.output import Format
-from config import settings as configuration
-from config.settings import Settings
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 _SECRET = re.compile(r"((?:^|[?&])[a-z]*pass[a-z]*=)[^&]*", re.IGNORECASE)
 
@@ -17,15 +18,17 @@ def config(json: options.Json = False) -> None:
     """List every setting with its value, its origin and what it does."""
     settings = prepare.load()
     columns = ["variable", "value", "origin", "description"]
-    found = [_row(settings, name) for name in Settings.model_fields]
+    found = [_row(settings, name) for name in type(settings).model_fields]
     output.rows(columns, found, Format.JSON if json else Format.TABLE)
 
 
 def _row(settings: Settings, name: str) -> list[Any]:
+    from config import settings as configuration
+
     value = settings.model_dump(mode="json")[name]
     if name.endswith("_url") and value is not None:
         value = masked(value)
-    description = Settings.model_fields[name].description
+    description = type(settings).model_fields[name].description
     variable = f"{configuration.ROOT_PREFIX}<NAME>" if name == "roots" else configuration.variable(name)
     return [variable, value, configuration.origin(name), description]
 

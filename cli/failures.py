@@ -12,10 +12,11 @@ import typer
 from cli import options, output, prepare
 from cli.output import Format, shown
 from config.errors import ImageCode, UsageError
-from config.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from config.settings import Settings
 
 #: Failures that are listed unless --limit says otherwise.
 LIMIT = 50

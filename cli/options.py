@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import prepare
 from config.errors import UsageError
-from config.settings import Settings
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 #: Worker processes at most, as in the settings.
 MAX_WORKERS = 256

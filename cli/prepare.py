@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from config import logs
-from config import settings as configuration
 from config.errors import InfrastructureError, UsageError
-from config.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from config.settings import Settings
     from weights.manifest import ModelEntry
 
 #: The model that ships; its manifest entry names the rest.
@@ -21,6 +19,10 @@ MODEL = "resnet18"
 
 def load(**overrides: Any) -> Settings:
     """The settings, with the options that were given; log lines go where they say."""
+    # Imported here, as everywhere in this package: `tagtray --help` need not wait for it.
+    from config import logs
+    from config import settings as configuration
+
     settings = configuration.load(**overrides)
     logs.configure(settings.log_level)
     return settings

@@ -10,10 +10,10 @@ import typer
 
 from cli import options, prepare
 from cli.signals import AtOnce, StopRequest
-from config.settings import Settings
 
 if TYPE_CHECKING:
     from cli.session import Session
+    from config.settings import Settings
 
 #: Seconds between looks at the ledger.
 LOOK = 0.25

@@ -10,10 +10,11 @@ import typer
 
 from cli import options, output, prepare
 from config.errors import InfrastructureError
-from config.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from config.settings import Settings
 
 #: Seconds over which images per second are measured.
 WINDOW = 60.0

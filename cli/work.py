@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from cli import options, prepare
 from cli.signals import AtOnce, StopRequest
 from config.errors import InfrastructureError
-from config.settings import Settings
 
 if TYPE_CHECKING:
+    from config.settings import Settings
     from db.ledger import Ledger
     from worker.supervisor import Supervisor
 
