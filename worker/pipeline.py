@@ -105,6 +105,7 @@ class Pipeline:
     def _classified(self, batch: _Batch) -> list[Done]:
         if not batch.infos:
             return batch.read
+        log.info("forward_pass: images=%d", len(batch.infos))
         scores = self._classifier.classify(len(batch.infos))
         contents = [self._content(slot, info, scores) for slot, info in enumerate(batch.infos)]
         found = {sha256: contents[slot] for sha256, slot in batch.slots.items()}

@@ -1,0 +1,51 @@
+"""The processes of a running tagtray, found by what they are, and their end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+#: What a fault can hit, and how its processes are told from others of the same home.
+WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH = "worker", "producer", "redis", "keeper", "all", "flush"
+KINDS = (WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH)
+
+
+def of(home: Path) -> dict[str, list[psutil.Process]]:
+    """The living processes of a home, by kind."""
+    found: dict[str, list[psutil.Process]] = {WORKER: [], PRODUCER: [], REDIS: [], KEEPER: []}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            kind = _kind(process, home)
+            if kind and process.status() != psutil.STATUS_ZOMBIE:
+                found[kind].append(process)
+    return found
+
+
+def alive(home: Path) -> list[psutil.Process]:
+    """All of them."""
+    return [process for processes in of(home).values() for process in processes]
+
+
+def kill(processes: Sequence[psutil.Process]) -> None:
+    """kill -9, and wait until they are gone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(processes, timeout=10)
+
+
+def _kind(process: psutil.Process, home: Path) -> str | None:
+    title = " ".join(process.cmdline())
+    if process.environ().get("TAGTRAY_HOME") != str(home):
+        return None
+    if "tagtray: redis keeper" in title or "keeper.py" in title:
+        return KEEPER
+    if "redis-server" in title:
+        return REDIS
+    if "tagtray: worker" in title or "-m worker " in title + " ":
+        return WORKER
+    return PRODUCER if "cli.app" in title or "tagtray: " in title or "tagtray run" in title else None
