@@ -31,7 +31,7 @@ def plain(image: Image.Image) -> Image.Image:
 def opaque(image: Image.Image) -> Image.Image:
     """A plain picture as RGB, its transparency over ``BACKGROUND``."""
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
     canvas = Image.new("RGB", image.size, BACKGROUND)
     canvas.paste(image, mask=image)
     return canvas

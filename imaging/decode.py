@@ -7,6 +7,7 @@ decodes at full size and equals torchvision's reference transform bit for bit.
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,8 @@ MAX_RESIZED = 16_384
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False)
 libtiff.silence()
+# What Pillow logs about a file it also raises.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 # The reason why a header was refused reaches us as a warning.
 Image.WARN_POSSIBLE_FORMATS = True
 # Imported so that Pillow need not load all of its plugins at the first such picture.

@@ -58,14 +58,14 @@ def open_image(root: bytes | str | Path, relative: bytes, *, max_bytes: int) -> 
     there and the file is not, and ImageDeferred when the root or its mount fails or the file just changes.
     """
     _refuse_path(relative)
-    with _opened_root(root) as folder, _opened(folder, relative) as descriptor:
-        before = os.fstat(descriptor)
-        _refuse_file(folder, descriptor, before, max_bytes)
-        try:
+    try:
+        with _opened_root(root) as folder, _opened(folder, relative) as descriptor:
+            before = os.fstat(descriptor)
+            _refuse_file(folder, descriptor, before, max_bytes)
             data = _read(descriptor, before.st_size)
-        except OSError as error:
-            raise _deferred(error) from None
-        after = os.fstat(descriptor)
+            after = os.fstat(descriptor)
+    except (OSError, MemoryError) as error:
+        raise _deferred(error) from None
     if (after.st_size, after.st_mtime_ns) != (len(data), before.st_mtime_ns):
         raise ImageDeferred("The file changed while it was read.", CHANGED_SECONDS)
     return Source(data, hashlib.sha256(data).hexdigest(), after.st_size, after.st_mtime_ns)
@@ -112,12 +112,12 @@ def _open_fault(error: OSError) -> ImageError | ImageGone | ImageDeferred:
     return _deferred(error)
 
 
-def _deferred(error: OSError) -> ImageDeferred:
+def _deferred(error: OSError | MemoryError) -> ImageDeferred:
     return ImageDeferred(f"The file cannot be read just now ({_reason(error)}).", FAULT_SECONDS)
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
+def _reason(error: OSError | MemoryError) -> str:
+    return getattr(error, "strerror", None) or "out of memory"
 
 
 def _refuse_file(folder: int, descriptor: int, status: os.stat_result, max_bytes: int) -> None:

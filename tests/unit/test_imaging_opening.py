@@ -160,6 +160,19 @@ def test_a_fault_of_the_mount_is_tried_again(root: Path, monkeypatch: pytest.Mon
     assert caught.value.seconds == opening.FAULT_SECONDS
 
 
+@pytest.mark.parametrize("call", ["read", "fstat"])
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "Stale file handle"), MemoryError()])
+def test_a_fault_after_the_file_was_opened_is_tried_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(ImageDeferred):
+        patch.setattr(os, call, fails)
+        opening.open_image(root, b"a.jpg", max_bytes=MAX_BYTES)
+
+
 @pytest.mark.parametrize("name", ["EACCES", "EPERM"])
 def test_permission_is_the_files_fault_unless_the_root_itself_refuses(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str
