@@ -19,6 +19,9 @@ from tests import servers
 from tests.chaos import members
 from tests.chaos.rounds import Report, Round
 
+#: What cannot be copied out of the home of a broken round.
+_SOCKETS = shutil.ignore_patterns("*.sock")
+
 
 def main() -> int:
     """Play the rounds and print a line for each."""
@@ -29,7 +32,12 @@ def main() -> int:
             with database() as url, _home() as home:
                 report = Round(seed, photos, home, options.kinds, url).play()
                 if not report.clean:
-                    shutil.copytree(home, Path(tempfile.gettempdir()) / f"chaos-{seed}", dirs_exist_ok=True)
+                    shutil.copytree(
+                        home,
+                        Path(tempfile.gettempdir()) / f"chaos-{seed}",
+                        dirs_exist_ok=True,
+                        ignore=_SOCKETS,
+                    )
             reports.append(report)
             print(_line(report), flush=True)
     print(_sum(reports))

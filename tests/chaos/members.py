@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ def of(home: Path) -> dict[str, list[psutil.Process]]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             kind = _kind(process, home)
-            if kind and process.status() != psutil.STATUS_ZOMBIE:
+            if kind and _lives(process):
                 found[kind].append(process)
     return found
 
@@ -35,7 +36,16 @@ def kill(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(processes, timeout=10)
+    # psutil.wait_procs would reap our own child, whose exit code subprocess then reports as 0.
+    while any(_lives(process) for process in processes):
+        time.sleep(0.01)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _kind(process: psutil.Process, home: Path) -> str | None:
