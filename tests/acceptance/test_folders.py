@@ -1,0 +1,117 @@
+"""Folders that are not as one would wish: one sentence or plain success, never a traceback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import photos
+from tests.acceptance.world import Ended, World, ended
+
+
+@pytest.fixture
+def forbidden(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "forbidden"
+    photos.write(folder, b"a.jpg", photos.picture(1, "JPEG"))
+    folder.chmod(0o000)
+    yield folder
+    folder.chmod(0o700)
+
+
+@pytest.fixture
+def protected(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "protected"
+    photos.write(folder, b"a.jpg", photos.picture(1, "JPEG"))
+    folder.chmod(0o500)
+    yield folder
+    folder.chmod(0o700)
+
+
+def _is_one_sentence(run: Ended, *words: str) -> None:
+    assert run.code == 2
+    assert run.output == ""
+    (line,) = run.errors.splitlines()
+    assert line.startswith("tagtray: ") and line.endswith((".", "?"))
+    assert all(word in line for word in words)
+
+
+def test_a_missing_folder_is_one_sentence(laptop: World, tmp_path: Path) -> None:
+    _is_one_sentence(laptop.run("run", str(tmp_path / "no\nsuch")), "no\\nsuch", "does not exist")
+
+
+def test_a_file_is_one_sentence(laptop: World, tmp_path: Path) -> None:
+    photos.write(tmp_path, b"a.jpg", photos.picture(1, "JPEG"))
+
+    _is_one_sentence(laptop.run("scan", str(tmp_path / "a.jpg")), "is a file")
+
+
+def test_a_folder_that_may_not_be_read_is_one_sentence(laptop: World, forbidden: Path) -> None:
+    _is_one_sentence(laptop.run("run", str(forbidden), privileged=False), "may not be read")
+
+
+def test_the_home_itself_is_one_sentence(laptop: World) -> None:
+    _is_one_sentence(laptop.run("run", str(laptop.home)), "TAGTRAY_HOME")
+
+
+def test_a_misspelt_variable_is_one_sentence(laptop: World, tmp_path: Path) -> None:
+    _is_one_sentence(laptop.run("status", TAGTRAY_WORKER="2"), "TAGTRAY_WORKER ", "TAGTRAY_WORKERS")
+
+
+def test_an_empty_folder_succeeds_and_loads_no_network(laptop: World, tmp_path: Path) -> None:
+    run = laptop.run("run", str(tmp_path))
+
+    assert (run.code, run.batches) == (0, [])
+    assert run.output.startswith("0 images in ")
+
+
+def test_a_read_only_folder_succeeds_and_results_go_to_the_home(laptop: World, protected: Path) -> None:
+    # Given a folder that cannot be written, and a name for its root
+    # When it is run
+    run = laptop.run("run", f"attic={protected}", privileged=False)
+
+    # Then the photo is done and nothing was put beside it
+    assert run.code == 0
+    assert laptop.query("SELECT root, path FROM top1") == [("attic", "a.jpg")]
+    assert os.listdir(protected) == ["a.jpg"]
+
+
+def test_two_runs_at_once_on_one_home_both_succeed(laptop: World, tmp_path: Path) -> None:
+    # Given a folder
+    photos.make(tmp_path / "holiday")
+
+    # When two runs begin at once, on a home that has nothing yet
+    runs = [laptop.start("run", "--batch-size", "4", str(tmp_path / "holiday")) for _ in range(2)]
+    first, second = [ended(run) for run in runs]
+
+    # Then both succeed, and together they classified every content once
+    assert (first.code, second.code) == (0, 0), first.errors + second.errors
+    assert laptop.count("SELECT count(*) FROM images WHERE status = 'done'") == len(photos.GOOD)
+    assert laptop.count("SELECT count(*) FROM classifications") == photos.CONTENTS
+    assert laptop.query("SELECT count(*) FROM roots") == [(1,)]
+
+
+def test_damaged_weights_are_one_sentence(laptop: World, tmp_path: Path) -> None:
+    # Given a copy of the program whose weights have a flipped byte
+    from weights import FOLDER
+
+    copy = tmp_path / "program" / "weights"
+    copy.mkdir(parents=True)
+    for file in FOLDER.iterdir():
+        if file.is_file():
+            (copy / file.name).write_bytes(file.read_bytes())
+    file = next(copy.glob("*.safetensors"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+    # When a folder is run with them
+    (tmp_path / "photos").mkdir()
+    run = laptop.run("run", str(tmp_path / "photos"), PYTHONPATH=str(copy.parent))
+
+    # Then it says so and ends
+    assert (run.code, run.output) == (1, "")
+    (line,) = run.errors.splitlines()
+    assert str(file) in line and "damaged" in line
