@@ -19,7 +19,7 @@ from config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
 CHANGED_SECONDS = 2.0
 
 #: Seconds until a fault of the machine or of a mount is tried again.
-FAULT_SECONDS = 5.0
+FAULT_SECONDS = 15.0
 
 #: Seconds until a root that is not there is asked for again.
 ROOT_SECONDS = 15.0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 
 from sqlalchemy import Engine
 
-from config.errors import ImageDeferred
+from config.errors import ImageDeferred, ImageGone
 from config.settings import Settings
 from db import roots
 from db.records import ClaimedImage
 from imaging.opening import Source, open_image
 
-#: Seconds between log lines about a root that is not on this host, and before its images are tried again.
+#: Seconds between log lines about a root whose files cannot be read on this host.
 SAY_EVERY = 60.0
+#: Seconds before images of an empty root are tried again.
+ABSENT_SECONDS = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,13 @@ class Folders:
         except ImageDeferred as error:
             self._say(root, error)
             raise
+        except ImageGone:
+            if os.listdir(root.path):
+                raise
+        # The mount point of a file system that is not mounted is an empty folder.
+        absent = ImageDeferred("The root is empty: its file system is not mounted.", ABSENT_SECONDS)
+        self._say(root, absent)
+        raise absent
 
     def _say(self, root: roots.RootFolder, error: ImageDeferred) -> None:
         now = time.monotonic()
