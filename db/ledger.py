@@ -207,7 +207,8 @@ class Ledger:
     def _page(self, root_id: int, below: bytes, last: int, up_to: int | None) -> Sequence[tuple[int, bytes]]:
         query = (
             select(Image.id, Image.path, Image.path_raw)
-            .where(Image.id > last, Image.root_id == root_id, Image.status != Status.MISSING)
+            # "+ 0" keeps SQLite from fetching and sorting the whole root by another index for every page.
+            .where(Image.id > last, Image.root_id + 0 == root_id, Image.status != Status.MISSING)
             .order_by(Image.id)
             .limit(PAGE)
         )

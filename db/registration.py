@@ -32,7 +32,7 @@ def known(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[by
     """The registered ones among the names ``raw``."""
     names = {paths.to_text(name)[0]: name for name in raw}
     query = select(Image.path, Image.id, Image.size_bytes, Image.mtime_ns, Image.status)
-    rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names)))
+    rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names))).all()
     return {names[row[0]]: KnownFile(*row[1:]) for row in rows}
 
 
