@@ -7,6 +7,7 @@ A test holds every page against the code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -144,8 +145,15 @@ def _argument(param: TyperArgument) -> str:
 
 
 def _option(param: TyperOption) -> str:
-    value = "" if param.is_flag else f" {param.metavar or 'VALUE'}"
+    value = "" if param.is_flag else f" {param.metavar or _value(param)}"
     return ", ".join(param.opts) + value
+
+
+def _value(param: TyperOption) -> str:
+    kind = param.type_descriptor.annotation
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(member.value for member in kind)
+    return "VALUE" if param.min is None else "N"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
