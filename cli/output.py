@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -31,9 +33,12 @@ def shown(text: str) -> str:
 
 
 def json_text(value: object, indent: int | None = 2) -> str:
-    """``value`` as JSON: moments as ISO 8601, bytes as hex."""
+    """``value`` as JSON: moments as ISO 8601, bytes as hex, what is no number as null."""
     plain = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
-    return json.dumps(value, indent=indent, ensure_ascii=not plain, default=_jsonable)
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=not plain, default=_jsonable, allow_nan=False)
+    except ValueError:
+        return json_text(_finite(value), indent)
 
 
 def rows(columns: Sequence[str], found: Iterable[Sequence[Any]], form: Format) -> None:
@@ -103,8 +108,21 @@ def _plain(value: object) -> object:
 
 
 def _jsonable(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
     return str(value)
+
+
+def _finite(value: object) -> object:
+    """``value`` without infinities and NaN, which JSON does not know."""
+    if isinstance(value, float | Decimal):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return value

@@ -26,36 +26,35 @@ def write(session: Session, seconds: float) -> None:
     """Print it, from the ledger's figures."""
     engine, targets = session.ledger.engine, session.targets
     tallies = figures.tallies(engine, targets, session.started)
-    fresh = Counter[str]()
-    former = Counter[str]()
-    failed = Counter[str]()
+    now, before, failed = Counter[str](), Counter[str](), Counter[str]()
     for tally in tallies:
-        (fresh if tally.since else former)[tally.status] += tally.images
+        (now if tally.since else before)[tally.status] += tally.images
         if tally.since and tally.status == Status.FAILED:
             failed[str(tally.error_code)] += tally.images
-    forwarded = figures.forwarded(engine, targets, session.started)
-    finished = fresh[Status.DONE] + fresh[Status.FAILED]
+    finished = now[Status.DONE] + now[Status.FAILED]
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
-    print(f"{finished:,} {_images(finished)} in {seconds:,.1f} s{rate}\n")
+    print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
+    forwarded = figures.forwarded(engine, targets, session.started)
     skipped = session.producer.progress.skipped
+    left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
     rows = [
-        ("done", fresh[Status.DONE], ""),
-        ("failed", fresh[Status.FAILED], _counts(failed)),
-        (
-            "already known",
-            former[Status.DONE] + fresh[Status.DONE] - forwarded,
-            f"{former[Status.DONE]:,} unchanged, {fresh[Status.DONE] - forwarded:,} with known content",
-        ),
-        ("failed before", former[Status.FAILED], ""),
+        ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),
+        ("failed", now[Status.FAILED], _counts(failed)),
+        ("already known", before[Status.DONE], "unchanged since an earlier run"),
+        ("failed before", before[Status.FAILED], "unchanged, not tried again"),
         ("skipped", skipped.total(), _counts(skipped)),
-        ("missing", fresh[Status.MISSING], "files that are gone; their results are kept"),
-        ("left", sum((fresh + former)[s] for s in (Status.PENDING, Status.QUEUED, Status.RUNNING)), ""),
+        ("missing", now[Status.MISSING], "their files are gone; results are kept"),
+        ("left", left, "the same command goes on with them"),
     ]
     for name, count, detail in rows:
         if count or name == "done":
             print(f"  {name:<14} {count:>9,}  {detail}".rstrip())
     _write_labels(session)
-    _write_next(session, bool(fresh[Status.FAILED] + former[Status.FAILED]))
+    _write_next(session, bool(now[Status.FAILED] + before[Status.FAILED]))
+
+
+def _done(classified: int, known: int) -> str:
+    return f"{classified:,} classified, {known:,} with known content" if known else ""
 
 
 def _write_labels(session: Session) -> None:
@@ -90,7 +89,3 @@ def _example(session: Session) -> str | None:
 
 def _counts(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counter.most_common())
-
-
-def _images(count: int) -> str:
-    return "image" if count == 1 else "images"

@@ -1,0 +1,110 @@
+"""How the command ends: exit codes and single sentences."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import app
+from config.errors import InfrastructureError
+
+
+@pytest.fixture(autouse=True)
+def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGTRAY_HOME", str(home / "none"))
+
+
+def _ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["tagtray", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    return int(ended.value.code or 0)
+
+
+def _fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("db.engine.connect", lambda _settings: fail())
+    monkeypatch.setattr("cli.prepare.for_reading", lambda _settings: fail())
+    return _ended(monkeypatch, "status")
+
+
+def test_version_and_help_end_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _ended(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("tagtray 0.")
+    assert _ended(monkeypatch, "run", "--help") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing"], "tagtray: No such command 'nothing'; `tagtray --help` says more."),
+        (["run"], "tagtray: Missing argument '[NAME=]DIR...'; `tagtray run --help` says more."),
+        (["status", "--jsn"], "tagtray: No such option"),
+        (["run", "--batch-size", "0", "."], "tagtray: Invalid value for '--batch-size'"),
+        (["run", "--workers", "x", "."], "tagtray: --workers takes a number from 1 to 256 or auto, not 'x'."),
+        (["show", "a.jpg"], "tagtray: There is no ledger in "),
+        (["sql", "SELECT 1"], "tagtray: There is no ledger at "),
+        (["failures", "--code", "nope"], "tagtray: Invalid value for '--code'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_command_line_is_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _ended(monkeypatch, *arguments) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith(sentence)
+    assert captured.out == ""
+
+
+def test_infrastructure_is_one_sentence_and_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _fails_with(InfrastructureError("The disk\n  is full."), monkeypatch) == 1
+    assert capsys.readouterr().err == "tagtray: The disk is full.\n"
+
+
+def test_what_nobody_expected_is_one_sentence_that_says_how_to_see_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _fails_with(ZeroDivisionError("by zero"), monkeypatch) == 1
+    assert capsys.readouterr().err == (
+        "tagtray: tagtray met an unexpected error: ZeroDivisionError: by zero; "
+        "TAGTRAY_LOG_LEVEL=DEBUG shows where.\n"
+    )
+
+
+def test_with_debug_the_traceback_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGTRAY_LOG_LEVEL", "DEBUG")
+
+    assert _fails_with(ZeroDivisionError("by zero"), monkeypatch) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_130_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _fails_with(KeyboardInterrupt(), monkeypatch) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_setting_that_is_none_ends_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGTRAY_LEASE", "-1")
+
+    for arguments in (["status"], ["config"], ["sql", "SELECT 1"], ["weights", "list"], ["db", "upgrade"]):
+        assert _ended(monkeypatch, *arguments) == 2
+        assert capsys.readouterr().err.startswith("tagtray: TAGTRAY_LEASE=-1 is not accepted")

@@ -1,0 +1,67 @@
+"""Options and arguments, the way from words to settings, and passwords that stay unseen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli import config, options
+from cli.session import split
+from config.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "folder"),
+    [
+        ("photos", None, "photos"),
+        ("cats=/mnt/a=b", "cats", "/mnt/a=b"),
+        ("=/mnt", "", "/mnt"),
+        ("./a=b", None, "./a=b"),
+        ("/mnt/a=b", None, "/mnt/a=b"),
+    ],
+)
+def test_an_argument_is_a_folder_or_a_name_with_a_folder(
+    argument: str, name: str | None, folder: str
+) -> None:
+    assert split(argument) == (name, Path(folder))
+
+
+def test_a_folder_that_exists_is_a_folder_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a=b").mkdir()
+
+    assert split("a=b") == (None, Path("a=b"))
+
+
+def test_options_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGTRAY_WORKERS", "7")
+    monkeypatch.setenv("TAGTRAY_EXACT", "1")
+
+    settings = options.for_work("3", 16, None)
+    assert (settings.workers, settings.batch_size, settings.exact) == (3, 16, True)
+    assert options.for_work(None, None, None).workers == 7
+    assert options.for_work("auto", None, None).workers is None
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "257", "many", "", "²", "1.5"])
+def test_a_number_of_workers_that_is_none_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match=r"^--workers takes a number from 1 to 256 or auto, not "):
+        options.for_work(word, None, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://:secret@host/0", "redis://:***@host/0"),
+        ("postgresql://me:se@c:r/et@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me@host/db?password=secret&x=1", "postgresql://me@host/db?password=***&x=1"),
+        ("postgresql:///db?host=/run&sslpassword=secret", "postgresql:///db?host=/run&sslpassword=***"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_a_password_in_a_url_is_masked(url: str, shown: str) -> None:
+    assert config.masked(url) == shown
