@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Update, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
 from db import clock, commits, paths, registration
 from db.models import Image, Status
@@ -20,7 +20,7 @@ from db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, S
 from db.registration import KnownFile
 from db.transactions import read, write
 
-#: Rows per page when all images of a root are walked.
+#: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000
 
 _ACTIVE = (Status.PENDING, Status.QUEUED, Status.RUNNING)
@@ -54,8 +54,8 @@ class Ledger:
 
     def mark_missing(self, ids: Sequence[int]) -> int:
         """The files are gone: their rows become ``missing`` and keep their results."""
-        gone = update(Image).where(Image.id.in_(ids), Image.status != Status.MISSING)
-        return self._update(gone.values(_to(Status.MISSING, **_FREE))) if ids else 0
+        gone = update(Image).where(Image.status != Status.MISSING)
+        return self._update(gone.values(_to(Status.MISSING, **_FREE)), ids)
 
     def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, KnownFile]:
         """The registered ones among ``names``."""
@@ -119,9 +119,7 @@ class Ledger:
     def unqueue(self, ids: Sequence[int] | None = None) -> int:
         """Images that are no longer in the queue (None: none is) go back to ``pending``."""
         queued = update(Image).where(Image.status == Status.QUEUED)
-        if ids is not None:
-            queued = queued.where(Image.id.in_(ids))
-        return self._update(queued.values(_to(Status.PENDING)))
+        return self._update(queued.values(_to(Status.PENDING)), ids)
 
     def free_lapsed(self) -> int:
         """Images whose worker let its lease lapse go back to ``pending``."""
@@ -131,10 +129,14 @@ class Ledger:
     # Workers
 
     def claim(self, ids: Sequence[int], worker: str, lease: float) -> list[ClaimedImage]:
-        """Move those of ``ids`` that are ``queued`` to ``running`` for ``lease`` seconds, in order of id."""
+        """Move those of ``ids`` that are ``queued`` to ``running`` for ``lease`` seconds, in order of id.
+
+        Those that the worker holds already are among them: the answer to its first try may have been lost.
+        """
+        mine = and_(Image.status == Status.RUNNING, Image.worker == worker)
         statement = (
             update(Image)
-            .where(Image.id.in_(ids), Image.status == Status.QUEUED)
+            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine))
             .values(_to(Status.RUNNING, worker=worker, lease_until=clock.after(lease)))
             .returning(Image.id, Image.root_id, Image.path, Image.path_raw, Image.size_bytes, Image.attempts)
         )
@@ -192,10 +194,8 @@ class Ledger:
         failed = update(Image).where(Image.status == Status.FAILED)
         if code is not None:
             failed = failed.where(Image.error_code == code)
-        if image_ids is not None:
-            failed = failed.where(Image.id.in_(image_ids))
         cleared = _to(Status.PENDING, attempts=0, error_code=None, error_message=None, not_before=None)
-        return self._update(failed.values(cleared))
+        return self._update(failed.values(cleared), image_ids)
 
     def counts(self, active: bool = False) -> dict[str, int]:
         """Images per state; ``active``: only of those still on their way, cheap where few are."""
@@ -213,14 +213,26 @@ class Ledger:
             .limit(PAGE)
         )
         if below:
-            query = query.where(Image.path.startswith(paths.to_text(below)[0] + "/", autoescape=True))
+            folder = paths.to_text(below)[0] + "/"
+            # Not LIKE, which takes `A` for `a` in SQLite.
+            query = query.where(func.substr(Image.path, 1, len(folder)) == folder)
         if up_to is not None:
             query = query.where(Image.id <= up_to)
         rows = read(self.engine, lambda connection: connection.execute(query).all())
         return [(row, paths.to_bytes(path, path_raw)) for row, path, path_raw in rows]
 
-    def _update(self, statement: Update) -> int:
-        return write(self.engine, lambda connection: connection.execute(statement).rowcount)
+    def _update(self, statement: Update, ids: Sequence[int] | None = None) -> int:
+        """Run ``statement``, on ``ids`` alone if they are given: any number of them, in one transaction."""
+        if ids is None:
+            pages = [statement]
+        else:
+            starts = range(0, len(ids), PAGE)
+            pages = [statement.where(Image.id.in_(ids[start : start + PAGE])) for start in starts]
+
+        def work(connection: Connection) -> int:
+            return sum(connection.execute(page).rowcount for page in pages)
+
+        return write(self.engine, work) if pages else 0
 
 
 def _due() -> ColumnElement[bool]:
