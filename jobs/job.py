@@ -7,6 +7,7 @@ may be pickled; ours is checked field by field before any of it is parsed, and i
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -22,6 +23,8 @@ FUNCTION = "tagtray.classify"
 MAX_IMAGES = 1024
 #: The largest id that both databases can hold.
 MAX_ID = 2**63 - 1
+#: Ids as rq makes and accepts them, of a length that is fit for a key.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: Bytes of a job's fields together, and of its unpacked data, at most: ids of 19 digits with room to spare.
 MAX_BYTES = 64 * 1024
 
@@ -34,7 +37,6 @@ _FIELDS = (
     "enqueued_at",
     "exc_info",
     "failure_ttl",
-    "group_id",
     "last_heartbeat",
     "origin",
     "result_ttl",
@@ -43,8 +45,9 @@ _FIELDS = (
     "timeout",
     "worker_name",
 )
-#: Fields that rq always writes; with anything in them, the job asks for code of its own.
-_EMPTY_FIELDS = ("failure_callback_name", "stopped_callback_name", "success_callback_name")
+#: Fields that rq always writes; with anything in them, the job is none of a feeder's.
+_EMPTY_FIELDS = ("failure_callback_name", "group_id", "stopped_callback_name", "success_callback_name")
+_FOREIGN = "it has callbacks, foreign fields or too many bytes"
 _REFUSED_STATES = (b"canceled", b"stopped", b"deferred", b"scheduled")
 
 
@@ -60,12 +63,14 @@ class ImageJob(Job):
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> ImageJob:
         """Read a job; raises JobRefused for any that a feeder did not write."""
+        if not _ID.fullmatch(id):
+            raise JobRefused("its id is not one of ours")
         job = cls(id, connection=connection, serializer=JSONSerializer)
         job.refresh()
         return job
 
     def refresh(self) -> None:
-        """Measure the hash in Redis before it is read."""
+        """Measure the hash in Redis before it is read, and read no field but ours."""
         names = (*_FIELDS, *_EMPTY_FIELDS)
         with self.connection.pipeline(transaction=False) as pipeline:
             pipeline.hlen(self.key)
@@ -75,14 +80,18 @@ class ImageJob(Job):
         if not count:
             raise NoSuchJobError(f"No such job: {self.key}")
         if count > len(names) or sum(lengths) > MAX_BYTES or any(lengths[len(_FIELDS) :]):
-            raise JobRefused("it has callbacks, foreign fields or too many bytes")
-        self.restore(self.connection.hgetall(self.key))
+            raise JobRefused(_FOREIGN)
+        values = zip(names, self.connection.hmget(self.key, names), strict=True)
+        fields = {name.encode(): value for name, value in values if value is not None}
+        if len(fields) < count:
+            raise JobRefused(_FOREIGN)
+        self.restore(fields)
 
     def restore(self, raw_data: Mapping[Any, Any]) -> None:
         """Take over the fields of the hash; raises JobRefused unless they are those of our jobs."""
         known = {name.encode() for name in (*_FIELDS, *_EMPTY_FIELDS)}
         if not known.issuperset(raw_data):
-            raise JobRefused("it has callbacks, foreign fields or too many bytes")
+            raise JobRefused(_FOREIGN)
         if raw_data.get(b"status") in _REFUSED_STATES:
             raise JobRefused("its status is not that of a queued job")
         self.image_ids = image_ids(raw_data.get(b"data", b""))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 from uuid import uuid4
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import ResponseError
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from jobs.job import FUNCTION, ImageJob, JobRefused, image_ids
+from jobs.job import FUNCTION, MAX_BYTES, ImageJob, JobRefused, image_ids
 
 #: Seconds that RQ keeps a finished job for `rq info` and dashboards.
 RESULT_TTL = 300
@@ -54,11 +55,14 @@ class ImageQueue(Queue):
 
     def waiting_ids(self) -> set[int]:
         """The image ids of all jobs that no worker has popped yet."""
-        with self.connection.pipeline(transaction=False) as pipeline:
-            for job_id in self.get_job_ids():
-                pipeline.hget(ImageJob.key_for(job_id), "data")
-            found = pipeline.execute()
-        return {item for data in found if data for item in _readable(data)}
+        prefix = ImageJob.redis_job_namespace_prefix.encode()
+        waiting = cast(list[bytes], self.connection.lrange(self.key, 0, -1))
+        keys = [prefix + job_id for job_id in waiting]
+        lengths = self._each(keys, lambda pipeline, key: pipeline.hstrlen(key, "data"))
+        # Forged jobs may hold anything of any size: they are left to the worker that drops them.
+        sane = [key for key, length in zip(keys, lengths, strict=True) if length in range(1, MAX_BYTES)]
+        found = self._each(sane, lambda pipeline, key: pipeline.hget(key, "data"))
+        return {item for data in found if isinstance(data, bytes) for item in _readable(data)}
 
     def is_new(self) -> bool:
         """True once after Redis lost the queue: the epoch key that marks its life was gone."""
@@ -78,6 +82,13 @@ class ImageQueue(Queue):
             for registry in (self.finished_job_registry, self.failed_job_registry, self.started_job_registry):
                 pipeline.zremrangebyscore(registry.key, 0, now)
             pipeline.execute()
+
+    def _each(self, keys: Iterable[bytes], ask: Callable[[Pipeline, bytes], object]) -> list[Any]:
+        """The answers for all keys in one round trip; that of a key of the wrong kind is an exception."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                ask(pipeline, key)
+            return pipeline.execute(raise_on_error=False)
 
     def move_dependents_to_ready(self, job: Job, *_: Any, **__: Any) -> dict[str, list[str]]:
         """None: our jobs have no dependents, and forged ones are not looked at."""
@@ -107,7 +118,7 @@ class ImageQueue(Queue):
         except (JobRefused, ValueError) as error:
             reason = str(error)
         except ResponseError as error:
-            if not str(error).startswith("WRONGTYPE"):
+            if "WRONGTYPE" not in str(error):
                 raise
             reason = "its key holds something else"
         _drop(connection, queue_key, job_id, reason)
