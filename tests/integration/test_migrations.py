@@ -125,7 +125,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr(views, "_FAILURES", "CREATE VIEW failures AS SELECT 1 FROM")
 
-    with pytest.raises(InfrastructureError, match="syntax|incomplete"):
+    with pytest.raises(InfrastructureError, match=r"syntax|incomplete"):
         migrate.upgrade(engine)
 
     assert inspect(engine).get_table_names() == []
