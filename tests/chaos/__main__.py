@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from PIL import Image
-
 from tests import servers
 from tests.chaos import members
+from tests.chaos.photos import made_photos
 from tests.chaos.rounds import Report, Round
 
 #: What cannot be copied out of the home of a broken round.
@@ -27,7 +26,7 @@ def main() -> int:
     """Play the rounds and print a line for each."""
     options = _options()
     reports = []
-    with _photos(options.photos, options.images) as photos, _databases(options.database) as database:
+    with made_photos(options.images, options.photos) as photos, _databases(options.database) as database:
         for seed in range(options.seed, options.seed + options.rounds):
             with database() as url, _home() as home:
                 report = Round(seed, photos, home, options.kinds, url).play()
@@ -74,19 +73,6 @@ def _sum(reports: list[Report]) -> str:
         f"extra forward passes {total('extra')} of {total('in_hand')} in hand, "
         f"slowest recovery {max(report.recovery for report in reports):.1f} s"
     )
-
-
-@contextlib.contextmanager
-def _photos(folder: Path | None, count: int) -> Iterator[Path]:
-    """The given folder, or ``count`` small pictures that all differ."""
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="tagtray-chaos-") as made:
-        for number in range(count):
-            picture = Image.effect_noise((320, 240), 40 + number % 100).convert("RGB")
-            picture.save(Path(made) / f"{number:05}.jpg", quality=85)
-        yield Path(made)
 
 
 @contextlib.contextmanager

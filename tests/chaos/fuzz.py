@@ -100,7 +100,7 @@ def main() -> int:
 
 def _run(home: Path, folders: Sequence[Path]) -> int:
     began, peak = time.monotonic(), 0
-    environment = os.environ | {"TAGTRAY_HOME": str(home)}
+    environment = os.environ | members.environment(home)
     command = [sys.executable, "-P", "-m", "cli.app", "run", *map(str, folders)]
     with (home / "run.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

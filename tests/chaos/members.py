@@ -15,6 +15,11 @@ WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH = "worker", "producer", "redis", "ke
 KINDS = (WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH)
 
 
+def environment(home: Path) -> dict[str, str]:
+    """What a tagtray under observation is started with: setproctitle would overwrite what tells its home."""
+    return {"TAGTRAY_HOME": str(home), "SPT_NOENV": "1"}
+
+
 def of(home: Path) -> dict[str, list[psutil.Process]]:
     """The living processes of a home, by kind."""
     found: dict[str, list[psutil.Process]] = {WORKER: [], PRODUCER: [], REDIS: [], KEEPER: []}

@@ -89,7 +89,7 @@ class Round:
         self._photos_count = len(list(photos.iterdir()))
         self._home = home
         self._log = home / "chaos.log"
-        self._environment = {"TAGTRAY_HOME": str(home), "TAGTRAY_LOG_LEVEL": "INFO"}
+        self._environment = members.environment(home) | {"TAGTRAY_LOG_LEVEL": "INFO"}
         if database:
             self._environment["TAGTRAY_DATABASE_URL"] = database
         settings = configuration.load(home=home, database_url=database)
