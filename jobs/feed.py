@@ -15,6 +15,8 @@ from jobs.queue import ImageQueue
 
 #: Seconds without news after which a chunk that is not full leaves all the same.
 QUIET = 0.08
+#: Seconds after which it leaves even if news keep coming.
+UNQUIET = 0.5
 #: Seconds between looks at the ledger when nobody told of news (rows of other producers, retries).
 IDLE = 0.5
 #: Seconds between reconciliations.
@@ -82,6 +84,7 @@ class FeederLoop:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._reconcile_at = 0.0
+        self._flushed_at = 0.0
         self._said_at = -SAY_EVERY
 
     def start(self) -> None:
@@ -117,9 +120,10 @@ class FeederLoop:
         if self._news.is_set():
             self._news.clear()
             self._feeder.feed(flush=False)
-            if self._news.wait(QUIET):
+            if self._news.wait(QUIET) and time.monotonic() < self._flushed_at + UNQUIET:
                 return
         self._feeder.feed(flush=True)
+        self._flushed_at = time.monotonic()
 
     def _say(self, error: Exception) -> None:
         if time.monotonic() - self._said_at >= SAY_EVERY:
