@@ -113,7 +113,7 @@ def some_done(engine: Engine, targets: Sequence[Target], limit: int) -> list[tup
         .order_by(Image.id)
         .limit(limit)
     )
-    rows = read(engine, lambda connection: connection.execute(query).tuples().all())
+    rows = read(engine, lambda connection: connection.execute(query).all())
     return [(root_id, paths.to_bytes(path, path_raw)) for root_id, path, path_raw in rows]
 
 

@@ -23,6 +23,9 @@ from db.transactions import read, write
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000
 
+#: Seconds that a row is deferred at most; a moment further ahead was noted before the clock was set back.
+LONGEST_DEFERRAL = 60.0
+
 _ACTIVE = (Status.PENDING, Status.QUEUED, Status.RUNNING)
 _FREE: dict[str, Any] = {"worker": None, "lease_until": None}
 
@@ -121,9 +124,11 @@ class Ledger:
         queued = update(Image).where(Image.status == Status.QUEUED)
         return self._update(queued.values(_to(Status.PENDING)), ids)
 
-    def free_lapsed(self) -> int:
-        """Images whose worker let its lease lapse go back to ``pending``."""
-        lapsed = update(Image).where(Image.status == Status.RUNNING, Image.lease_until < clock.now())
+    def free_lapsed(self, lease: float) -> int:
+        """Images whose worker let its ``lease`` (seconds) lapse go back to ``pending``."""
+        # A lease further ahead than any lease goes was given before the clock was set back.
+        over = or_(Image.lease_until < clock.now(), Image.lease_until > clock.after(2 * lease))
+        lapsed = update(Image).where(Image.status == Status.RUNNING, over)
         return self._update(lapsed.values(_to(Status.PENDING, **_FREE)))
 
     # Workers
@@ -236,7 +241,8 @@ class Ledger:
 
 
 def _due() -> ColumnElement[bool]:
-    return or_(Image.not_before.is_(None), Image.not_before <= clock.now())
+    set_back = Image.not_before > clock.after(LONGEST_DEFERRAL)
+    return or_(Image.not_before.is_(None), Image.not_before <= clock.now(), set_back)
 
 
 def _held_by(worker: str) -> Update:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,8 @@ def _sqlite(file: Path, statement: str) -> Iterator[Answer]:
         cursor = link.execute(statement)
         if cursor.description is None:
             raise UsageError("The statement is empty; tagtray sql takes one SELECT.")
-        yield Answer([column[0] for column in cursor.description], _guarded(cursor, _sqlite_errors))
+        with contextlib.closing(_guarded(cursor, _sqlite_errors)) as rows:
+            yield Answer([column[0] for column in cursor.description], rows)
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -115,17 +116,19 @@ def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
 
     engine = _engine(settings)
     try:
-        pooled = engine.raw_connection()
+        with engine.connect() as connection:
+            link: psycopg.Connection[Row] = connection.connection.driver_connection  # type: ignore[assignment]
+            link.read_only = True
+            with _postgresql_errors(), link.cursor(name="tagtray") as cursor:
+                cursor.itersize = PAGE
+                cursor.execute(statement.encode())
+                columns = [column.name for column in cursor.description or ()]
+                with contextlib.closing(_guarded(cursor, _postgresql_errors)) as rows:
+                    yield Answer(columns, rows)
     except DBAPIError as error:
         raise InfrastructureError(sentence(engine, error)) from None
-    with contextlib.closing(pooled):
-        link: psycopg.Connection[Row] = pooled.driver_connection  # type: ignore[assignment]
-        link.read_only = True
-        with _postgresql_errors(), link.cursor(name="tagtray") as cursor:
-            cursor.itersize = PAGE
-            cursor.execute(statement.encode())
-            columns = [column.name for column in cursor.description or ()]
-            yield Answer(columns, _guarded(cursor, _postgresql_errors))
+    finally:
+        engine.dispose()
 
 
 @contextlib.contextmanager
@@ -140,7 +143,7 @@ def _postgresql_errors() -> Iterator[None]:
 
 
 def _guarded(
-    rows: Iterator[Row] | Any, errors: Callable[[], contextlib.AbstractContextManager[None]]
-) -> Iterator[Row]:
+    rows: Iterable[Row], errors: Callable[[], contextlib.AbstractContextManager[None]]
+) -> Generator[Row, None, None]:
     with errors():
         yield from rows

@@ -49,7 +49,7 @@ JOIN roots r ON r.id = i.root_id
 JOIN contents k ON k.id = i.content_id
 JOIN models m ON m.is_current
 JOIN tags t ON t.content_id = k.id AND t.model_id = m.id AND t.score >= {tag_threshold}
-JOIN categories g ON g.wnid = t.wnid
+JOIN categories g ON g.wnid = t.wnid AND g.curated
 WHERE i.status <> 'missing'
 """
 

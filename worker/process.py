@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -104,6 +105,8 @@ def main(arguments: Sequence[str]) -> int:
     """``python -m worker NAME THREADS NOTE``, as the supervisor starts it."""
     name, threads, note = arguments
     settings = configuration.load()
+    # Private memory, file mappings apart: a decoder that asks for more gets MemoryError or takes itself down.
+    resource.setrlimit(resource.RLIMIT_DATA, (settings.worker_memory, settings.worker_memory))
     _stop_with_parent()
     process = WorkerProcess(settings, name, int(threads), Note(Path(note)))
     signal.signal(signal.SIGTERM, process.stop)
