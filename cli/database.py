@@ -17,8 +17,7 @@ def _group() -> None:
 @app.command()
 def upgrade() -> None:
     """Bring the tables, the labels and the model of this version into the database."""
-    from db import engine, migrate
+    from db import migrate
 
-    settings = prepare.load()
-    changed = prepare.upgrade(engine.connect(settings))
+    changed = prepare.bring_up(prepare.load())
     print(f"The database {'is now' if changed else 'already was'} at revision {migrate.REVISION}.")

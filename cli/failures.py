@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,8 +35,8 @@ def failures(
     """List the images that could not be classified, and why."""
     from db import queries
 
-    database = prepare.for_reading(prepare.load())
-    found, total = queries.failures(database, code, limit)
+    with prepare.reading(prepare.load()) as database:
+        found, total = queries.failures(database, code, limit)
     columns = [field.name for field in dataclasses.fields(queries.Failure)]
     if json:
         output.rows(columns, map(dataclasses.astuple, found), Format.JSON)
@@ -56,9 +57,9 @@ def retry(
     from db.ledger import Ledger
 
     settings = prepare.load()
-    database = prepare.for_reading(settings)
-    ids = None if path is None else _ids(database, settings, path)
-    count = Ledger(database).retry(code, ids)
+    with prepare.reading(settings) as database:
+        ids = None if path is None else _ids(database, settings, path)
+        count = Ledger(database).retry(code, ids)
     hint = "; `tagtray run` on the folder classifies them" if count else ""
     print(f"{count:,} failed {'image is' if count == 1 else 'images are'} pending again{hint}.")
 
@@ -66,7 +67,10 @@ def retry(
 def _ids(database: Engine, settings: Settings, path: str) -> Sequence[int]:
     from db import queries, roots
 
-    place = roots.locate(database, settings, Path(path))
+    # A folder is sought by a name in it: it may be the root itself, which lies in none.
+    is_folder = os.path.isdir(path)
+    place = roots.locate(database, settings, Path(path, "_") if is_folder else Path(path))
     if place is None:
         raise UsageError(f"{shown(path)} lies in no folder that tagtray knows.")
-    return queries.failed_ids(database, place[0].id, place[1])
+    root, name = place
+    return queries.failed_ids(database, root.id, os.path.dirname(name) if is_folder else name)

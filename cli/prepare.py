@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from config.errors import InfrastructureError, UsageError
@@ -28,34 +30,44 @@ def load(**overrides: Any) -> Settings:
     return settings
 
 
-def for_writing(settings: Settings) -> Engine:
+@contextlib.contextmanager
+def writing(settings: Settings) -> Iterator[Engine]:
     """The ledger, ready: an SQLite file is migrated, another database has to be at this version.
 
     Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
     """
     from db import engine, migrate
 
-    database = engine.connect(settings)
-    if database.dialect.name == "sqlite":
-        upgrade(database)
-        return database
-    migrate.require(database)
-    if not _has_model(database):
-        raise InfrastructureError(
-            "The database does not have the model of this version; `tagtray db upgrade` brings it in."
-        )
-    return database
+    with _closing(engine.connect(settings)) as database:
+        if database.dialect.name == "sqlite":
+            upgrade(database)
+        else:
+            migrate.require(database)
+            if not _has_model(database):
+                raise InfrastructureError(
+                    "The database does not have this version's model; `tagtray db upgrade` brings it in."
+                )
+        yield database
 
 
-def for_reading(settings: Settings) -> Engine:
+@contextlib.contextmanager
+def reading(settings: Settings) -> Iterator[Engine]:
     """The ledger for those who only look: nothing is made; raises UsageError where there is none yet."""
     from db import engine, migrate
 
     if settings.database_url is None and not (settings.home / "tagtray.db").exists():
         raise UsageError(f"There is no ledger in {settings.home} yet; `tagtray run DIR` begins one.")
-    database = engine.connect(settings)
-    migrate.require(database)
-    return database
+    with _closing(engine.connect(settings)) as database:
+        migrate.require(database)
+        yield database
+
+
+def bring_up(settings: Settings) -> bool:
+    """Bring any database to this version; True if there was anything to do."""
+    from db import engine
+
+    with _closing(engine.connect(settings)) as database:
+        return upgrade(database)
 
 
 def upgrade(database: Engine) -> bool:
@@ -74,6 +86,14 @@ def model() -> ModelEntry:
     from weights import manifest
 
     return manifest.model(MODEL)
+
+
+@contextlib.contextmanager
+def _closing(database: Engine) -> Iterator[Engine]:
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def _has_model(database: Engine) -> bool:

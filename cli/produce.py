@@ -41,8 +41,8 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
     from cli.session import Session, check
 
     check(folders)
-    with StopRequest() as request:
-        session = Session(settings, prepare.for_writing(settings), folders)
+    with StopRequest() as request, prepare.writing(settings) as database:
+        session = Session(settings, database, folders)
         try:
             session.start(watch)
             if watch:

@@ -39,8 +39,9 @@ def run(
     check(folders)
     with StopRequest() as request:
         manifest.verify(prepare.model())
-        session = Session(settings, prepare.for_writing(settings), folders)
-        return _Run(session, supervisor(settings, session.ledger), request, watch).go()
+        with prepare.writing(settings) as database:
+            session = Session(settings, database, folders)
+            return _Run(session, supervisor(settings, session.ledger), request, watch).go()
 
 
 class _Run:

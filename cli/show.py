@@ -25,9 +25,9 @@ def show(
     from db import queries, roots
 
     settings = prepare.load()
-    database = prepare.for_reading(settings)
-    place = roots.locate(database, settings, Path(path))
-    facts = queries.image(database, place[0].id, place[1]) if place else None
+    with prepare.reading(settings) as database:
+        place = roots.locate(database, settings, Path(path))
+        facts = queries.image(database, place[0].id, place[1]) if place else None
     if place is None or facts is None:
         raise UsageError(f"{shown(path)} is not in the ledger; `tagtray run` on its folder brings it in.")
     root, name = place

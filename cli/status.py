@@ -30,19 +30,21 @@ def status(
 ) -> None:
     """Show the ledger's states, the queue, the workers and the speed; starts nothing."""
     settings = prepare.load()
-    database = prepare.for_reading(settings)
-    while True:
-        facts = _look(settings, database)
-        if json:
-            print(output.json_text(facts, indent=None if watch else 2))
-        else:
-            if watch and sys.stdout.isatty():
-                print(CLEAR, end="")
-            _print(facts)
-        if not watch:
-            return
-        sys.stdout.flush()
-        time.sleep(EVERY)
+    with prepare.reading(settings) as database:
+        _show(_look(settings, database), json, watch)
+        while watch:
+            time.sleep(EVERY)
+            _show(_look(settings, database), json, watch)
+
+
+def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
+    if json:
+        print(output.json_text(facts, indent=None if again else 2), flush=True)
+        return
+    if again and sys.stdout.isatty():
+        print(CLEAR, end="")
+    _print(facts)
+    sys.stdout.flush()
 
 
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:

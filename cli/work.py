@@ -33,21 +33,25 @@ def work(
 
     with StopRequest() as request:
         manifest.verify(prepare.model())
-        ledger = Ledger(prepare.for_writing(settings))
-        crew = supervisor(settings, ledger)
-        try:
-            with _feeding(settings, ledger):
-                crew.start()
-                print("Working; Ctrl-C ends.", file=sys.stderr)
-                while not crew.failure and not request.wait(LOOK):
-                    pass
-                crew.stop(GRACE)
-        except AtOnce:
-            crew.kill()
-            os._exit(request.exit_code)
+        with prepare.writing(settings) as database:
+            _work(settings, Ledger(database), request)
+    return request.exit_code
+
+
+def _work(settings: Settings, ledger: Ledger, request: StopRequest) -> None:
+    crew = supervisor(settings, ledger)
+    try:
+        with _feeding(settings, ledger):
+            crew.start()
+            print("Working; Ctrl-C ends.", file=sys.stderr)
+            while not crew.failure and not request.wait(LOOK):
+                pass
+            crew.stop(GRACE)
+    except AtOnce:
+        crew.kill()
+        os._exit(request.exit_code)
     if crew.failure:
         raise InfrastructureError(crew.failure)
-    return request.exit_code
 
 
 def supervisor(settings: Settings, ledger: Ledger) -> Supervisor:

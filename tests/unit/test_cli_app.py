@@ -28,7 +28,7 @@ def _fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
         raise error
 
     monkeypatch.setattr("db.engine.connect", lambda _settings: fail())
-    monkeypatch.setattr("cli.prepare.for_reading", lambda _settings: fail())
+    monkeypatch.setattr("cli.prepare.reading", lambda _settings: fail())
     return _ended(monkeypatch, "status")
 
 

@@ -1,0 +1,220 @@
+"""The commands that look, on ledgers of both kinds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from cli import app
+from config.settings import Settings
+from db import figures, roots
+from db.ledger import Ledger
+from db.records import Deferred, Failed, Gone
+from jobs.queue import ImageQueue
+from tests import builders
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def settings(ledger_url: str, home: Path) -> Settings:
+    return builders.settings_for(home, ledger_url)
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    with builders.ledger(settings) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def command(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs the command line on the ledger; its output, after a good end."""
+    monkeypatch.setenv("TAGTRAY_HOME", str(settings.home))
+    monkeypatch.setenv("TAGTRAY_DATABASE_URL", str(settings.database_url))
+
+    def run(*arguments: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["tagtray", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        captured = capsys.readouterr()
+        assert ended.value.code == code, captured
+        return captured.out if code == 0 else captured.err
+
+    return run
+
+
+@pytest.fixture
+def mixed(ledger: Ledger, settings: Settings) -> roots.RootFolder:
+    """A root with images in every state: 0 and 1 done (one content), 2 and 3 failed, 4 missing, 5 deferred
+    for long, 6 running, 7 pending."""
+    root = builders.root(ledger, settings)
+    ids = builders.running(ledger, root.id, 7)
+    builders.commit(
+        ledger,
+        builders.done(ids[0], "same", builders.content()),
+        builders.done(ids[1], "same", None),
+        Failed(ids[2], "truncated", "The JPEG picture\x1b ends too early."),
+        Failed(ids[3], "empty", "The file is empty."),
+        Gone(ids[4]),
+        Deferred(ids[5], 3600.0),
+    )
+    ledger.register(root.id, [builders.seen("7.jpg")])
+    return root
+
+
+def _file(root: roots.RootFolder, name: str) -> str:
+    return os.fsdecode(os.path.join(root.path, name.encode()))
+
+
+def test_show_tells_all_about_a_done_image(command: Command, mixed: roots.RootFolder) -> None:
+    facts = json.loads(command("show", "--json", _file(mixed, "1.jpg")))
+
+    assert (facts["root"], facts["path"], facts["status"]) == ("photos", "1.jpg", "done")
+    assert (facts["sha256"], facts["format"], facts["width"]) == (builders.sha("same"), "JPEG", 640)
+    assert [(r["rank"], r["label"], r["label_zh"]) for r in facts["results"]] == [
+        (1, "beagle", "比格犬"),
+        (2, "pug", "巴哥犬"),
+        (3, "tabby", "虎斑猫"),
+    ]
+    assert [(tag["category"], tag["category_zh"]) for tag in facts["tags"]] == [("dog", "狗")]
+
+
+def test_show_says_why_an_image_failed_on_one_line(command: Command, mixed: roots.RootFolder) -> None:
+    lines = command("show", _file(mixed, "2.jpg")).splitlines()
+
+    assert lines[0] == _file(mixed, "2.jpg")
+    assert "  error    truncated: The JPEG picture\\x1b ends too early." in lines
+
+
+def test_show_of_an_unknown_file_is_one_sentence(command: Command, mixed: roots.RootFolder) -> None:
+    for unknown in (_file(mixed, "nope.jpg"), "/etc/hosts"):
+        assert command("show", unknown, code=2) == (
+            f"tagtray: {unknown} is not in the ledger; `tagtray run` on its folder brings it in.\n"
+        )
+
+
+def test_failures_are_listed_latest_first_and_by_code(command: Command, mixed: roots.RootFolder) -> None:
+    rows = json.loads(command("failures", "--json"))
+    assert {row["path"] for row in rows} == {"2.jpg", "3.jpg"}
+
+    (row,) = json.loads(command("failures", "--json", "--code", "empty"))
+    assert (row["root"], row["path"], row["error_message"]) == ("photos", "3.jpg", "The file is empty.")
+    assert len(json.loads(command("failures", "--json", "--limit", "1"))) == 1
+    assert command("failures", "--code", "timeout") == "No failures.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "again"),
+    [
+        ([], ["2.jpg", "3.jpg"]),
+        (["--code", "empty"], ["3.jpg"]),
+        (["FOLDER/2.jpg"], ["2.jpg"]),
+        (["FOLDER"], ["2.jpg", "3.jpg"]),
+        (["FOLDER/2.jpg", "--code", "empty"], []),
+        (["FOLDER/0.jpg"], []),
+    ],
+)
+def test_retry_moves_the_failed_ones_that_are_meant(
+    command: Command, ledger: Ledger, mixed: roots.RootFolder, arguments: list[str], again: list[str]
+) -> None:
+    said = command("retry", *(a.replace("FOLDER", os.fsdecode(mixed.path)) for a in arguments))
+
+    assert said.startswith(f"{len(again)} failed ")
+    names = "SELECT path FROM images WHERE status = 'pending' AND path < '4' ORDER BY path"
+    assert builders.query(ledger, names) == [(name,) for name in again]
+
+
+def test_status_without_redis_says_so(command: Command, mixed: roots.RootFolder) -> None:
+    facts = json.loads(command("status", "--json"))
+
+    assert facts["images"] == {
+        "pending": 2,
+        "queued": 0,
+        "running": 1,
+        "done": 2,
+        "failed": 2,
+        "missing": 1,
+    }
+    assert facts["images_per_second"] == round(1 / 60, 2)
+    assert facts["oldest_pending_seconds"] >= 0
+    assert facts["redis"]["running"] is False
+    assert "not running" in command("status")
+
+
+def test_status_counts_jobs_images_and_refused_ones(
+    command: Command, mixed: roots.RootFolder, redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a queue with two jobs of three images, and a job that was refused
+    monkeypatch.setenv("TAGTRAY_REDIS_URL", redis_url)
+    ImageQueue("tagtray", redis).put([[1, 2], [3]])
+    redis.set("tagtray:tagtray:refused", 4)
+
+    # When one looks
+    facts = json.loads(command("status", "--json"))["redis"]
+
+    # Then all are counted
+    assert facts == {
+        "running": True,
+        "answer": "running",
+        "jobs": 2,
+        "images": 3,
+        "workers": 0,
+        "refused": 4,
+    }
+
+
+def test_status_survives_a_redis_that_does_not_answer(
+    command: Command, mixed: roots.RootFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAGTRAY_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
+
+    facts = json.loads(command("status", "--json"))
+    assert (facts["redis"]["running"], facts["redis"]["jobs"]) == (False, None)
+    assert "does not answer" in facts["redis"]["answer"]
+    assert "secret" not in facts["redis"]["answer"]
+
+
+def test_the_figures_of_a_run_are_those_of_its_folders(
+    ledger: Ledger, settings: Settings, mixed: roots.RootFolder
+) -> None:
+    # Given a second root, and a folder of it beside one whose name differs in case
+    start = figures.moment(ledger.engine)
+    other = builders.root(ledger, settings, "other")
+    files = [builders.seen(name) for name in ("sub/a.jpg", "Sub/b.jpg", "subway/c.jpg", "d.jpg")]
+    ledger.register(other.id, files)
+    whole, below = roots.Target(other, b""), roots.Target(other, b"sub")
+    first = roots.Target(mixed, b"")
+
+    # Then each target counts its own, and none what is deferred for long
+    engine = ledger.engine
+    counted = [figures.active(engine, [t]) for t in (whole, below, first)]
+    assert counted == [4, 1, 2]
+    assert [figures.unqueued(engine, [t]) for t in (whole, below, first)] == [4, 1, 1]
+    assert figures.active(engine, [below, first]) == 3
+    assert figures.active(engine, []) == 0
+    assert sum(t.images for t in figures.tallies(engine, [first], start) if t.since) == 0
+    assert sum(t.images for t in figures.tallies(engine, [whole], start) if t.since) == 4
+
+
+def test_known_content_is_no_forward_pass(ledger: Ledger, mixed: roots.RootFolder) -> None:
+    # Given two images with one content that were done just now
+    engine, target = ledger.engine, roots.Target(mixed, b"")
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+
+    # Then one was classified, and since now none
+    assert figures.forwarded(engine, [target], long_ago) == 1
+    assert figures.forwarded(engine, [target], figures.moment(engine)) == 0
+    assert [(row.label, row.images) for row in figures.frequent_labels(engine, [target], 10)] == [
+        ("beagle", 2)
+    ]
+    assert figures.some_done(engine, [target], 1) == [(mixed.id, b"0.jpg")]
