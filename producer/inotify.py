@@ -56,6 +56,15 @@ class ReportingInotify(InotifyFD):
             self.is_exhausted |= error.errno in (errno.ENOSPC, errno.ENOMEM)
             raise
 
+    def _add_callback(
+        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+    ) -> WatchDescriptor:
+        # As in watchdog 7.1, without its warning on standard error: a new folder that is met twice, by its
+        # own event and in its parent's listing, is no fault.
+        watch = self._get_or_create_watch(path, mask)
+        watch.callbacks[id_] = callback
+        return watch.wd
+
     def handle_event(self, event: InotifyEvent) -> None:
         """Pass an event on; after an overflow the watches are rebuilt before it is reported."""
         super().handle_event(event)
@@ -76,6 +85,11 @@ class Observer(BaseObserver):
     def is_exhausted(self) -> bool:
         """Whether there are folders that the kernel's limit keeps from being watched."""
         return self._inotify_fd.is_exhausted
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the threads that events pass through are alive."""
+        return self.is_alive() and self._inotify_fd.is_alive()
 
     def on_thread_stop(self) -> None:
         """Release the kernel's instance with its watches."""

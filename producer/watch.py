@@ -50,6 +50,9 @@ class Watch:
         """Watch a scope that is not watched yet or any more; True if that changed: it needs a scan now."""
         if self._observer is not None and self._observer.is_exhausted:
             self._give_up(errno.ENOSPC)
+        elif self._observer is not None and not self._observer.is_listening:
+            log.error("watch_lost: the thread that reads kernel events ended; it is started again.")
+            self.close()
         identity = scope.identity()
         if scope not in self._polled and not self._is_watched(scope, identity):
             self._forget(scope)

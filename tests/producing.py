@@ -22,10 +22,12 @@ HALF = JPEG[: len(JPEG) // 2]
 
 
 class Studio:
-    """A drop folder with its ledger; waits are short: stable 0.2 s, settle 1.5 s."""
+    """A drop folder with its ledger; waits (in seconds) are short unless a test is about them."""
 
-    def __init__(self, home: Path, folder: Path, url: str | None = None) -> None:
-        self.settings = configuration.load(home=home, database_url=url, stable=0.2, settle=1.5)
+    def __init__(
+        self, home: Path, folder: Path, url: str | None = None, stable: float = 0.2, settle: float = 1.5
+    ) -> None:
+        self.settings = configuration.load(home=home, database_url=url, stable=stable, settle=settle)
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self._engine = engine.connect(self.settings)

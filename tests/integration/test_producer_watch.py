@@ -16,6 +16,7 @@ from watchdog.observers import inotify_c
 
 from db.models import Status
 from producer import rounds
+from producer.inotify import ReportingInotify
 from tests.producing import HALF, JPEG, Studio, until
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
@@ -28,16 +29,24 @@ def studio(tmp_path: Path, home: Path) -> Iterator[Studio]:
     studio.close()
 
 
-def test_a_dropped_photo_becomes_a_row_at_once(studio: Studio) -> None:
-    # Given
+@pytest.fixture
+def patient(tmp_path: Path, home: Path) -> Iterator[Studio]:
+    """One in which only a close or an end marker makes a file complete."""
+    studio = Studio(home, tmp_path / "photos", settle=300)
+    yield studio
+    studio.close()
+
+
+def test_a_dropped_photo_becomes_a_row_when_it_is_closed(tmp_path: Path, home: Path) -> None:
+    # Given a producer that would wait for long if it did not hear of the close
+    studio = Studio(home, tmp_path / "photos", stable=300, settle=300)
     studio.watching()
-    started = time.monotonic()
     # When
     (studio.folder / "a.jpg").write_bytes(JPEG)
     # Then
     until(lambda: studio.rows() == {b"a.jpg": PENDING})
-    assert time.monotonic() - started < studio.settings.stable
-    assert studio.news == 1
+    until(lambda: studio.news == 1)
+    studio.close()
 
 
 def test_names_that_are_no_text_come_through_events(studio: Studio) -> None:
@@ -63,19 +72,19 @@ def test_a_download_counts_when_it_gets_its_name(studio: Studio) -> None:
     until(lambda: producer.idle)
 
 
-def test_a_growing_copy_is_registered_once_and_whole(studio: Studio) -> None:
+def test_a_growing_copy_is_registered_once_and_whole(patient: Studio) -> None:
     # Given
-    studio.watching()
+    patient.watching()
     # When it is written for longer than a file has to be stable, and closed and resumed in between
     for start in range(0, len(JPEG), 40):
         time.sleep(0.3)
-        assert studio.rows() == {}
-        with open(studio.folder / "slow.jpg", "ab") as file:
+        assert patient.rows() == {}
+        with open(patient.folder / "slow.jpg", "ab") as file:
             file.write(JPEG[start : start + 40])
     # Then
-    until(lambda: studio.rows() == {b"slow.jpg": PENDING})
-    assert studio.stat(b"slow.jpg")[0] == len(JPEG)
-    assert studio.producer().scan().changed == 0
+    until(lambda: patient.rows() == {b"slow.jpg": PENDING})
+    assert patient.stat(b"slow.jpg")[0] == len(JPEG)
+    assert patient.producer().scan().changed == 0
 
 
 def test_a_file_that_is_held_open_is_registered_when_it_is_stable(studio: Studio) -> None:
@@ -86,23 +95,23 @@ def test_a_file_that_is_held_open_is_registered_when_it_is_stable(studio: Studio
         until(lambda: set(studio.rows()) == {b"open.jpg"})
 
 
-def test_killed_copies_wait_to_be_resumed(studio: Studio) -> None:
+def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
     # Given
-    producer = studio.watching()
+    producer = patient.watching()
     names = [f"{number:03}.jpg" for number in range(200)]
     # When all are killed half-way: the kernel closes them
     for name in names:
-        (studio.folder / name).write_bytes(HALF)
+        (patient.folder / name).write_bytes(HALF)
     until(lambda: producer.waiting == len(names))
     time.sleep(0.5)
-    assert studio.rows() == {}
+    assert patient.rows() == {}
     # And resumed
     for name in names:
-        with open(studio.folder / name, "ab") as file:
+        with open(patient.folder / name, "ab") as file:
             file.write(JPEG[len(HALF) :])
     # Then
-    until(lambda: len(studio.rows()) == len(names))
-    assert {studio.stat(os.fsencode(name))[0] for name in names} == {len(JPEG)}
+    until(lambda: len(patient.rows()) == len(names))
+    assert {patient.stat(os.fsencode(name))[0] for name in names} == {len(JPEG)}
     assert producer.progress.new == len(names)
 
 
@@ -211,6 +220,23 @@ def test_lost_events_are_made_up_for_by_a_scan(studio: Studio, monkeypatch: pyte
     # Then
     until(lambda: len(studio.rows()) == 20)
     producer.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watch_whose_thread_died_is_begun_again(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a reader of events that meets an error which nobody expected
+    studio.watching()
+    with monkeypatch.context() as patch:
+        patch.setattr(ReportingInotify, "handle_event", lambda self, event: 1 / 0)
+        # When
+        studio.put("a.jpg", age=0)
+        until(lambda: "watch_lost" in caplog.text)
+    # Then
+    until(lambda: set(studio.rows()) == {b"a.jpg"})
+    studio.put("b.jpg", age=0)
+    until(lambda: set(studio.rows()) == {b"a.jpg", b"b.jpg"})
 
 
 @pytest.mark.parametrize("at", ["the root", "a folder below", "a new folder"])
