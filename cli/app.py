@@ -98,7 +98,7 @@ def _say(sentence: str, code: int) -> int:
 def _quiet() -> int:
     """The reader of a pipe had enough: no more is written, not even by the interpreter's last flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return 1
 
 
 def _unexpected(error: Exception) -> int:

@@ -106,7 +106,9 @@ class Lines:
             return
         self._due = time.monotonic() + LINE_EVERY
         parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, snapshot.waiting_text)
-        print(f"{snapshot.phase}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
+        # Whoever read the lines may be gone; the run goes on.
+        with contextlib.suppress(OSError):
+            print(f"{snapshot.phase}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
