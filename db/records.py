@@ -6,6 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+#: Largest mtime that the ledger's 64-bit column holds; some file systems (tmpfs, btrfs) store later ones.
+MAX_NS = 2**63 - 1
+
+
+def stored_ns(mtime_ns: int) -> int:
+    """The mtime as the ledger holds it."""
+    return max(-MAX_NS, min(mtime_ns, MAX_NS))
+
 
 @dataclass(frozen=True, slots=True)
 class SeenFile:

@@ -6,11 +6,8 @@ import os
 import stat
 from dataclasses import dataclass
 
-from db.records import SeenFile
+from db.records import SeenFile, stored_ns
 from imaging import sniff
-
-#: Largest mtime that the ledger's 64-bit column holds; some file systems (tmpfs, btrfs) store later ones.
-MAX_NS = 2**63 - 1
 
 #: Bytes at both ends of a file that are all zero where it was preallocated and not written yet.
 ZERO_BYTES = 512
@@ -45,8 +42,7 @@ def judge(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | None:
         info = target
     if not stat.S_ISREG(info.st_mode):
         return None
-    mtime = max(-MAX_NS, min(info.st_mtime_ns, MAX_NS))
-    return FoundFile(path, info.st_size, mtime, info.st_ctime_ns)
+    return FoundFile(path, info.st_size, stored_ns(info.st_mtime_ns), info.st_ctime_ns)
 
 
 def is_gone(root: bytes, path: bytes) -> bool:

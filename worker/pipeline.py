@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from config.errors import ImageDeferred, ImageError, ImageGone
 from config.settings import Settings
 from db.ledger import Ledger
-from db.records import ClaimedImage, Deferred, Done, Failed, Gone, NewContent, Outcome, Run
+from db.records import ClaimedImage, Deferred, Done, Failed, Gone, NewContent, Outcome, Run, stored_ns
 from imaging.decode import ImageInfo, decode_into
 from imaging.opening import Source
 from worker import pack
@@ -71,7 +71,7 @@ class Pipeline:
         known = self._ledger.known(sorted(hashes), self._run.model_id) if hashes else set()
         for image, source in sources:
             if source.sha256 in known or source.sha256 in batch.slots or self._decode(batch, image, source):
-                done = Done(image.id, source.sha256, source.size_bytes, source.mtime_ns, None)
+                done = Done(image.id, source.sha256, source.size_bytes, stored_ns(source.mtime_ns), None)
                 batch.read.append(done)
 
     def _source(self, batch: _Batch, image: ClaimedImage) -> Source | None:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import UsageError
+from db.records import MAX_NS
 from db.roots import RootFolder, Target
 from producer import files, ignore, mounts, targets
-from producer.files import MAX_NS, FoundFile
+from producer.files import FoundFile
 from producer.notices import shown
 from producer.reconcile import IdSet
 

@@ -1,0 +1,135 @@
+"""CPU time of everything but decode and forward: queue, ledger and bookkeeping, per image.
+
+``python -m benchmarks.overhead``: the real feeder, queue, RQ worker, pipeline and ledger work on tiny files,
+with a decoder and a network that do nothing; full chunks against one RQ job per image, in turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from cli import prepare
+from config import settings as configuration
+from db import catalogue, roots
+from db.ledger import Ledger
+from db.records import Run, SeenFile
+from imaging.decode import ImageInfo
+from jobs.connection import connect
+from jobs.feed import Feeder
+from jobs.queue import ImageQueue
+from weights.catalogue import membership
+from worker import pipeline
+from worker.classifier import Scores
+from worker.folders import Folders
+from worker.note import Note
+from worker.pipeline import Pipeline
+from worker.rollup import RollUp
+from worker.rq_worker import ImageWorker
+
+IMAGES = 4096
+ROUNDS = 5
+#: Broader tags of an average photo at TAGTRAY_TAG_MIN.
+TAGS = 9
+
+
+class Nothing:
+    """A network that answers the same for every image at once."""
+
+    batch_size = 32
+
+    def __init__(self, categories: int) -> None:
+        self.slots: NDArray[np.uint8] = np.zeros((self.batch_size, 1, 1, 3), np.uint8)
+        self._tags = np.zeros((self.batch_size, categories), np.float32)
+        self._tags[:, :TAGS] = 0.7
+
+    def classify(self, n: int) -> Scores:
+        """Three classes and ``TAGS`` tags for each image."""
+        classes = np.tile(np.arange(3), (n, 1))
+        return Scores(classes, np.full((n, 3), 0.3, np.float32), self._tags[:n])
+
+    def warm_up(self) -> None:
+        """Nothing."""
+
+
+def measure(chunk: int, images: int = IMAGES) -> dict[str, float]:
+    """CPU milliseconds per image of this process and of Redis, with ``chunk`` images to an RQ job."""
+    with _world(chunk, images) as (feeder, worker, redis_server):
+        feeder.feed()
+        before, redis_before = _cpu(), sum(redis_server.cpu_times()[:2])
+        with mock.patch.object(pipeline, "decode_into", _nothing_decoded):
+            worker.work(logging_level="ERROR")
+        spent, redis_spent = _cpu() - before, sum(redis_server.cpu_times()[:2]) - redis_before
+    return {"worker": 1e3 * spent / images, "redis": 1e3 * redis_spent / images}
+
+
+@contextlib.contextmanager
+def _world(chunk: int, images: int) -> Iterator[tuple[Feeder, ImageWorker, psutil.Process]]:
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="overhead-"))
+        home, folder = Path(scratch) / "home", Path(scratch) / "photos"
+        folder.mkdir()
+        settings = configuration.load(home=home, chunk=chunk, queue_max=images)
+        database = stack.enter_context(prepare.writing(settings))
+        ledger, model = Ledger(database), catalogue.current(database).id
+        ledger.register(roots.resolve(database, settings, folder).root.id, list(_files(folder, images)))
+        queue = ImageQueue("overhead", connect(settings))
+        wnids, matrix = membership()
+        note = Note.create(Path(scratch) / "note")
+        run = Run(model, "none", "none", "none")
+        folders = Folders(database, settings)
+        work = Pipeline(settings, ledger, folders, Nothing(len(wnids)), RollUp(wnids, matrix), run, note)
+
+        def classify(image_ids: Sequence[int]) -> None:
+            work.process(ledger.claim(image_ids, "overhead", 60), "overhead")
+            if not ledger.queued():
+                worker.end()
+
+        worker = ImageWorker(queue, "overhead", settings.batch_size, 0.0, classify)
+        yield Feeder(settings, ledger, queue), worker, psutil.Process(_pid_of(queue))
+
+
+def _files(folder: Path, images: int) -> Iterator[SeenFile]:
+    for number in range(images):
+        path = folder / f"{number}.jpg"
+        path.write_bytes(b"%d" % number)
+        yield SeenFile(os.fsencode(path.name), path.stat().st_size, path.stat().st_mtime_ns)
+
+
+def _nothing_decoded(*_: object, **__: object) -> ImageInfo:
+    return ImageInfo("JPEG", 4032, 3024, None, None)
+
+
+def _pid_of(queue: ImageQueue) -> int:
+    return int(queue.connection.info("server")["process_id"])
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main() -> None:
+    """Alternate full chunks and single images; print medians as JSON."""
+    found: dict[str, list[float]] = {"full_chunks": [], "one_job_per_image": []}
+    for _ in range(ROUNDS):
+        for name, chunk in (("full_chunks", 32), ("one_job_per_image", 1)):
+            found[name].append(sum(measure(chunk).values()))
+    result = {name: round(statistics.median(values), 3) for name, values in found.items()}
+    print(json.dumps({"cpu_ms_per_image": result, "rounds": ROUNDS, "at": time.strftime("%F")}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
