@@ -30,6 +30,13 @@ def load(**overrides: Any) -> Settings:
     return settings
 
 
+def name_process(role: str) -> None:
+    """Have ``ps`` and ``top`` show what this process is."""
+    import setproctitle
+
+    setproctitle.setproctitle(f"tagtray: {role}")
+
+
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[Engine]:
     """The ledger, ready: an SQLite file is migrated, another database has to be at this version.

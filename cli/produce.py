@@ -41,6 +41,7 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
     from cli.session import Session, check
 
     check(folders)
+    prepare.name_process("watch" if watch else "scan")
     with StopRequest() as request, prepare.writing(settings) as database:
         session = Session(settings, database, folders)
         try:

@@ -93,6 +93,9 @@ class Display(Protocol):
     def show(self, snapshot: Snapshot) -> None:
         """Show a newer one."""
 
+    def end(self) -> None:
+        """The last one was shown; what is in hand is being finished."""
+
 
 class Lines:
     """For log files: one line every ``LINE_EVERY`` seconds."""
@@ -109,6 +112,9 @@ class Lines:
         # Whoever read the lines may be gone; the run goes on.
         with contextlib.suppress(OSError):
             print(f"{snapshot.phase}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Nothing: the summary follows."""
 
 
 @contextlib.contextmanager
@@ -158,6 +164,10 @@ class _Bar:
             total=snapshot.total or None,
             figures="  ".join(filter(None, texts)),
         )
+
+    def end(self) -> None:
+        """Say why it takes another moment."""
+        self._progress.update(self._task, description="Finishing")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at the ledger, at least.
 LOOK = 0.25
+#: The same until the first image is found: the network loads that much earlier.
+FIRST_LOOK = 0.02
 #: Part of the time that looking at the ledger may take: a large one is looked at less often.
 LOOK_SHARE = 0.05
 
@@ -58,6 +60,7 @@ class _Run:
         """The exit code; raises InfrastructureError when there is no hope for the workers."""
         from cli import progress, summary
 
+        prepare.name_process("run")
         began = time.monotonic()
         try:
             with progress.display() as display:
@@ -82,14 +85,14 @@ class _Run:
         while not self._crew.failure:
             began = time.monotonic()
             snapshot = self._look(meter)
+            over = snapshot is not None and snapshot.over and not self._watch
             if snapshot is not None:
-                if snapshot.over and not self._watch:
-                    return
-                if self._watch or not snapshot.over:
-                    self._start_workers(snapshot)
+                self._start_workers(snapshot)
                 display.show(snapshot)
-            if self._request.wait(max(LOOK, (time.monotonic() - began) / LOOK_SHARE)):
-                return
+            look = LOOK if self._working else FIRST_LOOK
+            if over or self._request.wait(max(look, (time.monotonic() - began) / LOOK_SHARE)):
+                break
+        display.end()
 
     def _look(self, meter: Meter) -> Snapshot | None:
         """Where the run stands; None while the database is away, which the feeder says."""

@@ -39,6 +39,7 @@ def work(
 
 
 def _work(settings: Settings, ledger: Ledger, request: StopRequest) -> None:
+    prepare.name_process("work")
     crew = supervisor(settings, ledger)
     try:
         with _feeding(settings, ledger):
