@@ -29,6 +29,9 @@ def run() -> int:
     except TagtrayError as error:
         logging.error("worker_ended: %s", error)
         return 1
+    except Exception:
+        logging.exception("worker_failed: an unexpected error; the supervisor starts another worker.")
+        return 1
 
 
 if __name__ == "__main__":

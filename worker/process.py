@@ -94,7 +94,9 @@ class WorkerProcess:
 
         with Pulse(beat, settings.lease / BEATS_PER_LEASE):
             if not self._stopping:
-                worker.work(logging_level="ERROR")
+                worker.work(logging_level="CRITICAL")
+        if worker.failure:
+            raise worker.failure
 
     def _classify(self, image_ids: Sequence[int]) -> None:
         claimed = self._ledger.claim(image_ids, self._name, self._settings.lease)

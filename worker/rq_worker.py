@@ -41,6 +41,8 @@ class ImageWorker(SimpleWorker):
         self._window = window
         self._linger = linger
         self._classify = classify
+        #: What ended ``work`` unasked: RQ logs such an error and returns.
+        self.failure: Exception | None = None
 
     def end(self) -> None:
         """End after the window in hand."""
@@ -48,16 +50,13 @@ class ImageWorker(SimpleWorker):
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job and those that fit into the window with it; results are stored before a job ends."""
-        jobs = self._fill_window(job, queue)
-        started = [(item, self._begin(item)) for item in jobs]
         try:
-            self._classify([image_id for item in jobs for image_id in item.image_ids])
-        except Exception:
-            for item, execution in started:
-                self._finalize_failure(item, queue, execution, sys.exc_info())
+            jobs = self._fill_window(job, queue)
+            started = [(item, self._begin(item)) for item in jobs]
+            self._run(started, queue)
+        except Exception as error:
+            self.failure = error
             raise
-        for item, execution in started:
-            self._finalize_success(item, queue, execution, None)
         self.set_state(WorkerStatus.IDLE)
 
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
@@ -87,6 +86,21 @@ class ImageWorker(SimpleWorker):
 
     def _install_signal_handlers(self) -> None:
         """Nothing: the process owns its signals and calls ``end``; RQ's handlers strand a popped job."""
+
+    def register_birth(self) -> None:
+        """Register anew: after a broken connection the process comes back under its name, never dead."""
+        self.connection.delete(self.key)
+        super().register_birth()  # type: ignore[no-untyped-call]
+
+    def _run(self, started: Sequence[tuple[ImageJob, Execution]], queue: ImageQueue) -> None:
+        try:
+            self._classify([image_id for job, _ in started for image_id in job.image_ids])
+        except Exception:
+            for job, execution in started:
+                self._finalize_failure(job, queue, execution, sys.exc_info())
+            raise
+        for job, execution in started:
+            self._finalize_success(job, queue, execution, None)
 
     def _fill_window(self, job: ImageJob, queue: ImageQueue) -> list[ImageJob]:
         jobs = [job]
