@@ -46,8 +46,11 @@ class Note:
         return cls(path)
 
     def read(self) -> Reading:
-        """What is noted now."""
-        return Reading(*_LAYOUT.unpack(self._map[: _LAYOUT.size]))
+        """What is noted now; read again while the other process is at writing."""
+        one, other = None, self._map[: _LAYOUT.size]
+        while one != other:
+            one, other = other, self._map[: _LAYOUT.size]
+        return Reading(*_LAYOUT.unpack(other))
 
     def ready(self) -> None:
         """Note that the worker is up."""
@@ -61,6 +64,10 @@ class Note:
             yield
         finally:
             self._write(0)
+
+    def clear(self) -> None:
+        """Forget the image: its case is closed."""
+        self._write(0)
 
     def close(self) -> None:
         """Unmap the file."""

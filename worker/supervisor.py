@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -94,12 +95,15 @@ class Supervisor:
         self.kill()
 
     def kill(self) -> None:
-        """End every worker at once; what it held goes back to the ledger."""
+        """End every worker at once; what it held goes back to the ledger, or its lease lapses there."""
         for seat in self._seats:
             _signal(seat, signal.SIGKILL)
+        for seat in self._seats:
             if seat.process:
                 seat.process.wait()
-                self._bury(seat)
+                with contextlib.suppress(InfrastructureError):
+                    self._settle(seat)
+                _clear(seat)
             seat.note_path.unlink(missing_ok=True)
 
     def _watch(self) -> None:
@@ -143,7 +147,8 @@ class Supervisor:
         assert seat.process is not None
         status = seat.process.returncode
         was_ready = seat.note is not None and seat.note.read().ready
-        self._bury(seat)
+        self._settle(seat)
+        _clear(seat)
         self.deaths += 1
         seat.deaths = 1 if time.monotonic() - seat.started > FORGIVE else seat.deaths + 1
         log.warning("worker_died: worker %d ended with status %d; another one follows.", seat.number, status)
@@ -151,19 +156,20 @@ class Supervisor:
             self.failure = f"Workers cannot start (exit status {status}); `tagtray work` shows why."
         seat.due = time.monotonic() + min(RESPAWN_FIRST * 2 ** (seat.deaths - 1), RESPAWN_MOST)
 
-    def _bury(self, seat: _Seat) -> None:
+    def _settle(self, seat: _Seat) -> None:
         """Give back what the dead worker held; blame the image that it died of, if it died of one."""
-        reading = seat.note.read() if seat.note else None
-        if reading and reading.image_id and not self._ending.is_set():
-            code, message = self._verdict(seat, reading.image_id)
-            self._ledger.blame(reading.image_id, code, message, self._settings.attempts)
+        if seat.note and not self._ending.is_set():
+            self._blame(seat, seat.note)
         self._ledger.release(seat.name)
-        if seat.process and seat.process.stdin:
-            seat.process.stdin.close()
-        if seat.note:
-            seat.note.close()
-        seat.process = seat.note = None
-        seat.ready = False
+
+    def _blame(self, seat: _Seat, note: Note) -> None:
+        image_id = note.read().image_id
+        # Killed over another image than the one it had just begun, this one is innocent.
+        if image_id and seat.timed_out in (0, image_id):
+            code, message = self._verdict(seat, image_id)
+            self._ledger.blame(image_id, code, message, self._settings.attempts)
+        # Once is enough, should the next statement fail and all of this be tried again.
+        note.clear()
 
     def _verdict(self, seat: _Seat, image_id: int) -> tuple[str, str]:
         if seat.timed_out == image_id:
@@ -175,3 +181,12 @@ class Supervisor:
 def _signal(seat: _Seat, number: signal.Signals) -> None:
     if seat.process and seat.process.poll() is None:
         seat.process.send_signal(number)
+
+
+def _clear(seat: _Seat) -> None:
+    if seat.process and seat.process.stdin:
+        seat.process.stdin.close()
+    if seat.note:
+        seat.note.close()
+    seat.process = seat.note = None
+    seat.ready = False
