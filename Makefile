@@ -2,6 +2,8 @@
 
 #: Python for .venv; empty: the first one here that is new enough and can make environments.
 PYTHON ?=
+#: Rounds of `make chaos`.
+ROUNDS ?= 10
 #: The folder that `make run` classifies; empty: sample photos.
 DIR ?=
 
@@ -16,7 +18,7 @@ SAMPLES_PACKAGE := scikit-image==0.26.0
 SAMPLES_NAMES := astronaut.png camera.png chelsea.png clock_motion.png coffee.png coins.png \
 	motorcycle_left.png motorcycle_right.png rocket.jpg
 
-.PHONY: help run test check bench
+.PHONY: help run test check bench chaos
 .DELETE_ON_ERROR:
 
 help:
@@ -24,7 +26,8 @@ help:
 	@echo "make run DIR=FOLDER  classify every image below FOLDER"
 	@echo "make test            run all tests"
 	@echo "make check           lint, formatting, types and import rules"
-	@echo "make bench           run the benchmarks"
+	@echo "make bench           run the benchmarks, on pictures made from those below DIR or from the samples"
+	@echo "make chaos ROUNDS=N  kill processes at random moments, N times, and count what is lost"
 	@echo
 	@echo "Each sets up what it needs at first. PIP_EXTRA_INDEX_URL=URL offers pip a further package index."
 
@@ -41,8 +44,11 @@ check: $(VENV)/.installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.installed-dev $(if $(TARGET_DIR),,$(SAMPLES))
+	@$(BIN)/python -m benchmarks --photos "$${TARGET_DIR:-$(SAMPLES)}"
+
+chaos: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing tagtray into $(VENV); the first time PyTorch makes this take minutes."

@@ -16,6 +16,9 @@ CAMERA_QUALITY = 92
 #: Longer side of an ImageNet-sized picture.
 SMALL_SIDE = 500
 
+#: Names of the pictures that are taken up.
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
 _MAKE, _MODEL, _TAKEN = 271, 272, 306
 
 
@@ -63,5 +66,5 @@ def _jpeg(picture: Image.Image, quality: int = 90) -> bytes:
 
 
 def in_order(folder: Path) -> Iterator[Path]:
-    """The pictures of a folder by name."""
-    return iter(sorted(folder.rglob("*.[jJ][pP]*[gG]")))
+    """The JPEG and PNG pictures of a folder by name."""
+    return iter(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES))

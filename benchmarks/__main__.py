@@ -1,0 +1,112 @@
+"""``python -m benchmarks --photos DIR``: tagtray, the peer and the ideal, in turns, in one run.
+
+Prints [least, median, most] of every figure and writes them to benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import photos, runs
+from worker import cpus
+
+RESULTS = Path(__file__).parent / "results"
+SIZES: Mapping[str, tuple[Callable[[Sequence[Path], Path, int], Path], int]] = {
+    "camera": (photos.camera, 300),
+    "small": (photos.small, 1500),
+}
+
+
+def main() -> int:
+    """Measure what was asked for."""
+    options = _options()
+    sources = list(photos.in_order(options.photos))
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        for size in options.sizes:
+            make, count = SIZES[size]
+            folder = make(sources, Path(scratch) / size, options.count or count)
+            result = _measure(folder, Path(scratch), options.precisions, options.engine, options.runs)
+            _write(size, len(list(folder.iterdir())), options.runs, result)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--precisions", nargs="+", default=["fp32"])
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--count", type=int, help="images instead of 300 and 1,500")
+    return parser.parse_args()
+
+
+def _measure(
+    folder: Path, scratch: Path, precisions: Sequence[str], engine: str, rounds: int
+) -> dict[str, Any]:
+    """In every round, one after the other: the peer, and for each precision tagtray and the ideal."""
+    warm = scratch / "warm"
+    warm.mkdir(mode=0o700, exist_ok=True)
+    settings = {name: {"TAGTRAY_PRECISION": name, "TAGTRAY_ENGINE": engine} for name in precisions}
+    for name in precisions:
+        _ideal(folder, warm, settings[name])  # makes the network's file; not counted
+    rows: list[dict[str, Any]] = []
+    for _ in range(rounds):
+        row: dict[str, Any] = {"peer_seconds": runs.peer(folder).seconds}
+        for name in precisions:
+            timed = runs.tagtray(folder, warm, settings[name])
+            ideal = _ideal(folder, warm, settings[name])
+            row[name] = {
+                "seconds": timed.seconds,
+                "times_faster": row["peer_seconds"] / timed.seconds,
+                "first_result_seconds": timed.first_result,
+                "steady_per_second": timed.steady,
+                "ideal_per_second": ideal,
+                "share_of_ideal": (timed.steady or 0) / ideal,
+            }
+        rows.append(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+    return {"rounds": rows, "median": _medians(rows)}
+
+
+def _ideal(folder: Path, home: Path, settings: Mapping[str, str]) -> float:
+    command = [sys.executable, "-m", "benchmarks.ideal", str(folder)]
+    environment = os.environ | settings | {"TAGTRAY_HOME": str(home)}
+    return float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+
+
+def _medians(rows: Sequence[Any]) -> Any:
+    """The median of every figure, and its least and most, in the shape of a row."""
+    if isinstance(rows[0], Mapping):
+        return {name: _medians([row[name] for row in rows]) for name in rows[0]}
+    return [round(figure, 3) for figure in (min(rows), statistics.median(rows), max(rows))]
+
+
+def _write(size: str, images: int, rounds: int, result: Mapping[str, Any]) -> None:
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": cpus.available_cpus(),
+        "torch": torch.__version__,
+    }
+    report = {"images": images, "runs": rounds, "date": time.strftime("%F"), "machine": machine, **result}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{size}.json").write_text(json.dumps(report, indent=2) + "\n")
+    print(size, json.dumps(report["median"], indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
