@@ -16,6 +16,9 @@ from config.errors import UsageError
 PREFIX = "TAGTRAY_"
 ROOT_PREFIX = "TAGTRAY_ROOT_"
 
+#: Seconds that any lease lasts at most: one further ahead was given before a clock was set back.
+LONGEST_LEASE = 60.0
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -57,6 +60,12 @@ class Settings(BaseSettings):
     )
     chunk: int | None = Field(None, ge=1, le=1024, description="Images per RQ job; unset: the batch size.")
     batch_size: int = Field(32, ge=1, le=1024, description="Images per forward pass; memory grows with it.")
+    engine: Literal["auto", "torch", "onnx", "openvino"] = Field(
+        "auto", description="What runs the network; auto: the fastest that is installed."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
+        "auto", description="What the network computes in; auto: bf16 where the processor has it, else fp32."
+    )
     linger_ms: float = Field(
         5.0, ge=0, le=1000, description="Milliseconds that a worker waits for more jobs to fill its batch."
     )
@@ -66,7 +75,12 @@ class Settings(BaseSettings):
         le=256,
         description="Worker processes; unset: as cores, affinity, cgroup and memory allow.",
     )
-    lease: Seconds = Field(30.0, description="Seconds a worker may be silent before its images go back.")
+    lease: float = Field(
+        30.0,
+        gt=0,
+        le=LONGEST_LEASE,
+        description="Seconds a worker may be silent before its images go back.",
+    )
     attempts: int = Field(
         3, ge=1, le=100, description="Times one image may kill or stall its worker before it is failed."
     )

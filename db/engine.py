@@ -12,7 +12,7 @@ from config.errors import InfrastructureError, UsageError
 from config.settings import Settings
 
 #: Milliseconds that a SQLite writer waits for another one before it gives up.
-SQLITE_BUSY_MS = 30_000
+SQLITE_BUSY_MS = 5_000
 #: Seconds after which a connection attempt to PostgreSQL is given up.
 CONNECT_TIMEOUT = 10
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
+from config.settings import LONGEST_LEASE
 from db import clock, commits, paths, registration
 from db.models import Image, Status
 from db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
@@ -124,10 +125,9 @@ class Ledger:
         queued = update(Image).where(Image.status == Status.QUEUED)
         return self._update(queued.values(_to(Status.PENDING)), ids)
 
-    def free_lapsed(self, lease: float) -> int:
-        """Images whose worker let its ``lease`` (seconds) lapse go back to ``pending``."""
-        # A lease further ahead than any lease goes was given before the clock was set back.
-        over = or_(Image.lease_until < clock.now(), Image.lease_until > clock.after(2 * lease))
+    def free_lapsed(self) -> int:
+        """Images whose worker let its lease lapse go back to ``pending``."""
+        over = or_(Image.lease_until < clock.now(), Image.lease_until > clock.after(LONGEST_LEASE))
         lapsed = update(Image).where(Image.status == Status.RUNNING, over)
         return self._update(lapsed.values(_to(Status.PENDING, **_FREE)))
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 _MARK = "\ufffd"
 
+#: Bytes of a path's text that an index entry of PostgreSQL holds beside the root (2,704 in all).
+MAX_TEXT_BYTES = 2_600
+#: Bytes of text that one byte of a name becomes at most.
+_GROWTH = 5
+
 
 def to_text(raw: bytes) -> tuple[str, bytes | None]:
     """``(path, path_raw)`` of the relative name ``raw``; path_raw is None where the text says it all."""
@@ -35,3 +40,8 @@ def from_text(path: str) -> bytes:
     """The name that ``to_text`` made ``path`` of."""
     head, *tail = path.split(_MARK)
     return head.encode() + b"".join(bytes.fromhex(part[:2]) + part[2:].encode() for part in tail)
+
+
+def fits(raw: bytes) -> bool:
+    """Whether the ledger can hold the name on either database."""
+    return len(raw) * _GROWTH <= MAX_TEXT_BYTES or len(to_text(raw)[0].encode()) <= MAX_TEXT_BYTES

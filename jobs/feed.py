@@ -37,7 +37,6 @@ class Feeder:
         self._queue = queue
         self._chunk = settings.images_per_job
         self._high_water = settings.queue_max
-        self._lease = settings.lease
 
     def feed(self, flush: bool = True) -> int:
         """Fill the queue with full chunks, and with what is left over if ``flush``; images enqueued.
@@ -63,7 +62,7 @@ class Feeder:
 
     def reconcile(self) -> int:
         """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases."""
-        freed = self._ledger.free_lapsed(self._lease)
+        freed = self._ledger.free_lapsed()
         if self._queue.is_new():
             freed += self._ledger.unqueue()
         elif overdue := self._ledger.queued_ids(QUEUED_GRACE):

@@ -36,6 +36,7 @@ class ImageQueue(Queue):
     def __init__(self, name: str, connection: Redis, **options: Any) -> None:
         options.update(job_class=ImageJob, serializer=JSONSerializer)
         super().__init__(name, connection=connection, **options)
+        self._popped: set[Any] = set()
 
     def put(self, chunks: Iterable[Sequence[int]], at_front: bool = False) -> int:
         """Enqueue one job per chunk of image ids, in one round trip; the number of jobs."""
@@ -78,9 +79,19 @@ class ImageQueue(Queue):
         Instead of RQ's own maintenance, which fetches and revives jobs; nothing here reads one.
         """
         now = time.time()
+        abandoned: Any = self.connection.zrangebyscore(self.started_job_registry.key, 0, now)
+        popped: set[Any] = set(self.connection.lrange(self.intermediate_queue_key, 0, -1))
+        # Popped and never begun: still there since the last time, though a pop is begun within milliseconds.
+        stranded = popped & self._popped
+        self._popped = popped - stranded
+        prefix = ImageJob.redis_job_namespace_prefix.encode()
         with self.connection.pipeline(transaction=False) as pipeline:
             for registry in (self.finished_job_registry, self.failed_job_registry, self.started_job_registry):
                 pipeline.zremrangebyscore(registry.key, 0, now)
+            for job_id in stranded:
+                pipeline.lrem(self.intermediate_queue_key, 1, job_id)  # type: ignore[arg-type]
+            for job_id in {*stranded, *(entry.partition(b":")[0] for entry in abandoned)}:
+                pipeline.unlink(prefix + job_id)
             pipeline.execute()
 
     def _each(self, keys: Iterable[bytes], ask: Callable[[Pipeline, bytes], object]) -> list[Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
 
+from db import paths
 from db.records import SeenFile, stored_ns
 from imaging import sniff
 
@@ -42,6 +44,8 @@ def judge(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | None:
         info = target
     if not stat.S_ISREG(info.st_mode):
         return None
+    if not paths.fits(path):
+        raise OSError(errno.ENAMETOOLONG, "its path is too long for the ledger")
     return FoundFile(path, info.st_size, stored_ns(info.st_mtime_ns), info.st_ctime_ns)
 
 

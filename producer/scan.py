@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
@@ -98,8 +99,10 @@ class Walk:
         if kind is names.Kind.REGISTER and (rules is None or not rules.ignores(path, False)):
             try:
                 found = files.judge(self._root, path, entry.stat(follow_symlinks=False))
-            except OSError:  # deleted meanwhile, or a mount that fails: the next scan sees
-                return None
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    self._block(path, error)
+                return None  # deleted meanwhile, or a mount that fails: the next scan sees
         if found is None:
             self._totals.ignored += 1
             return None

@@ -226,7 +226,7 @@ def test_a_lapsed_lease_returns_the_images_and_a_renewed_one_does_not(ledger: Le
     assert ledger.renew("alive", 60) == 1
     time.sleep(0.06)
 
-    assert ledger.free_lapsed(60) == 1
+    assert ledger.free_lapsed() == 1
 
     assert status(ledger, held, lapsed) == ["running", "pending"]
     assert (row(ledger, lapsed)["worker"], row(ledger, lapsed)["lease_until"]) == (None, None)
@@ -322,7 +322,7 @@ def test_a_commit_after_the_lease_was_lost_leaves_the_image_to_its_new_holder(
     ledger: Ledger, root: int
 ) -> None:
     a, b = builders.running(ledger, root, 2, "slow", lease=-1)
-    ledger.free_lapsed(60)
+    ledger.free_lapsed()
     ledger.take_pending(1)
     ledger.claim([a], "fast", 60)
 
@@ -477,4 +477,4 @@ def test_top1_follows_the_current_model(ledger: Ledger, root: int) -> None:
 def test_a_lease_from_before_the_clock_was_set_back_is_no_lease(ledger: Ledger, root: int) -> None:
     builders.running(ledger, root, 1, "ahead", lease=3600)
 
-    assert ledger.free_lapsed(30) == 1
+    assert ledger.free_lapsed() == 1

@@ -89,7 +89,7 @@ class Meddling(RuleBasedStateMachine):
 
     @rule()
     def free_lapsed(self) -> None:
-        self.ledger.free_lapsed(60)
+        self.ledger.free_lapsed()
 
     @rule(ids=some_ids, worker=worker, lease=lease)
     def claim(self, ids: list[int], worker: str, lease: float) -> None:

@@ -119,7 +119,7 @@ def test_everybody_at_once_ends_with_every_image_done(ledger: Ledger, root: int)
     def feed() -> None:
         while not over.is_set():
             ledger.take_pending(8)
-            ledger.free_lapsed(60)
+            ledger.free_lapsed()
 
     def work(worker: str) -> None:
         draw = random.Random(worker)

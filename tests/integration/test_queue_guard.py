@@ -328,3 +328,16 @@ def test_a_lost_queue_is_noticed_once(redis: Redis, queue: ImageQueue) -> None:
     redis.flushall()
     assert [queue.is_new(), queue.is_new()] == [True, False]
     assert ImageQueue("other", redis).is_new()
+
+
+def test_a_job_that_was_popped_and_never_begun_is_forgotten(redis: Redis) -> None:
+    queue = ImageQueue("tagtray", redis)
+    queue.put([[1, 2]])
+    (job_id,) = queue.get_job_ids()
+    redis.lmove(queue.key, queue.intermediate_queue_key)
+
+    queue.tidy()
+    assert redis.exists(ImageJob.key_for(job_id))
+    queue.tidy()
+
+    assert not redis.exists(ImageJob.key_for(job_id), queue.intermediate_queue_key)

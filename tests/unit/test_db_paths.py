@@ -41,3 +41,8 @@ def test_a_folders_text_begins_the_texts_of_its_files() -> None:
     folder, file = b"\xc4pfel\xff", b"\xc4pfel\xff/\xfcber.jpg"
 
     assert paths.to_text(file)[0].startswith(paths.to_text(folder)[0] + "/")
+
+
+@given(st.binary(min_size=1, max_size=4000))
+def test_a_name_that_fits_is_no_longer_than_an_index_holds(raw: bytes) -> None:
+    assert paths.fits(raw) == (len(paths.to_text(raw)[0].encode()) <= paths.MAX_TEXT_BYTES)
