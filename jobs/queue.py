@@ -89,7 +89,7 @@ class ImageQueue(Queue):
             for registry in (self.finished_job_registry, self.failed_job_registry, self.started_job_registry):
                 pipeline.zremrangebyscore(registry.key, 0, now)
             for job_id in stranded:
-                pipeline.lrem(self.intermediate_queue_key, 1, job_id)  # type: ignore[arg-type]
+                pipeline.lrem(self.intermediate_queue_key, 1, job_id)
             for job_id in {*stranded, *(entry.partition(b":")[0] for entry in abandoned)}:
                 pipeline.unlink(prefix + job_id)
             pipeline.execute()

@@ -35,6 +35,8 @@ from worker.rq_worker import ImageWorker
 
 #: Seconds between tries while a store is away, and between log lines about it.
 BACKOFF, SAY_EVERY = 2.0, 60.0
+#: Seconds that a worker is given to finish its batch once its supervisor is gone.
+LIFELINE_SECONDS = 15.0
 #: Renewals of a lease before it would lapse.
 BEATS_PER_LEASE = 3
 
@@ -124,5 +126,8 @@ def _stop_with_parent() -> None:
         while os.read(sys.stdin.fileno(), 1):
             pass
         signal.raise_signal(signal.SIGTERM)
+        # A decoder that hangs never returns to the signal's handler, and nobody is left to end it.
+        time.sleep(LIFELINE_SECONDS)
+        os._exit(1)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
