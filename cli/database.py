@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Annotated
+
 import typer
 
-from cli import prepare
+from cli import options, output, prepare
+from cli.output import Format
 
-app = typer.Typer(help="The database: bring it to this version's tables.", no_args_is_help=True)
+app = typer.Typer(help="The database: bring it to this version's tables, check it.", no_args_is_help=True)
 
 
 @app.callback()
@@ -21,3 +25,25 @@ def upgrade() -> None:
 
     changed = prepare.bring_up(prepare.load())
     print(f"The database {'is now' if changed else 'already was'} at revision {migrate.REVISION}.")
+
+
+@app.command()
+def check(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what breaks a rule, in one transaction.")] = False,
+    json: options.Json = False,
+) -> int:
+    """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
+    from db import check as rules
+
+    with prepare.reading(prepare.load()) as database:
+        findings = rules.check(database, fix)
+    broken = [finding for finding in findings if finding.rows]
+    if json:
+        columns = [field.name for field in dataclasses.fields(rules.Finding)]
+        output.rows(columns, map(dataclasses.astuple, findings), Format.JSON)
+    elif not broken:
+        print(f"All {len(findings)} rules hold.")
+    else:
+        for finding in broken:
+            print(f"{finding.rows:,} {finding.sentence}{' (mended)' if fix else ''}.")
+    return int(bool(broken) and not fix)

@@ -1,0 +1,35 @@
+"""A few rounds of the chaos that ``make chaos`` plays by the hundred."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import servers, traces
+from tests.chaos import members
+from tests.chaos.photos import made_photos
+from tests.chaos.rounds import Round
+
+
+@pytest.mark.parametrize(
+    "kinds", [[members.WORKER], [members.REDIS, members.FLUSH], [members.ALL]], ids=["worker", "redis", "all"]
+)
+def test_whatever_is_killed_every_image_ends_done_and_nobody_stays_behind(
+    home: Path, kinds: list[str]
+) -> None:
+    """Given photos and a run; when processes are killed; then nothing is lost, failed, orphaned or broken."""
+    traces.copied_to(home)
+    with made_photos(60) as photos:
+        report = Round(7, photos, home, kinds, database=None).play()
+
+    assert report.clean, report
+
+
+def test_postgresql_outlives_a_killed_producer(home: Path, postgres: servers.Postgres) -> None:
+    """The same on PostgreSQL."""
+    traces.copied_to(home)
+    with made_photos(60) as photos, postgres.database() as url:
+        report = Round(8, photos, home, [members.PRODUCER], database=url).play()
+
+    assert report.clean, report

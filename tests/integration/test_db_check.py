@@ -1,0 +1,59 @@
+"""The rules of a ledger at rest: each one broken, found and mended, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from config.settings import Settings
+from db import check
+from db.ledger import Ledger
+from tests import builders
+
+BROKEN: dict[str, Callable[[int], str]] = {
+    "incomplete_top3": lambda _: "DELETE FROM predictions WHERE rank = 2",
+    "orphan_predictions": lambda _: "DELETE FROM classifications",
+    "done_without_results": lambda row: f"UPDATE images SET content_id = NULL WHERE id = {row}",
+    "failed_without_reason": lambda row: f"UPDATE images SET status = 'failed' WHERE id = {row}",
+    "running_without_lease": lambda row: f"UPDATE images SET status = 'running' WHERE id = {row}",
+    "lease_without_running": lambda row: f"UPDATE images SET worker = 'w' WHERE id = {row}",
+    "unknown_status": lambda row: f"UPDATE images SET status = 'lost' WHERE id = {row}",
+}
+
+
+@pytest.fixture
+def host(home: Path, ledger_url: str) -> Settings:
+    return builders.settings_for(home, ledger_url)
+
+
+@pytest.fixture
+def ledger(host: Settings) -> Iterator[Ledger]:
+    with builders.ledger(host) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def root(ledger: Ledger, host: Settings) -> int:
+    return builders.root(ledger, host).id
+
+
+def broken(ledger: Ledger, fix: bool = False) -> dict[str, int]:
+    return {finding.name: finding.rows for finding in check.check(ledger.engine, fix) if finding.rows}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_rule_is_found_and_mended(ledger: Ledger, root: int, name: str) -> None:
+    """Given a done image; when a rule is broken; then it is found, mended and found no more."""
+    (image,) = builders.running(ledger, root, 1)
+    builders.commit(ledger, builders.done(image, "photo", builders.content()))
+    assert broken(ledger) == {}
+    with ledger.engine.begin() as connection:
+        connection.execute(text(BROKEN[name](image)))
+
+    assert name in broken(ledger)
+    broken(ledger, fix=True)
+
+    assert broken(ledger) == {}
