@@ -252,10 +252,10 @@ def test_rows_in_a_folder_that_could_not_be_listed_are_left_alone(studio: Studio
 
 def test_a_half_copied_file_waits_until_it_is_settled(studio: Studio) -> None:
     # Given
+    started = time.monotonic()
     studio.put("half.jpg", HALF, age=0)
     studio.put("empty.jpg", b"", age=0)
     studio.put("whole.jpg", JPEG, age=0)
-    started = time.monotonic()
     # When
     totals = studio.producer().scan()
     # Then
