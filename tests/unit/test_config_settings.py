@@ -172,7 +172,7 @@ _numbers = st.floats(1e-3, 86_400, allow_nan=False)
 @given(
     batch_size=st.integers(1, 1024),
     chunk=st.none() | st.integers(1, 1024),
-    lease=_numbers,
+    lease=st.floats(0.5, configuration.LONGEST_LEASE),
     linger_ms=st.floats(0, 1000),
     tag_min=st.floats(0, 1),
     exact=st.booleans(),
