@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     max_bytes: int = Field(200_000_000, ge=1, description="Bytes of a file at most.")
     worker_memory: int = Field(
         4 * 2**30,
-        ge=2**30,
+        ge=2 * 2**30,
         description="Bytes a worker may allocate; an image that needs more is failed, not the machine.",
     )
     tag_min: float = Field(0.3, ge=0, le=1, description="Sum of scores from which a broader tag is stored.")
