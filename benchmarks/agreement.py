@@ -24,8 +24,8 @@ from benchmarks import peer, photos
 from config import settings as configuration
 from imaging.decode import decode_into
 from weights import catalogue, manifest
-from worker import tracing
-from worker.classifier import Classifier, TorchClassifier
+from worker import engine_torch
+from worker.classifier import Classifier
 from worker.rollup import RollUp
 
 Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -68,12 +68,11 @@ def compared(ours: Answers, theirs: Answers) -> dict[str, Any]:
     }
 
 
-def classifier() -> TorchClassifier:
-    """The default engine, for one picture at a time."""
+def classifier() -> Classifier:
+    """torch in fp32, for one picture at a time."""
     settings = configuration.load()
     entry = manifest.model("resnet18")
-    network = tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
-    return TorchClassifier(network, RollUp(*catalogue.membership()), 1)
+    return engine_torch.load(entry, settings.home, RollUp(*catalogue.membership()), 1)
 
 
 def main(folder: Path) -> None:

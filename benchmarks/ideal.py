@@ -35,14 +35,14 @@ def rate(folder: Path, workers: int) -> float:
 def _work(paths: Sequence[Path], barrier: Barrier) -> None:
     from imaging.decode import decode_into
     from weights import catalogue, manifest
-    from worker import tracing
-    from worker.classifier import TorchClassifier
+    from worker import engines
     from worker.rollup import RollUp
 
     settings = configuration.load()
     entry = manifest.model("resnet18")
-    network = tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
-    classifier = TorchClassifier(network, RollUp(*catalogue.membership()), settings.batch_size)
+    roll_up = RollUp(*catalogue.membership())
+    choice = engines.choose(settings)
+    classifier = engines.load(choice, entry, settings.home, roll_up, settings.batch_size, 1)
     classifier.warm_up()
     barrier.wait()
     for start in range(0, len(paths), settings.batch_size):

@@ -1,23 +1,22 @@
-"""Batches of pixels to scores: the network behind one small protocol, with every buffer allocated once."""
+"""Batches of pixels to scores: what all engines have in common, with every buffer allocated once."""
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from weights import manifest
-from worker import rollup, tracing
-from worker.network import CLASSES, IMAGE_SIDE
+from worker import rollup
+from worker.pixels import CLASSES, IMAGE_SIDE
 
 #: Labels kept per image.
 TOP = 3
-#: Images per pass through the network and thread. Chosen by trial among 4, 8, 16, 32 on one machine (AVX-512,
-#: 32 MB of L3): a batch of 32 in slices of 8 was 8 % faster on a core than in one and peaked 170 MB lower.
+#: Images per pass through the network and thread. Chosen by trial among 1, 4, 8, 16, 32 on one core (AVX-512,
+#: 32 MB of L3): torch is fastest at 8 and peaks 170 MB lower than at 32; ONNX Runtime and OpenVINO
+#: are as fast from 4 on.
 SLICE = 8
 
 
@@ -55,24 +54,20 @@ class Classifier(Protocol):
         """Pay one-time costs before the first image."""
 
 
-class TorchClassifier:
-    """Classifier on a TorchScript network (see ``worker.tracing``), fp32 on the CPU."""
+class BatchClassifier(abc.ABC):
+    """A Classifier on the CPU whose engine turns a range of slots into logits."""
 
-    def __init__(
-        self, network: torch.jit.ScriptModule, roll_up: rollup.RollUp, batch_size: int, threads: int = 1
-    ) -> None:
-        set_threads(threads)
-        self._network = network
-        self._members = torch.tensor(roll_up.matrix)
-        self._pixels = torch.zeros(batch_size, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
-        # A view of the same memory: (B, 3, 224, 224), which lies there as channels_last.
-        self._input = self._pixels.permute(0, 3, 1, 2)
-        self._logits = torch.empty(batch_size, CLASSES)
-        self._softmax = torch.empty(batch_size, CLASSES)
-        self._top_score = torch.empty(batch_size, TOP)
-        self._top_index = torch.empty(batch_size, TOP, dtype=torch.int64)
-        self._tags = torch.empty(batch_size, len(roll_up.wnids))
-        self._slots: NDArray[np.uint8] = self._pixels.numpy()
+    #: Name of the engine, as in ``classifications.engine``.
+    engine: ClassVar[str]
+
+    def __init__(self, roll_up: rollup.RollUp, batch_size: int, threads: int, precision: str) -> None:
+        #: What the network computes in, as in ``classifications.precision``.
+        self.precision = precision
+        self._members = roll_up.matrix
+        self._slots = np.zeros((batch_size, IMAGE_SIDE, IMAGE_SIDE, 3), np.uint8)
+        self._logits = np.zeros((batch_size, CLASSES), np.float32)
+        self._softmax = np.zeros((batch_size, CLASSES), np.float32)
+        self._tags = np.zeros((batch_size, len(roll_up.wnids)), np.float32)
         self._step = SLICE * threads
 
     @property
@@ -85,45 +80,40 @@ class TorchClassifier:
         """(batch_size, 224, 224, 3) uint8 RGB; the memory that the network reads."""
         return self._slots
 
-    @torch.inference_mode()
     def classify(self, n: int) -> Scores:
         """Scores of the first ``n`` slots; raises ValueError unless 1 <= n <= batch_size."""
-        if not 1 <= n <= self.batch_size:
-            raise ValueError(f"{n} images do not fit into a batch of {self.batch_size}")
-        for start in range(0, n, self._step):
-            stop = min(start + self._step, n)
-            self._logits[start:stop] = self._network(self._input[start:stop])
-        return self._score(n)
+        self._infer(n)
+        softmax = self._normalise(n)
+        # argpartition finds the best three of a thousand in any order, argsort puts the three in theirs.
+        best = np.argpartition(softmax, CLASSES - TOP, axis=1)[:, -TOP:]
+        order = np.argsort(-np.take_along_axis(softmax, best, 1), axis=1, kind="stable")
+        index = np.take_along_axis(best, order, 1).astype(np.int64)
+        tags = rollup.sum_members(softmax, self._members, self._tags[:n])
+        return Scores(index, np.take_along_axis(softmax, index, 1), tags.copy())
+
+    def logits(self, n: int) -> NDArray[np.float32]:
+        """What the network says of the first ``n`` slots, (n, 1000); a copy."""
+        self._infer(n)
+        return self._logits[:n].copy()
 
     def warm_up(self) -> None:
         """Run the network once, so that the first batch does not pay for allocations and code generation."""
-        self.classify(min(self._step, self.batch_size))
+        self._infer(min(self._step, self.batch_size))
 
-    def _score(self, n: int) -> Scores:
-        """Softmax, Top-3 and roll-up of the first ``n`` logits in one vectorised step."""
-        softmax = torch.softmax(self._logits[:n], 1, out=self._softmax[:n])
-        torch.topk(softmax, TOP, dim=1, out=(self._top_score[:n], self._top_index[:n]))
-        tags = rollup.sum_members(softmax, self._members, self._tags[:n])
-        return Scores(
-            self._top_index[:n].numpy().copy(), self._top_score[:n].numpy().copy(), tags.numpy().copy()
-        )
+    def _infer(self, n: int) -> None:
+        if not 1 <= n <= self.batch_size:
+            raise ValueError(f"{n} images do not fit into a batch of {self.batch_size}")
+        for start in range(0, n, self._step):
+            self._forward(start, min(start + self._step, n))
 
+    def _normalise(self, n: int) -> NDArray[np.float32]:
+        """Softmax of the first ``n`` logits, in place."""
+        logits, softmax = self._logits[:n], self._softmax[:n]
+        np.subtract(logits, logits.max(1, keepdims=True), out=softmax)
+        np.exp(softmax, out=softmax)
+        softmax /= softmax.sum(1, keepdims=True)
+        return softmax
 
-def load(
-    model: manifest.ModelEntry, home: Path, roll_up: rollup.RollUp, batch_size: int, threads: int = 1
-) -> TorchClassifier:
-    """Make a classifier of a model that ships; ``home`` keeps its trace.
-
-    Raises WeightsError where the weights are not what the manifest says, InfrastructureError.
-    """
-    manifest.verify(model)
-    set_threads(threads)
-    network = tracing.load(manifest.path(model), model.weights.sha256, home)
-    return TorchClassifier(network, roll_up, batch_size, threads)
-
-
-def set_threads(threads: int) -> None:
-    """Compute with ``threads`` cores in this process, and never several operations at once."""
-    torch.set_num_threads(threads)
-    if torch.get_num_interop_threads() != 1:
-        torch.set_num_interop_threads(1)
+    @abc.abstractmethod
+    def _forward(self, start: int, stop: int) -> None:
+        """Write the logits of slots ``[start:stop]`` into ``_logits[start:stop]``."""

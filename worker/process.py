@@ -24,8 +24,7 @@ from jobs.connection import connect
 from jobs.queue import ImageQueue
 from weights import catalogue as words
 from weights import manifest
-from worker import tracing
-from worker.classifier import TorchClassifier
+from worker import engines
 from worker.folders import Folders
 from worker.note import Note
 from worker.pipeline import Pipeline
@@ -55,10 +54,10 @@ class WorkerProcess:
         model = catalogue.current(database)
         roll_up = RollUp(*words.membership())
         entry = manifest.model(model.name)
-        network = tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
-        classifier = TorchClassifier(network, roll_up, settings.batch_size, threads)
-        classifier.warm_up()
-        run = Run(model.id, "torch", "fp32", "exact" if settings.exact else "draft")
+        choice = engines.choose(settings)
+        classifier = engines.load(choice, entry, settings.home, roll_up, settings.batch_size, threads)
+        decode = "exact" if settings.exact else "draft"
+        run = Run(model.id, classifier.engine, classifier.precision, decode)
         folders = Folders(database, settings)
         self._pipeline = Pipeline(settings, self._ledger, folders, classifier, roll_up, run, note)
         self._stopping = False

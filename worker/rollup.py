@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from weights import catalogue
@@ -45,9 +44,12 @@ def load() -> RollUp:
     return RollUp(*catalogue.membership())
 
 
-def sum_members(probabilities: torch.Tensor, matrix: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+def sum_members(
+    probabilities: NDArray[np.float32], matrix: NDArray[np.float32], out: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Sum softmax scores (n, classes) over the members of each category into ``out`` (n, C), at most 1.
 
     The members' scores sum to 1 at most; float32 may round a hair above it.
     """
-    return torch.matmul(probabilities, matrix, out=out).clamp_(max=1.0)
+    np.matmul(probabilities, matrix, out=out)
+    return np.minimum(out, np.float32(1), out=out)

@@ -53,3 +53,13 @@ def test_bytes_that_are_no_resnet18_are_refused_in_one_sentence(data: bytes) -> 
         WeightsError, match=r"^The weights file does not hold a ResNet-18 of 1,000 classes\.$"
     ):
         network.build(data)
+
+
+def test_bf16_is_rounded_only_after_batch_norms_are_folded() -> None:
+    # Given the same weights in both precisions
+    data = traces.WEIGHTS.read_bytes()
+    exact, rounded = network.build(data), network.build(data, torch.bfloat16)
+    # Then those in bf16 are the others, rounded once
+    for one, other in zip(exact.backbone.parameters(), rounded.backbone.parameters(), strict=True):
+        assert torch.equal(one.bfloat16(), other)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in rounded.modules())

@@ -68,9 +68,11 @@ def test_the_trace_and_its_record_are_private_and_agree() -> None:
     assert json.loads(record.read_text()) == {"sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
 
 
-def test_the_name_tells_weights_torch_and_graph() -> None:
+def test_the_name_tells_weights_precision_torch_and_graph() -> None:
     version = torch.__version__.partition("+")[0]
-    assert tracing.name("0123456789abcdef") == f"resnet18-0123456789ab-torch{version}-g{tracing.GRAPH}.pt"
+    assert tracing.name("0123456789abcdef", "bf16") == (
+        f"resnet18-0123456789ab-bf16-torch{version}-g{tracing.GRAPH}.pt"
+    )
 
 
 def test_a_cached_trace_is_loaded_as_it_lies_there_and_without_torchvision() -> None:
@@ -90,7 +92,7 @@ def test_processes_that_start_at_once_make_the_trace_once(tmp_path: Path) -> Non
     # Then one of them makes the trace, and all load it
     assert [code for _, code in ended] == [0, 0, 0], ended
     target = tmp_path / "home" / "cache" / tracing.name(traces.SHA256)
-    assert sorted(err for (_, err), _ in ended) == ["", "", f"trace_made: {target}.\n"]
+    assert sorted(err for (_, err), _ in ended) == ["", "", f"network_made: {target}.\n"]
     assert len({out for (out, _), _ in ended}) == 1
 
 
@@ -107,7 +109,9 @@ def test_a_damaged_trace_is_made_anew_with_one_warning(
     # Then it works, the user is told once, and the leftovers are gone
     assert module(torch.zeros(1, 3, 224, 224, dtype=torch.uint8)).shape == (1, 1000)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert caplog.messages[0].startswith(f"trace_renewed: {target} is not the file that its record describes")
+    assert caplog.messages[0].startswith(
+        f"network_renewed: {target} is not the file that its record describes"
+    )
     assert not left.exists()
 
 
@@ -120,7 +124,7 @@ def test_a_trace_that_no_record_vouches_for_is_not_loaded(
     # Given such a trace, and weights that are gone, so that none can be made anew
     damage(traces.copied_to(tmp_path))
     # When it is loaded, then nothing is
-    with pytest.raises(WeightsError, match=r"^The network could not be traced: .*No such file"):
+    with pytest.raises(WeightsError, match=r"^The network could not be prepared: .*No such file"):
         tracing.load(tmp_path / "gone.safetensors", traces.SHA256, tmp_path)
 
 

@@ -1,0 +1,135 @@
+"""The ONNX file: the network in fp32, in int8 with the ranges that ship, and for other programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import safetensors.numpy
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from config.errors import UsageError, WeightsError
+from tests import references, traces
+from weights import catalogue, manifest
+from worker import exporting, forms, graph, ranges, rounding
+from worker.forms import Form
+
+FORMS = [Form("fp32"), Form("int8"), Form("int8", sums=True), Form("int8", sums=True, pairs=True)]
+
+
+def built(form: Form) -> onnx.ModelProto:
+    return graph.build(traces.WEIGHTS.read_bytes(), form, ranges.load(traces.MODEL))
+
+
+def kernels(network: onnx.ModelProto) -> list[NDArray[np.int8]]:
+    """The int8 weights of all convolutions."""
+    tensors = network.graph.initializer
+    return [numpy_helper.to_array(tensor) for tensor in tensors if tensor.name.endswith(".weight.int8")]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_every_form_is_valid_and_has_one_input_and_one_output(form: Form) -> None:
+    network = built(form)
+    onnx.checker.check_model(network, full_check=True)
+    assert [tensor.name for tensor in network.graph.input] == [graph.PIXELS]
+    assert [tensor.name for tensor in network.graph.output] == [graph.LOGITS]
+    assert not any(node.op_type == "BatchNormalization" for node in network.graph.node)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_the_name_of_a_form_is_read_back(form: Form) -> None:
+    assert forms.parse(str(form)) == form
+
+
+def test_all_convolutions_are_int8_and_the_rest_is_not() -> None:
+    assert len(kernels(built(Form("int8")))) == 20
+    assert kernels(built(Form("fp32"))) == []
+
+
+def test_neighbouring_weights_never_overflow_16_bits_where_they_must_not() -> None:
+    for weight in kernels(built(Form("int8", pairs=True))):
+        whole = weight.astype(int)
+        if whole.shape[1] % 2:
+            assert 2 * np.abs(whole).max() * 255 < 2**15
+        else:
+            one, other = whole[:, 0::2], whole[:, 1::2]
+            assert (one * 255 + other * 255).max() < 2**15
+            assert (one * 255 + other * 255).min() >= -(2**15)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([(4, 3, 7, 7), (5, 8, 3, 3), (6, 4, 1, 1)]))
+def test_rounding_keeps_the_sum_of_every_output_channel(
+    seed: int, pairs: bool, shape: tuple[int, int, int, int]
+) -> None:
+    # Given weights of any scale
+    generator = np.random.default_rng(seed)
+    weight = generator.normal(scale=generator.uniform(1e-3, 10), size=shape).astype(np.float32)
+    # When they are quantised
+    steps, scale = rounding.quantise(weight, pairs)
+    # Then each is at most two steps off, and their sum at most one half, but where 127 is the end
+    exact = weight / scale[:, None, None, None]
+    assert np.abs(steps - exact).max() <= 2
+    inside = np.abs(steps).max(axis=(1, 2, 3)) < rounding.WEIGHT_MAX
+    assert np.abs((steps - exact).sum(axis=(1, 2, 3)))[inside].max(initial=0) <= 0.51
+
+
+def test_ranges_are_of_these_weights_and_of_every_tensor_that_int8_rounds() -> None:
+    # Given the file beside the weights
+    limits = ranges.load(traces.MODEL)
+    # Then it has what the most rounded network needs, and nothing else
+    rounded = [n.input[0] for n in built(Form("int8", sums=True)).graph.node if n.op_type == "QuantizeLinear"]
+    assert sorted(limits) == sorted(rounded)
+    assert all(low <= 0 < high for low, high in limits.values())
+
+
+def test_ranges_of_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a folder whose ranges were measured with other weights
+    name = ranges.file_name(traces.MODEL)
+    content = json.loads((manifest.path(traces.MODEL).parent / name).read_text())
+    (tmp_path / name).write_text(json.dumps(content | {"weights_sha256": "0" * 64}))
+    entry = manifest.digest(tmp_path / name)
+    monkeypatch.setattr(ranges, "entry", lambda _: entry)
+    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
+    monkeypatch.setattr(manifest.path, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(manifest.verify, "__defaults__", (None, tmp_path))
+    # When they are loaded, then a sentence says so
+    with pytest.raises(WeightsError, match="was measured with other weights"):
+        ranges.load(traces.MODEL)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"not safetensors", safetensors.numpy.save({"fc.weight": np.zeros((10, 512), np.float32)})],
+    ids=["empty", "garbage", "another network"],
+)
+def test_bytes_that_are_no_resnet18_are_refused_in_one_sentence(data: bytes) -> None:
+    with pytest.raises(WeightsError, match="does not hold a ResNet-18"):
+        graph.build(data, Form("fp32"))
+
+
+def test_an_exported_file_tells_other_programs_all_they_need(tmp_path: Path) -> None:
+    # Given an exported file and pixels
+    target = tmp_path / "tagtray.onnx"
+    exporting.export(traces.MODEL, target)
+    pixels = np.random.default_rng(5).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    # When ONNX Runtime runs it
+    session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+    logits, probabilities = session.run(None, {"pixels": pixels})
+    # Then it gives torchvision's probabilities, and its labels are ours
+    assert logits.shape == (2, 1000)
+    assert np.abs(probabilities - references.probabilities(pixels)).max() <= 1e-4
+    properties = session.get_modelmeta().custom_metadata_map
+    assert json.loads(properties["labels"]) == [label.name for label in catalogue.labels()]
+    assert properties["weights_sha256"] == traces.SHA256
+
+
+def test_an_export_into_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none/tagtray\.onnx cannot be written: No such file"):
+        exporting.export(traces.MODEL, tmp_path / "none" / "tagtray.onnx")

@@ -1,0 +1,106 @@
+"""Which engine runs the network, and in which precision: what was asked for, or the best that is here.
+
+Engines are modules with one function ``load``; those of optional extras are imported only when chosen.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from config.errors import InfrastructureError, UsageError
+from config.settings import Settings
+from weights import manifest
+from worker import agreement, processor
+from worker.classifier import BatchClassifier
+from worker.rollup import RollUp
+
+log = logging.getLogger(__name__)
+
+#: Precisions of each engine, the fastest engine first: images/s on one core with bf16 and VNNI, in fp32, bf16
+#: and int8: openvino 31, 61, 115; onnx 30, -, 99; torch 30, 56, -.
+PRECISIONS = {"openvino": ("fp32", "bf16", "int8"), "onnx": ("fp32", "int8"), "torch": ("fp32", "bf16")}
+#: The module that each engine's extra installs, beside those that make its network.
+_LIBRARIES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx"), "torch": ("torch",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine and what it computes in; ``fallback`` where the user left the precision open."""
+
+    engine: str
+    precision: str
+    fallback: bool = False
+
+
+def installed() -> list[str]:
+    """The engines whose libraries are here, the fastest first."""
+    return [name for name in PRECISIONS if _is_installed(name)]
+
+
+def choose(settings: Settings) -> Choice:
+    """Engine and precision for these settings on this machine.
+
+    ``auto`` is bf16 where the processor has it, else fp32, on the fastest engine that has that. Raises
+    UsageError with what to install or to set instead.
+    """
+    _refuse(settings)
+    engines = installed() if settings.engine == "auto" else [settings.engine]
+    for precision in _wanted(settings):
+        for engine in engines:
+            if precision in PRECISIONS[engine]:
+                return Choice(engine, precision, settings.precision == "auto" and precision != "fp32")
+    if settings.engine == "auto":
+        raise UsageError(
+            f"The precision {settings.precision} needs an engine that is an extra: "
+            "pip install 'tagtray[openvino]' or 'tagtray[onnx]'."
+        )
+    known = " and ".join(PRECISIONS[settings.engine])
+    raise UsageError(
+        f"The engine {settings.engine} does not compute in {settings.precision}; it does in {known}."
+    )
+
+
+def load(
+    choice: Choice, model: manifest.ModelEntry, home: Path, roll_up: RollUp, batch_size: int, threads: int
+) -> BatchClassifier:
+    """Make the chosen engine's classifier and run it once; ``home`` keeps the network's files.
+
+    An engine whose answers are not those of the weights is not used: InfrastructureError, or fp32 where the
+    user left the precision open. Raises WeightsError where a file is damaged.
+    """
+    module = importlib.import_module(f"worker.engine_{choice.engine}")
+    made = cast(BatchClassifier, module.load(model, home, roll_up, batch_size, threads, choice.precision))
+    try:
+        agreement.check(made, model)
+    except InfrastructureError as error:
+        if not choice.fallback:
+            raise
+        log.warning("precision_lowered: %s fp32 is used instead.", error)
+        return load(Choice(choice.engine, "fp32"), model, home, roll_up, batch_size, threads)
+    return made
+
+
+def _wanted(settings: Settings) -> list[str]:
+    if settings.precision != "auto":
+        return [settings.precision]
+    return ["bf16", "fp32"] if processor.has_bf16() else ["fp32"]
+
+
+def _refuse(settings: Settings) -> None:
+    """Say what cannot be had here at all."""
+    engine, precision = settings.engine, settings.precision
+    if engine != "auto" and not _is_installed(engine):
+        raise UsageError(f"The engine {engine} needs the extra: pip install 'tagtray[{engine}]'.")
+    if precision == "fp16":
+        raise UsageError("The precision fp16 is for GPUs; a CPU computes in fp32, bf16 or int8.")
+    if precision == "bf16" and not processor.has_bf16():
+        raise UsageError("This processor has no bf16 of its own; choose fp32 or int8.")
+
+
+def _is_installed(engine: str) -> bool:
+    return all(importlib.util.find_spec(library) for library in _LIBRARIES[engine])

@@ -1,0 +1,33 @@
+"""What the processor computes natively, by the flags that the kernel lists."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+#: Where Linux lists them, in a line of ``flags`` (x86) or ``Features`` (Arm).
+CPUINFO = Path("/proc/cpuinfo")
+#: Dot products of bf16, and of int8 with sums in 32 bits (VNNI on x86).
+BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+VNNI = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})
+
+
+@functools.cache
+def flags(source: Path = CPUINFO) -> frozenset[str]:
+    """The flags of the first core; empty where there is no such list."""
+    try:
+        lines = source.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    found = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    return frozenset(next(found, "").split())
+
+
+def has_bf16() -> bool:
+    """Whether bf16 is faster than fp32 here."""
+    return not BF16.isdisjoint(flags())
+
+
+def has_vnni() -> bool:
+    """Whether sums of int8 products cannot overflow here."""
+    return not VNNI.isdisjoint(flags())
