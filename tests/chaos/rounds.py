@@ -150,7 +150,7 @@ class Round:
 
     def _running(self) -> dict[int, str | None]:
         query = select(Image.id, Image.worker).where(Image.status == Status.RUNNING)
-        return self._ask(lambda connection: dict(connection.execute(query).tuples().all()), {})
+        return self._ask(lambda connection: {row: worker for row, worker in connection.execute(query)}, {})
 
     def _ask(self, query: Callable[[Connection], Answer], default: Answer) -> Answer:
         try:
@@ -186,7 +186,9 @@ class Round:
     def _report(self, seconds: float) -> Report:
         states = select(Image.status, func.count()).group_by(Image.status)
         contents = select(func.count()).select_from(Classification)
-        found = dict(read(self._engine, lambda connection: connection.execute(states).tuples().all()))
+        found = read(
+            self._engine, lambda connection: {state: count for state, count in connection.execute(states)}
+        )
         unique = read(self._engine, lambda connection: connection.scalar(contents)) or 0
         forward = sum(int(match) for match in _FORWARD.findall(self._log.read_bytes()))
         return Report(
