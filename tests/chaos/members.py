@@ -17,7 +17,8 @@ KINDS = (WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH)
 
 def environment(home: Path) -> dict[str, str]:
     """What a tagtray under observation is started with: setproctitle would overwrite what tells its home."""
-    return {"TAGTRAY_HOME": str(home), "SPT_NOENV": "1"}
+    engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
+    return {"TAGTRAY_HOME": str(home), "SPT_NOENV": "1", **engine}
 
 
 def of(home: Path) -> dict[str, list[psutil.Process]]:
