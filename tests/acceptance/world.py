@@ -49,7 +49,7 @@ class World:
             for name, value in os.environ.items()
             if not name.startswith(configuration.PREFIX) and name not in ("REDIS_URL", "DATABASE_URL")
         }
-        # The engine and precision of the trace that tests.traces lends: another one would be made in every home.
+        # Those of the trace that tests.traces lends: another one would be made in every home.
         engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
         own = {"TAGTRAY_HOME": str(self.home), "TAGTRAY_WORKERS": "1", "TAGTRAY_LOG_LEVEL": "INFO", **engine}
         return {**clean, **own, **self.variables}
