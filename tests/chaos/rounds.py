@@ -110,7 +110,9 @@ class Round:
             if self._run(began):
                 break
         self._await_end()
-        return self._report(time.monotonic() - began)
+        report = self._report(time.monotonic() - began)
+        self._engine.dispose()
+        return report
 
     def _run(self, began: float) -> bool:
         """One life of the run; True if it came to its own end."""
