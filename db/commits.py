@@ -47,46 +47,38 @@ def end_images(
     mine = update(Image).where(
         Image.id == bindparam("row"), Image.status == Status.RUNNING, Image.worker == bindparam("holder")
     )
-    free: dict[str, Any] = {"worker": None, "lease_until": None, "updated_at": clock.now()}
-    clean: dict[str, Any] = {**free, "error_code": None, "error_message": None, "attempts": 0}
-
-    def run(values: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    for kind, values in _ends().items():
+        rows = [_end_row(outcome, contents) for outcome in outcomes if isinstance(outcome, kind)]
         if rows:
             connection.execute(mine.values(values), [{**row, "holder": worker} for row in rows])
 
-    run(
-        {
-            **clean,
-            "status": Status.DONE,
-            "content_id": bindparam("content"),
-            "size_bytes": bindparam("size"),
-            "mtime_ns": bindparam("mtime"),
-        },
-        [
-            {"row": o.image_id, "content": contents[o.sha256], "size": o.size_bytes, "mtime": o.mtime_ns}
-            for o in outcomes
-            if isinstance(o, Done)
-        ],
-    )
-    run(
-        {
-            **free,
-            "status": Status.FAILED,
-            "content_id": None,
-            "error_code": bindparam("code"),
-            "error_message": bindparam("message"),
-        },
-        [
-            {"row": o.image_id, "code": o.code, "message": o.message[:MESSAGE_LENGTH]}
-            for o in outcomes
-            if isinstance(o, Failed)
-        ],
-    )
-    run({**clean, "status": Status.MISSING}, [{"row": o.image_id} for o in outcomes if isinstance(o, Gone)])
-    run(
-        {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
-        [{"row": o.image_id, "seconds": o.seconds} for o in outcomes if isinstance(o, Deferred)],
-    )
+
+def _ends() -> dict[type[Outcome], dict[str, Any]]:
+    """What each kind of outcome sets; the parameters are those of ``_end_row``."""
+    free: dict[str, Any] = {"worker": None, "lease_until": None, "updated_at": clock.now()}
+    clean: dict[str, Any] = {**free, "error_code": None, "error_message": None, "attempts": 0}
+    stat: dict[str, Any] = {"size_bytes": bindparam("size"), "mtime_ns": bindparam("mtime")}
+    why: dict[str, Any] = {"error_code": bindparam("code"), "error_message": bindparam("message")}
+    return {
+        Done: {**clean, "status": Status.DONE, "content_id": bindparam("content"), **stat},
+        Failed: {**free, "status": Status.FAILED, "content_id": None, **why},
+        Gone: {**clean, "status": Status.MISSING},
+        Deferred: {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
+    }
+
+
+def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
+    row = {"row": outcome.image_id}
+    match outcome:
+        case Done():
+            content = contents[outcome.sha256]
+            return {**row, "content": content, "size": outcome.size_bytes, "mtime": outcome.mtime_ns}
+        case Failed():
+            return {**row, "code": outcome.code, "message": outcome.message[:MESSAGE_LENGTH]}
+        case Deferred():
+            return {**row, "seconds": outcome.seconds}
+        case Gone():
+            return {**row}
 
 
 def _add_classifications(connection: Connection, run: Run, contents: Mapping[int, NewContent]) -> None:

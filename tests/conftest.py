@@ -12,8 +12,10 @@ import pytest
 from redis import Redis
 
 from config import settings as configuration
+from config.settings import Settings
+from db.ledger import Ledger
 from jobs import embedded
-from tests import servers
+from tests import builders, servers
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +82,22 @@ def redis(redis_url: str) -> Iterator[Redis]:
     """A client of that Redis."""
     with Redis.from_url(redis_url) as client:
         yield client
+
+
+@pytest.fixture
+def host(home: Path, ledger_url: str) -> Settings:
+    """Settings of the ledger that the test works on; a file may have others of this name."""
+    return builders.settings_for(home, ledger_url)
+
+
+@pytest.fixture
+def ledger(host: Settings) -> Iterator[Ledger]:
+    """A migrated ledger with the small catalogue of ``tests.builders``."""
+    with builders.ledger(host) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def root(ledger: Ledger, host: Settings) -> int:
+    """Id of a root in it."""
+    return builders.root(ledger, host).id

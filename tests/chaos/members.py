@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Sequence
@@ -14,11 +15,18 @@ import psutil
 WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH = "worker", "producer", "redis", "keeper", "all", "flush"
 KINDS = (WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH)
 
+_FORWARD = re.compile(rb"forward_pass: images=(\d+)")
+
 
 def environment(home: Path) -> dict[str, str]:
     """What a tagtray under observation is started with: setproctitle would overwrite what tells its home."""
     engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
     return {"TAGTRAY_HOME": str(home), "SPT_NOENV": "1", **engine}
+
+
+def forward_passes(log: Path) -> int:
+    """Images that went through the network, as the workers' log lines say it."""
+    return sum(int(match) for match in _FORWARD.findall(log.read_bytes()))
 
 
 def of(home: Path) -> dict[str, list[psutil.Process]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -29,8 +28,6 @@ from tests.chaos.photos import made_photos
 
 #: Share of the images done when the store goes.
 MOMENT = 0.3
-
-_FORWARD = re.compile(rb"forward_pass: images=(\d+)")
 
 
 def main() -> int:
@@ -146,7 +143,7 @@ def _report(ledger: Engine, home: Path, total: int, code: int, recovered: float)
         unique = connection.scalar(select(func.count()).select_from(Classification)) or 0
     lost = total - _done(ledger)
     broken = sum(finding.rows for finding in check.check(ledger))
-    extra = sum(int(match) for match in _FORWARD.findall(log)) - unique
+    extra = members.forward_passes(home / "outage.log") - unique
     lines = sum(log.count(event) for event in (b"feeder_waits", b"worker_waits", b"producer_waits"))
     print(
         f"exit code {code}; lost {lost}, rules {broken}, extra forward passes {extra}; "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import subprocess
 import sys
 import time
@@ -38,7 +37,6 @@ START_SECONDS = 6.0
 ORPHAN_SECONDS = 20.0
 
 Answer = TypeVar("Answer")
-_FORWARD = re.compile(rb"forward_pass: images=(\d+)")
 
 
 @dataclass
@@ -192,7 +190,7 @@ class Round:
             self._engine, lambda connection: {state: count for state, count in connection.execute(states)}
         )
         unique = read(self._engine, lambda connection: connection.scalar(contents)) or 0
-        forward = sum(int(match) for match in _FORWARD.findall(self._log.read_bytes()))
+        forward = members.forward_passes(self._log)
         return Report(
             seed=self._seed,
             faults=self._faults,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
-from config.settings import Settings
 from db import check
 from db.ledger import Ledger
 from tests import builders
@@ -22,22 +20,6 @@ BROKEN: dict[str, Callable[[int], str]] = {
     "lease_without_running": lambda row: f"UPDATE images SET worker = 'w' WHERE id = {row}",
     "unknown_status": lambda row: f"UPDATE images SET status = 'lost' WHERE id = {row}",
 }
-
-
-@pytest.fixture
-def host(home: Path, ledger_url: str) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
-    with builders.ledger(host) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def root(ledger: Ledger, host: Settings) -> int:
-    return builders.root(ledger, host).id
 
 
 def broken(ledger: Ledger, fix: bool = False) -> dict[str, int]:

@@ -29,17 +29,6 @@ def host(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
-    with builders.ledger(host) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def root(ledger: Ledger, host: Settings) -> int:
-    return builders.root(ledger, host).id
-
-
-@pytest.fixture
 def queue(redis: Redis) -> ImageQueue:
     queue = ImageQueue("tagtray", redis)
     assert queue.is_new()

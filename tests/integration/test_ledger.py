@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
-
-from config.settings import Settings
 from db.ledger import Ledger
 from db.records import Deferred, Done, Failed, Gone, NewContent, Outcome
 from tests import builders
 from tests.builders import commit, content, done, query, row, seen, sha, status
-
-
-@pytest.fixture
-def host(home: Path, ledger_url: str) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
-    with builders.ledger(host) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def root(ledger: Ledger, host: Settings) -> int:
-    return builders.root(ledger, host).id
-
 
 # Producers
 

@@ -6,33 +6,15 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pytest
 
 from config.settings import Settings
 from db.ledger import Ledger
 from db.records import Deferred, Failed, Outcome
 from tests import builders
 from tests.builders import commit, content, done, query, seen, status
-
-
-@pytest.fixture
-def host(home: Path, ledger_url: str) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
-    with builders.ledger(host) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def root(ledger: Ledger, host: Settings) -> int:
-    return builders.root(ledger, host).id
 
 
 def _at_once(*tasks: Callable[[], object]) -> None:

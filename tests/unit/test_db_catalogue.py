@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +14,6 @@ from db.ledger import Ledger
 from tests import builders
 
 TABLES = ("labels", "categories", "label_categories", "models")
-
-
-@pytest.fixture
-def host(home: Path, ledger_url: str) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
-    with builders.ledger(host) as ledger:
-        yield ledger
 
 
 def _dump(ledger: Ledger) -> list[list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,17 +13,6 @@ from config.settings import Settings
 from db import roots
 from db.ledger import Ledger
 from tests import builders
-
-
-@pytest.fixture
-def host(home: Path, ledger_url: str) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
-    with builders.ledger(host) as ledger:
-        yield ledger
 
 
 def _folder(home: Path, *names: str) -> Path:
