@@ -39,20 +39,24 @@ def test_a_settled_file_always_goes_in(size: int, age: float, closed: bool, end:
     assert judged(size, age, closed, end) == READY
 
 
+#: Seconds between two looks at least.
+LATE = 0.1
+
+
 @given(size=st.integers(0, 10), age=SECONDS, closed=st.booleans(), end=ENDS, stable=SECONDS, settle=SECONDS)
 def test_whoever_waits_as_told_is_ready_in_the_end(
     size: int, age: float, closed: bool, end: bool | None, stable: float, settle: float
 ) -> None:
     # Given a file that nobody changes any more
     limit = max(stable, settle)
-    for _ in range(10_000):
+    for _ in range(int(limit / LATE) + 2):
         seconds = verdict(size, age, closed, lambda: end, stable, settle)
         if seconds == READY:
             return
         # Then no wait is longer than what is left
         assert 0 < seconds <= limit - age + 1e-9
         # When it is looked at again a little after it was due
-        age += max(seconds, 0.1)
+        age += max(seconds, LATE)
     raise AssertionError("it waits forever")
 
 
