@@ -8,22 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
+from benchmarks import photos, report, runs
 
-from benchmarks import photos, runs
-from worker import cpus
-
-RESULTS = Path(__file__).parent / "results"
 SIZES: Mapping[str, tuple[Callable[[Sequence[Path], Path, int], Path], int]] = {
     "camera": (photos.camera, 300),
     "small": (photos.small, 1500),
@@ -79,7 +72,7 @@ def _measure(
             }
         rows.append(row)
         print(json.dumps(row), file=sys.stderr, flush=True)
-    return {"rounds": rows, "median": _medians(rows)}
+    return {"rounds": rows, "median": report.medians(rows)}
 
 
 def _ideal(folder: Path, home: Path, settings: Mapping[str, str]) -> float:
@@ -88,24 +81,9 @@ def _ideal(folder: Path, home: Path, settings: Mapping[str, str]) -> float:
     return float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
 
 
-def _medians(rows: Sequence[Any]) -> Any:
-    """The median of every figure, and its least and most, in the shape of a row."""
-    if isinstance(rows[0], Mapping):
-        return {name: _medians([row[name] for row in rows]) for name in rows[0]}
-    return [round(figure, 3) for figure in (min(rows), statistics.median(rows), max(rows))]
-
-
 def _write(size: str, images: int, rounds: int, result: Mapping[str, Any]) -> None:
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": cpus.available_cpus(),
-        "torch": torch.__version__,
-    }
-    report = {"images": images, "runs": rounds, "date": time.strftime("%F"), "machine": machine, **result}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{size}.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(size, json.dumps(report["median"], indent=2))
+    report.write(size, {"images": images, "runs": rounds, **result})
+    print(size, json.dumps(result["median"], indent=2))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""What every benchmark writes: its figures, the day and the machine, below ``benchmarks/results``."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from worker import cpus, processor
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write(name: str, content: Mapping[str, Any]) -> None:
+    """Keep ``content`` as ``results/<name>.json``, with the date and the machine."""
+    report = {"date": time.strftime("%F"), "machine": machine(), **content}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "vnni": processor.has_vnni(),
+        "bf16": processor.has_bf16(),
+        "cores": cpus.available_cpus(),
+        "torch": torch.__version__,
+    }
+
+
+def medians(rows: Sequence[Any]) -> Any:
+    """[least, median, most] of every figure, in the shape of a row."""
+    if isinstance(rows[0], Mapping):
+        return {name: medians([row[name] for row in rows]) for name in rows[0]}
+    return [round(figure, 3) for figure in (min(rows), statistics.median(rows), max(rows))]
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
