@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,16 @@ Workers = Annotated[
     str | None, typer.Option(metavar="N|auto", help="Worker processes; auto: as cores and memory allow.")
 ]
 BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="Images per forward pass.")]
+Engine = Annotated[
+    Literal["auto", "torch", "onnx", "openvino"] | None,
+    typer.Option(help="What runs the network; auto: the fastest that is installed.", show_default=False),
+]
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16", "fp16", "int8"] | None,
+    typer.Option(
+        help="What it computes in; auto: bf16 where the processor has it, else fp32.", show_default=False
+    ),
+]
 Exact = Annotated[
     bool | None,
     typer.Option("--exact", help="Decode at full size, as torchvision does; slower.", show_default=False),
@@ -30,10 +40,10 @@ Exact = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def for_work(workers: str | None, batch_size: int | None, exact: bool | None) -> Settings:
+def for_work(workers: str | None, **given: Any) -> Settings:
     """The settings with the options of those commands that start workers."""
     number = None if workers in (None, "auto") else _number(str(workers))
-    settings = prepare.load(workers=number, batch_size=batch_size, exact=exact)
+    settings = prepare.load(workers=number, **given)
     return settings.model_copy(update={"workers": None}) if workers == "auto" else settings
 
 

@@ -30,11 +30,15 @@ def run(
     folders: options.Folders,
     watch: Annotated[bool, typer.Option("--watch", help="Go on and classify what arrives later.")] = False,
     workers: options.Workers = None,
+    engine: options.Engine = None,
+    precision: options.Precision = None,
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
 ) -> int:
     """Classify all images in folders: ends when they are finished, unless --watch."""
-    settings = options.for_work(workers, batch_size, exact)
+    settings = options.for_work(
+        workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
+    )
     from cli.session import Session, check
     from weights import manifest
 

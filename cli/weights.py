@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from cli import options, output, prepare
 from cli.output import Format
+from config.errors import UsageError
 
-app = typer.Typer(help="The models: list, verify, trace.", no_args_is_help=True)
+app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -60,3 +63,17 @@ def trace() -> None:
     tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
     file = settings.home / "cache" / tracing.name(entry.weights.sha256)
     print(f"{output.shown(str(file))} is ready ({time.monotonic() - began:.1f} s).")
+
+
+@app.command()
+def export(
+    onnx: Annotated[Path, typer.Option(metavar="FILE", help="The ONNX file to write.", show_default=False)],
+) -> None:
+    """Write the network with its normalisation, softmax and labels as an ONNX file for other programs."""
+    prepare.load()
+    if importlib.util.find_spec("onnx") is None:
+        raise UsageError("The export needs the extra: pip install 'tagtray[onnx]'.")
+    from worker import exporting
+
+    exporting.export(prepare.model(), onnx)
+    print(f"{output.shown(str(onnx))}: pixels (n, 224, 224, 3) uint8 in, probabilities (n, 1000) out.")

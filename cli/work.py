@@ -24,10 +24,16 @@ LOOK = 0.5
 
 
 def work(
-    workers: options.Workers = None, batch_size: options.BatchSize = None, exact: options.Exact = None
+    workers: options.Workers = None,
+    engine: options.Engine = None,
+    precision: options.Precision = None,
+    batch_size: options.BatchSize = None,
+    exact: options.Exact = None,
 ) -> int:
     """Run workers that classify what others have queued, until Ctrl-C."""
-    settings = options.for_work(workers, batch_size, exact)
+    settings = options.for_work(
+        workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
+    )
     from db.ledger import Ledger
     from weights import manifest
 
@@ -56,10 +62,11 @@ def _work(settings: Settings, ledger: Ledger, request: StopRequest) -> None:
 
 
 def supervisor(settings: Settings, ledger: Ledger) -> Supervisor:
-    """The workers of this host, not started yet."""
-    from worker import cpus
+    """The workers of this host, not started yet; raises UsageError where their engine cannot be had."""
+    from worker import cpus, engines
     from worker.supervisor import Supervisor
 
+    engines.choose(settings)
     plan = cpus.plan(settings.workers, settings.batch_size)
     try:
         return Supervisor(settings, ledger, plan)

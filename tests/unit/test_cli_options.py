@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cli import config, options
 from cli.session import split
 from config.errors import UsageError
+from config.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -40,16 +42,23 @@ def test_options_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGTRAY_WORKERS", "7")
     monkeypatch.setenv("TAGTRAY_EXACT", "1")
 
-    settings = options.for_work("3", 16, None)
-    assert (settings.workers, settings.batch_size, settings.exact) == (3, 16, True)
-    assert options.for_work(None, None, None).workers == 7
-    assert options.for_work("auto", None, None).workers is None
+    settings = options.for_work("3", batch_size=16, engine="torch", exact=None)
+    assert (settings.workers, settings.batch_size, settings.engine, settings.exact) == (3, 16, "torch", True)
+    assert options.for_work(None).workers == 7
+    assert options.for_work("auto").workers is None
+
+
+@pytest.mark.parametrize("name", ["engine", "precision"])
+def test_an_option_takes_what_its_setting_takes(name: str) -> None:
+    option = get_args(get_args(getattr(options, name.capitalize()))[0])[0]
+
+    assert option == Settings.model_fields[name].annotation
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "257", "many", "", "²", "1.5"])
 def test_a_number_of_workers_that_is_none_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match=r"^--workers takes a number from 1 to 256 or auto, not "):
-        options.for_work(word, None, None)
+        options.for_work(word)
 
 
 @pytest.mark.parametrize(
