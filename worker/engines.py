@@ -10,14 +10,17 @@ import importlib.util
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from config import machine
 from config.errors import InfrastructureError, UsageError
 from config.settings import Settings
 from weights import manifest
-from worker import agreement, processor
-from worker.classifier import BatchClassifier
-from worker.rollup import RollUp
+from worker import processor
+
+if TYPE_CHECKING:
+    from worker.classifier import BatchClassifier
+    from worker.rollup import RollUp
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,23 @@ def choose(settings: Settings) -> Choice:
     ``auto`` is bf16 where the processor has it, else fp32, on the fastest engine that has that. Raises
     UsageError with what to install or to set instead.
     """
+    try:
+        return _chosen(settings)
+    except UsageError as error:
+        raise UsageError(f"{error}{_whence(settings)}") from None
+
+
+def available() -> list[Choice]:
+    """Every engine that is installed, in every precision that it has on this processor."""
+    return [
+        Choice(engine, precision)
+        for engine in installed()
+        for precision in PRECISIONS[engine]
+        if precision != "bf16" or processor.has_bf16()
+    ]
+
+
+def _chosen(settings: Settings) -> Choice:
     _refuse(settings)
     engines = installed() if settings.engine == "auto" else [settings.engine]
     for precision in _wanted(settings):
@@ -73,8 +93,11 @@ def load(
     An engine whose answers are not those of the weights is not used: InfrastructureError, or fp32 where the
     user left the precision open. Raises WeightsError where a file is damaged.
     """
+    # Imported here: those who only choose need no numpy.
+    from worker import agreement
+
     module = importlib.import_module(f"worker.engine_{choice.engine}")
-    made = cast(BatchClassifier, module.load(model, home, roll_up, batch_size, threads, choice.precision))
+    made = cast("BatchClassifier", module.load(model, home, roll_up, batch_size, threads, choice.precision))
     try:
         agreement.check(made, model)
     except InfrastructureError as error:
@@ -89,6 +112,14 @@ def _wanted(settings: Settings) -> list[str]:
     if settings.precision != "auto":
         return [settings.precision]
     return ["bf16", "fp32"] if processor.has_bf16() else ["fp32"]
+
+
+def _whence(settings: Settings) -> str:
+    """Name the machine's file where it asks for what cannot be had."""
+    kept = machine.read(settings.home)
+    if kept and (kept.get("engine"), kept.get("precision")) == (settings.engine, settings.precision):
+        return f" This is set in {machine.path(settings.home)}."
+    return ""
 
 
 def _refuse(settings: Settings) -> None:

@@ -107,7 +107,7 @@ class Supervisor:
             seat.note_path.unlink(missing_ok=True)
 
     def _watch(self) -> None:
-        while not self._ending.wait(POLL):
+        while not self._ending.is_set():
             for seat in self._seats:
                 try:
                     self._look(seat)
@@ -115,6 +115,7 @@ class Supervisor:
                     log.info("supervisor_waits: %s", error)
                 except Exception:
                     log.exception("supervisor_failed: an unexpected error; the supervisor goes on.")
+            self._ending.wait(POLL)
 
     def _look(self, seat: _Seat) -> None:
         if seat.process is None:
