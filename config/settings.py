@@ -1,4 +1,7 @@
-"""All settings: one frozen class, read from ``TAGTRAY_*`` variables; see ``tagtray config``."""
+"""All settings: one frozen class, read from ``TAGTRAY_*`` variables, then from the machine's own file.
+
+See ``tagtray config``.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config import machine
 from config.errors import UsageError
 
 PREFIX = "TAGTRAY_"
 ROOT_PREFIX = "TAGTRAY_ROOT_"
 
+#: Worker processes of one host at most.
+MAX_WORKERS = 256
 #: Seconds that any lease lasts at most: one further ahead was given before a clock was set back.
 LONGEST_LEASE = 60.0
 
@@ -72,8 +78,8 @@ class Settings(BaseSettings):
     workers: int | None = Field(
         None,
         ge=1,
-        le=256,
-        description="Worker processes; unset: as cores, affinity, cgroup and memory allow.",
+        le=MAX_WORKERS,
+        description="Worker processes; unset or auto: as cores, affinity, cgroup and memory allow.",
     )
     lease: float = Field(
         30.0,
@@ -117,6 +123,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _auto(cls, value: object) -> object:
+        return None if value == "auto" else value
+
     @property
     def images_per_job(self) -> int:
         """Images of a full RQ job."""
@@ -140,7 +151,8 @@ def variable(name: str) -> str:
 def load(**overrides: Any) -> Settings:
     """Read the environment; ``overrides`` (command-line options that were given, not None) win.
 
-    Raises UsageError with one sentence that names the variable.
+    What neither says comes from the machine's file (``config.machine``), else it is the default. Raises
+    UsageError with one sentence that names the variable or the file.
     """
     _refuse_unknown(os.environ)
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -149,27 +161,42 @@ def load(**overrides: Any) -> Settings:
         for key, value in os.environ.items()
         if key.startswith(ROOT_PREFIX)
     }
+    home = _home(given)
+    kept = {name: value for name, value in machine.read(home).items() if not _said(name, given)}
     try:
-        return Settings(roots=roots, **given)
+        return Settings(roots=roots, **kept, **given)
     except ValidationError as error:
-        raise UsageError(_sentence(error)) from None
+        raise UsageError(_sentence(error, kept, home)) from None
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables with which another process loads these very settings."""
-    given = settings.model_dump(include=settings.model_fields_set - {"roots"}, exclude_none=True)
+    names = (settings.model_fields_set | machine.NAMES) - {"roots"}
+    given = {"workers": "auto"} | settings.model_dump(include=names, exclude_none=True)
     roots = {ROOT_PREFIX + name.upper(): str(path) for name, path in settings.roots.items()}
     return {variable(name): str(value) for name, value in given.items()} | roots
 
 
 def origin(name: str, overrides: Mapping[str, Any] | None = None) -> str:
-    """Where the value of a setting came from: an option, a variable's name or ``default``."""
-    if overrides and overrides.get(name) is not None:
+    """Where a setting's value came from: an option, a variable's name, ``machine.json`` or ``default``."""
+    given = overrides or {}
+    fallback = machine.FILE if name in machine.read(_home(given)) else "default"
+    return _said(name, given) or fallback
+
+
+def _said(name: str, overrides: Mapping[str, Any]) -> str | None:
+    """The option or the variable that says what a setting is to be."""
+    if overrides.get(name) is not None:
         return f"--{name.replace('_', '-')}"
     if name == "roots":
-        found = sorted(key for key in os.environ if key.startswith(ROOT_PREFIX))
-        return ", ".join(found) or "default"
-    return next((key for key in _variables(name) if key in os.environ), "default")
+        return ", ".join(sorted(key for key in os.environ if key.startswith(ROOT_PREFIX))) or None
+    return next((key for key in _variables(name) if key in os.environ), None)
+
+
+def _home(given: Mapping[str, Any]) -> Path:
+    """The home before the other settings are known: what is in it may set them."""
+    found = given.get("home", os.environ.get(variable("home")))
+    return (_default_home() if found is None else Path(found)).expanduser().absolute()
 
 
 def _variables(name: str) -> list[str]:
@@ -186,9 +213,11 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
             raise UsageError(f"{key} is not a setting of tagtray{hint}")
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, kept: Mapping[str, Any], home: Path) -> str:
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else "settings"
     name = field if field.isupper() else variable(field)
+    if field in kept:
+        name = f"{machine.path(home)}: {field}"
     message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{name}={first['input']} is not accepted: it should be {message}."

@@ -13,11 +13,11 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from config import files
 from config.errors import InfrastructureError, WeightsError
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ def opened(home: Path, name: str, command: Sequence[str]) -> BinaryIO:
 
 def keep(target: Path, data: bytes) -> None:
     """Write a cached file and the record that vouches for it."""
-    _write(target, data)
-    _write(_record(target), json.dumps({"sha256": hashlib.sha256(data).hexdigest()}).encode())
+    files.replace(target, data)
+    files.replace(_record(target), json.dumps({"sha256": hashlib.sha256(data).hexdigest()}).encode())
 
 
 def _cached(target: Path) -> BinaryIO | None:
@@ -116,18 +116,6 @@ def _make_apart(target: Path, command: Sequence[str]) -> None:
     if ended.returncode != 0:
         reasons = ended.stderr.strip().splitlines() or [f"its process ended with {ended.returncode}."]
         raise WeightsError(f"The network could not be prepared: {reasons[-1]}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 that is there as a whole or not at all."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager

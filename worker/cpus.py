@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.settings import MAX_WORKERS
+
+#: Ways to share the cores out that are worth a trial, at most: those with the fewest threads.
+MAX_SPLITS = 5
 #: Bytes of a worker apart from its slots: 420 MiB of its own in torch and the network (measured; mapped
 #: libraries are shared), the rest an estimate for the ledger, the queue and one large image in decode.
 BYTES_PER_WORKER = 800 * 2**20
@@ -38,6 +42,14 @@ def plan(workers: int | None, batch_size: int, root: Path = Path("/")) -> Plan:
         need = BYTES_PER_WORKER + batch_size * BYTES_PER_SLOT
         workers = max(1, min(cores, available_memory_bytes(root) // need))
     return Plan(workers, max(1, cores // workers))
+
+
+def splits(batch_size: int, root: Path = Path("/")) -> list[Plan]:
+    """Every way to share all cores out evenly that memory allows, the most workers first."""
+    cores = available_cpus(root)
+    most = min(plan(None, batch_size, root).workers, MAX_WORKERS)
+    found = [Plan(cores // threads, threads) for threads in range(1, cores + 1) if cores % threads == 0]
+    return [split for split in found if split.workers <= most][:MAX_SPLITS]
 
 
 def available_cpus(root: Path = Path("/")) -> int:
