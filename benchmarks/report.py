@@ -26,7 +26,7 @@ def write(name: str, content: Mapping[str, Any]) -> None:
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "processor": _processor(),
+        "processor": processor.name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "vnni": processor.has_vnni(),
         "bf16": processor.has_bf16(),
@@ -40,8 +40,3 @@ def medians(rows: Sequence[Any]) -> Any:
     if isinstance(rows[0], Mapping):
         return {name: medians([row[name] for row in rows]) for name in rows[0]}
     return [round(figure, 3) for figure in (min(rows), statistics.median(rows), max(rows))]
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from cli import config, database, failures, produce, run, show, sql, status, weights, work
+from cli import bench, config, database, failures, produce, run, show, sql, status, weights, work
 from cli.output import shown
 from cli.signals import INTERRUPTED
 from config.errors import TagtrayError
@@ -33,6 +33,7 @@ app.command()(sql.sql)
 app.command()(status.status)
 app.command()(failures.failures)
 app.command()(failures.retry)
+app.command()(bench.bench)
 app.command()(config.config)
 app.add_typer(weights.app, name="weights")
 app.add_typer(database.app, name="db")

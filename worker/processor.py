@@ -23,6 +23,17 @@ def flags(source: Path = CPUINFO) -> frozenset[str]:
     return frozenset(next(found, "").split())
 
 
+def name(source: Path = CPUINFO) -> str:
+    """What the maker calls it; ``unknown`` where Linux does not say."""
+    try:
+        lines = source.read_text().splitlines()
+    except OSError:
+        return "unknown"
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
+
+
 def has_bf16() -> bool:
     """Whether bf16 is faster than fp32 here."""
     return not BF16.isdisjoint(flags())
