@@ -58,7 +58,7 @@ def _measure(
         _ideal(folder, warm, settings[name])  # makes the network's file; not counted
     rows: list[dict[str, Any]] = []
     for _ in range(rounds):
-        row: dict[str, Any] = {"peer_seconds": runs.peer(folder).seconds}
+        row: dict[str, Any] = {"peer_seconds": runs.peer(folder)}
         for name in precisions:
             timed = runs.tagtray(folder, warm, settings[name])
             ideal = _ideal(folder, warm, settings[name])

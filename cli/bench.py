@@ -41,7 +41,7 @@ def bench(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Instead: time a run over DIR on a ledger that is thrown away, and decode and forward alone.",
+            help="Instead: time a run over DIR on a throwaway ledger, and decode and forward alone.",
             show_default=False,
         ),
     ] = None,

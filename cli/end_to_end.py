@@ -77,12 +77,13 @@ def measure(settings: Settings, folder: Path) -> EndToEnd:
             pass
         began = time.time()
         seconds = _run(own, folder)
-        with contextlib.closing(_Ledger(own)) as ledger:
-            files, timed = ledger.files(folder), ledger.timed(seconds, began)
+        database = engine.connect(own)
+        files, run = _files(database, folder), timed(database, seconds, began)
+        database.dispose()
         alone = ideal.rate(own, files, plan)
-    share = timed.steady / alone if timed.steady else None
+    share = run.steady / alone if run.steady else None
     how = (choice.engine, choice.precision, plan.workers, plan.threads, settings.batch_size)
-    return EndToEnd(*how, len(files), seconds, timed.first_result, timed.steady, alone, share)
+    return EndToEnd(*how, len(files), seconds, run.first_result, run.steady, alone, share)
 
 
 def write(found: EndToEnd) -> None:
@@ -106,36 +107,28 @@ def write(found: EndToEnd) -> None:
         print(f"{name:<19} {value}")
 
 
-class _Ledger:
-    """What the run left in its ledger."""
+def timed(database: Engine, seconds: float, began: float) -> Timed:
+    """A run of ``seconds`` since ``began`` (Unix time), by the commits in its ledger."""
+    moment = Classification.classified_at
+    query = select(moment, func.count()).group_by(moment).order_by(moment)
+    with database.connect() as connection:
+        rows = connection.execute(query).all()
+    first, last = rows[0][0], rows[-1][0]
+    later = sum(count for _, count in rows[1:])
+    steady = later / (last - first).total_seconds() if later else None
+    return Timed(seconds, first.timestamp() - began, steady)
 
-    def __init__(self, settings: Settings) -> None:
-        self._engine: Engine = engine.connect(settings)
 
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def files(self, folder: Path) -> list[str]:
-        """One file for each content that was classified."""
-        query = select(Image.content_id, Image.path, Image.path_raw).where(Image.status == Status.DONE)
-        with self._engine.connect() as connection:
-            found = {
-                row.content_id: paths.to_bytes(row.path, row.path_raw) for row in connection.execute(query)
-            }
-        if not found:
-            raise UsageError(f"{folder} has no image that can be classified.")
-        return [os.fsdecode(os.path.join(os.fsencode(folder.absolute()), name)) for name in found.values()]
-
-    def timed(self, seconds: float, began: float) -> Timed:
-        """Steady state: what came after the first commit, over the time that it took."""
-        moment = Classification.classified_at
-        query = select(moment, func.count()).group_by(moment).order_by(moment)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        first, last = rows[0][0], rows[-1][0]
-        later = sum(count for _, count in rows[1:])
-        steady = later / (last - first).total_seconds() if later else None
-        return Timed(seconds, first.timestamp() - began, steady)
+def _files(database: Engine, folder: Path) -> list[str]:
+    """One file for each content that was classified."""
+    query = select(Image.content_id, Image.path, Image.path_raw).where(Image.status == Status.DONE)
+    with database.connect() as connection:
+        rows = connection.execute(query).all()
+    if not rows:
+        raise UsageError(f"{folder} has no image that can be classified.")
+    names = {content: paths.to_bytes(path, path_raw) for content, path, path_raw in rows}
+    base = os.fsencode(folder.absolute())
+    return [os.fsdecode(os.path.join(base, name)) for name in names.values()]
 
 
 @contextlib.contextmanager
