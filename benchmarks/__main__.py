@@ -20,6 +20,7 @@ from benchmarks import photos, report, runs
 SIZES: Mapping[str, tuple[Callable[[Sequence[Path], Path, int], Path], int]] = {
     "camera": (photos.camera, 300),
     "small": (photos.small, 1500),
+    "mixed": (photos.mixed, 200),
 }
 
 
@@ -31,7 +32,7 @@ def main() -> int:
         for size in options.sizes:
             make, count = SIZES[size]
             folder = make(sources, Path(scratch) / size, options.count or count)
-            result = _measure(folder, Path(scratch), options.precisions, options.engine, options.runs)
+            result = _measure(folder, Path(scratch), options.ways, options.runs)
             _write(size, len(list(folder.iterdir())), options.runs, result)
     return 0
 
@@ -40,45 +41,50 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--precisions", nargs="+", default=["fp32"])
-    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--ways", nargs="+", default=["torch-fp32"], metavar="ENGINE-PRECISION")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--count", type=int, help="images instead of 300 and 1,500")
+    parser.add_argument("--count", type=int, help="images instead of the usual number")
     return parser.parse_args()
 
 
-def _measure(
-    folder: Path, scratch: Path, precisions: Sequence[str], engine: str, rounds: int
-) -> dict[str, Any]:
-    """In every round, one after the other: the peer, and for each precision tagtray and the ideal."""
+def _measure(folder: Path, scratch: Path, ways: Sequence[str], rounds: int) -> dict[str, Any]:
+    """In every round, one after the other: the peer, and for each way tagtray and the ideal."""
     warm = scratch / "warm"
     warm.mkdir(mode=0o700, exist_ok=True)
-    settings = {name: {"TAGTRAY_PRECISION": name, "TAGTRAY_ENGINE": engine} for name in precisions}
-    for name in precisions:
-        _ideal(folder, warm, settings[name])  # makes the network's file; not counted
+    for way in ways:
+        _ideal(folder, warm, way)  # makes the network's file; not counted
     rows: list[dict[str, Any]] = []
     for _ in range(rounds):
-        row: dict[str, Any] = {"peer_seconds": runs.peer(folder)}
-        for name in precisions:
-            timed = runs.tagtray(folder, warm, settings[name])
-            ideal = _ideal(folder, warm, settings[name])
-            row[name] = {
-                "seconds": timed.seconds,
-                "times_faster": row["peer_seconds"] / timed.seconds,
-                "first_result_seconds": timed.first_result,
-                "steady_per_second": timed.steady,
-                "ideal_per_second": ideal,
-                "share_of_ideal": (timed.steady or 0) / ideal,
-            }
+        peer = runs.peer(folder)
+        row = {"peer_seconds": peer, **{way: _compared(folder, warm, way, peer) for way in ways}}
         rows.append(row)
         print(json.dumps(row), file=sys.stderr, flush=True)
     return {"rounds": rows, "median": report.medians(rows)}
 
 
-def _ideal(folder: Path, home: Path, settings: Mapping[str, str]) -> float:
+def _compared(folder: Path, warm: Path, way: str, peer: float) -> dict[str, float]:
+    timed = runs.tagtray(folder, warm, _settings(way))
+    assert timed.steady and timed.first_result, "too few pictures"
+    ideal = _ideal(folder, warm, way)
+    return {
+        "seconds": timed.seconds,
+        "times_faster": peer / timed.seconds,
+        "first_result_seconds": timed.first_result,
+        "steady_per_second": timed.steady,
+        "ideal_per_second": ideal,
+        "share_of_ideal": timed.steady / ideal,
+    }
+
+
+def _ideal(folder: Path, home: Path, way: str) -> float:
     command = [sys.executable, "-m", "benchmarks.ideal", str(folder)]
-    environment = os.environ | settings | {"TAGTRAY_HOME": str(home)}
+    environment = os.environ | _settings(way) | {"TAGTRAY_HOME": str(home)}
     return float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+
+
+def _settings(way: str) -> dict[str, str]:
+    engine, precision = way.split("-")
+    return {"TAGTRAY_ENGINE": engine, "TAGTRAY_PRECISION": precision}
 
 
 def _write(size: str, images: int, rounds: int, result: Mapping[str, Any]) -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 import torch
 import torchvision  # type: ignore[import-untyped]
 from PIL import Image
+from pillow_heif import register_heif_opener
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, Dataset
+
+register_heif_opener()
 
 BATCH = 32
 WORKERS = 2
@@ -23,7 +26,7 @@ class Photos(Dataset[tuple[torch.Tensor, str]]):
     """A folder of pictures with torchvision's own preprocessing."""
 
     def __init__(self, folder: Path) -> None:
-        self.paths = sorted(folder.rglob("*.jp*g"))
+        self.paths = sorted(path for path in folder.rglob("*") if path.is_file())
         self.transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
 
     def __len__(self) -> int:

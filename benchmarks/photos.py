@@ -7,7 +7,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
+
+register_heif_opener()
 
 #: Width and height of a 12-megapixel camera picture.
 CAMERA_SIZE = (4032, 3024)
@@ -17,7 +20,10 @@ CAMERA_QUALITY = 92
 SMALL_SIDE = 500
 
 #: Names of the pictures that are taken up.
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic")
+
+#: Kinds and sizes of the mixed pictures.
+_MIXED = {".heic": CAMERA_SIZE, ".png": (1179, 2556), ".webp": (1600, 1200), ".jpg": (500, 375)}
 
 _MAKE, _MODEL, _TAKEN = 271, 272, 306
 
@@ -30,6 +36,17 @@ def small(sources: Sequence[Path], folder: Path, count: int) -> Path:
 def camera(sources: Sequence[Path], folder: Path, count: int) -> Path:
     """``count`` 12-megapixel JPEGs with EXIF, upscaled from ``sources``, distinct in their bytes."""
     return _write(folder, count, [_jpeg(_enlarged(path), CAMERA_QUALITY) for path in sources])
+
+
+def mixed(sources: Sequence[Path], folder: Path, count: int) -> Path:
+    """``count`` pictures in turns: HEIC of 12 megapixels, PNG of a phone's screen, WebP, small JPEG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = itertools.cycle(_MIXED.items())
+    for number, path, (suffix, size) in zip(range(count), itertools.cycle(sources), kinds, strict=False):
+        picture = ImageOps.fit(Image.open(path).convert("RGB"), size)
+        picture.putpixel((0, 0), (number % 256, number // 256, 0))
+        picture.save(folder / f"{number:06}{suffix}")
+    return folder
 
 
 def _write(folder: Path, count: int, pictures: Sequence[bytes]) -> Path:
@@ -66,5 +83,5 @@ def _jpeg(picture: Image.Image, quality: int = 90) -> bytes:
 
 
 def in_order(folder: Path) -> Iterator[Path]:
-    """The JPEG and PNG pictures of a folder by name."""
+    """The pictures of a folder by name."""
     return iter(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES))

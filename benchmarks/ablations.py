@@ -1,0 +1,130 @@
+"""What each choice on the hot path gives: the same work with and without it, in turns.
+
+``python -m benchmarks.ablations --photos DIR`` prints and keeps [least, median, most] milliseconds
+per image: decoding and the network on one core, and ways to share all cores out between the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import peer, photos, report, sharing
+from config import settings as configuration
+from imaging import decode
+from weights import manifest
+from worker import classifier, engine_torch, network, tracing
+
+#: Pictures that are decoded, and that are classified, in each turn.
+PICTURES, BATCH = 16, 32
+#: Pictures of the runs on all cores: of 12 megapixels, and small.
+CAMERA, SMALL = 96, 384
+
+#: Does its work and returns the seconds that it took.
+Way = Callable[[], float]
+
+
+def decoding(folder: Path) -> dict[str, Way]:
+    """The pictures of a folder into a slot: in full, and with drafts of two sizes."""
+    pictures = [path.read_bytes() for path in photos.in_order(folder)][:PICTURES]
+    slot = np.empty(decode.SLOT_SHAPE, np.uint8)
+
+    def way(exact: bool, side: int) -> Way:
+        def run() -> None:
+            with _draft_side(side):
+                for data in pictures:
+                    decode.decode_into(slot, data, exact=exact, max_pixels=10**8)
+
+        return _timed(run)
+
+    side = decode.DRAFT_SIDE
+    return {
+        "exact": way(True, side),
+        f"draft of {side}": way(False, side),
+        f"draft of {side // 2}": way(False, side // 2),
+    }
+
+
+def networks() -> dict[str, Way]:
+    """A batch through the network, each way with one step more than the one before it."""
+    pixels = torch.randint(0, 256, (BATCH, 224, 224, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    floats = pixels.contiguous().float()
+    model = manifest.model("resnet18")
+    eager = peer.network()
+    last = copy.deepcopy(eager).to(memory_format=torch.channels_last)
+    folded = network.build(manifest.path(model).read_bytes())
+    traced = tracing.load(manifest.path(model), model.weights.sha256, configuration.load().home)
+    step = classifier.SLICE
+    ways: dict[str, Callable[[], Any]] = {
+        "eager": lambda: eager(floats),
+        "channels last": lambda: last(floats.to(memory_format=torch.channels_last)),
+        "batch norms folded": lambda: folded(pixels),
+        "traced, frozen, fused": lambda: traced(pixels),
+        f"{step} at a time": lambda: [traced(part) for part in torch.split(pixels, step)],
+        "1 at a time": lambda: [traced(part) for part in torch.split(pixels, 1)],
+    }
+    return {name: _timed(way) for name, way in ways.items()}
+
+
+@contextlib.contextmanager
+def _draft_side(side: int) -> Iterator[None]:
+    usual, decode.DRAFT_SIDE = decode.DRAFT_SIDE, side
+    yield
+    decode.DRAFT_SIDE = usual
+
+
+def _timed(work: Callable[[], Any]) -> Way:
+    def way() -> float:
+        began = time.perf_counter()
+        with torch.inference_mode():
+            work()
+        return time.perf_counter() - began
+
+    return way
+
+
+def _in_turns(ways: Mapping[str, Way], images: int, rounds: int) -> dict[str, Any]:
+    """Milliseconds per image of each way, after one turn that does not count."""
+    rows = [{name: 1e3 * way() / images for name, way in ways.items()} for _ in range(rounds + 1)]
+    found: dict[str, Any] = report.medians(rows[1:])
+    print(json.dumps(found, indent=2), flush=True)
+    return found
+
+
+def main() -> int:
+    """Measure everything, on the last core and then on all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    sources, rounds = list(photos.in_order(options.photos)), options.rounds
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        camera = photos.camera(sources, Path(scratch) / "camera", CAMERA)
+        small = photos.small(sources, Path(scratch) / "small", SMALL)
+        found = {
+            "sharing_camera": _in_turns(sharing.ways(camera), CAMERA, rounds),
+            "sharing_small": _in_turns(sharing.ways(small), SMALL, rounds),
+        }
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        engine_torch.set_threads(1)
+        found["decode_camera"] = _in_turns(decoding(camera), PICTURES, rounds)
+        found["decode_small"] = _in_turns(decoding(small), PICTURES, rounds)
+        found["network"] = _in_turns(networks(), BATCH, rounds)
+    report.write("ablations", {"unit": "ms per image", "rounds": rounds, **found})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
