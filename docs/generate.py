@@ -151,6 +151,8 @@ def _option(param: TyperOption) -> str:
 
 def _value(param: TyperOption) -> str:
     kind = param.type_descriptor.annotation
+    if get_origin(kind) is Literal:
+        return "|".join(get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "|".join(member.value for member in kind)
     return "VALUE" if param.min is None else "N"
