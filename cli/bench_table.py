@@ -123,9 +123,10 @@ def _measure(
 @contextlib.contextmanager
 def _bar(turns: int) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     bar = Progress(
+        SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TimeRemainingColumn(),

@@ -75,11 +75,13 @@ def measure(settings: Settings, folder: Path) -> EndToEnd:
         # Made beforehand: the first run of a machine is another figure.
         with probes.running(own, choice, Plan(1, 1), 1):
             pass
+        _say("The whole run:")
         began = time.time()
         seconds = _run(own, folder)
         database = engine.connect(own)
         files, run = _files(database, folder), timed(database, seconds, began)
         database.dispose()
+        _say(f"Decode and forward alone on the same {len(files):,} files, about {seconds:.0f} s.")
         alone = ideal.rate(own, files, plan)
     share = run.steady / alone if run.steady else None
     how = (choice.engine, choice.precision, plan.workers, plan.threads, settings.batch_size)
@@ -117,6 +119,10 @@ def timed(database: Engine, seconds: float, began: float) -> Timed:
     later = sum(count for _, count in rows[1:])
     steady = later / (last - first).total_seconds() if later else None
     return Timed(seconds, first.timestamp() - began, steady)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _files(database: Engine, folder: Path) -> list[str]:
