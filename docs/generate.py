@@ -150,7 +150,7 @@ def _option(param: TyperOption) -> str:
 
 
 def _value(param: TyperOption) -> str:
-    kind = param.type_descriptor.annotation
+    kind: object = param.type_descriptor.annotation
     if get_origin(kind) is Literal:
         return "|".join(get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
