@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from db import clock
 from db.models import Classification, Content, Image, Prediction, Status, Tag
 from db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Run
-from db.upsert import insert
+from db.upsert import add_new
 
 #: Characters of an error message that are kept.
 MESSAGE_LENGTH = 500
@@ -31,8 +31,7 @@ def store_results(connection: Connection, run: Run, outcomes: Sequence[Outcome])
     # In order of hash, so that two workers with the same photos never wait for each other crosswise.
     done = sorted((o for o in outcomes if isinstance(o, Done)), key=lambda o: o.sha256)
     fresh = {o.sha256: o.content for o in done if o.content is not None}
-    if fresh:
-        _insert(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
+    add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
     query = select(Content.sha256, Content.id).where(Content.sha256.in_([o.sha256 for o in done]))
     ids = dict(connection.execute(query).all()) if done else {}
     if fresh:
@@ -90,15 +89,10 @@ def _add_classifications(connection: Connection, run: Run, contents: Mapping[int
     )
     # Whoever was first with a content has written all of its results in the same transaction.
     before = set(connection.scalars(query))
-    _insert(connection, Classification, [row for row in rows if row["content_id"] not in before])
+    add_new(connection, Classification, [row for row in rows if row["content_id"] not in before])
     new = {content_id: content for content_id, content in contents.items() if content_id not in before}
-    _insert(connection, Prediction, [row for item in new.items() for row in _prediction_rows(run, *item)])
-    _insert(connection, Tag, [row for item in new.items() for row in _tag_rows(run, *item)])
-
-
-def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+    add_new(connection, Prediction, [row for item in new.items() for row in _prediction_rows(run, *item)])
+    add_new(connection, Tag, [row for item in new.items() for row in _tag_rows(run, *item)])
 
 
 def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:

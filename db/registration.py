@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from db import clock, paths
 from db.models import Image, Status
 from db.records import SeenFile
-from db.upsert import insert
+from db.upsert import add_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None
                 "updated_at": moment,
             }
         )
-    connection.execute(insert(connection, Image).on_conflict_do_nothing(), rows)
+    add_new(connection, Image, rows)
 
 
 def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:

@@ -1,8 +1,11 @@
-"""INSERT ... ON CONFLICT, which SQLAlchemy has per dialect and both of ours speak alike."""
+"""Inserts that tolerate rows that are there, in which SQLite and PostgreSQL speak alike."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.models import Base
@@ -13,3 +16,22 @@ def insert(connection: Connection, table: type[Base]) -> sqlite.Insert | postgre
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def add_new(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of ``rows``, which all have the same columns, that are not there yet."""
+    if not rows:
+        return
+    statement = insert(connection, table)
+    if isinstance(statement, sqlite.Insert):
+        connection.execute(statement.on_conflict_do_nothing(), list(rows))
+        return
+    # One statement with an array for each column: PostgreSQL spends most of a single row on everything else.
+    names = list(rows[0])
+    types = (postgresql.ARRAY(table.__table__.c[name].type) for name in names)
+    arrays = [bindparam(name, type_=type_) for name, type_ in zip(names, types, strict=True)]
+    source = func.unnest(*arrays).table_valued(*names).render_derived()
+    connection.execute(
+        statement.from_select(names, select(*source.c)).on_conflict_do_nothing(),
+        {name: [row[name] for row in rows] for name in names},
+    )
