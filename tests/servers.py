@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -31,9 +31,9 @@ PATIENCE = 60.0
 #: The unprivileged user PostgreSQL runs as where the tests run as root, which it refuses.
 UNPRIVILEGED = "nobody"
 
+_SOCKET_ONLY = {"listen_addresses": ""}
 #: Durability is of no use to a test; each of these makes it faster.
-_POSTGRES_OPTIONS = {
-    "listen_addresses": "",
+_FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -73,8 +73,8 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL on a socket in a folder of its own."""
+def postgres(options: Mapping[str, str] = _FAST) -> Iterator[Postgres]:
+    """A PostgreSQL on a socket in a folder of its own; ``options`` empty: as it is installed."""
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     with _folder(user) as folder:
         binaries = _postgres_binaries(folder, user)
@@ -98,9 +98,10 @@ def postgres() -> Iterator[Postgres]:
             user=user,
             cwd=folder,
         )
-        options = [part for key, value in _POSTGRES_OPTIONS.items() for part in ("-c", f"{key}={value}")]
+        settings = {**_SOCKET_ONLY, **options}
+        arguments = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         server = Postgres(folder)
-        with _process([binaries / "postgres", "-D", data, "-k", folder, *options], folder, user):
+        with _process([binaries / "postgres", "-D", data, "-k", folder, *arguments], folder, user):
             _wait(lambda: server.execute("SELECT 1"), folder, psycopg.OperationalError)
             yield server
 

@@ -1,0 +1,106 @@
+"""The plans of the hot statements: caught as they are sent, explained as they were."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from benchmarks.scale import hot
+from benchmarks.scale.rows import Scaled
+from db.records import ClaimedImage, Deferred, Failed, Gone, SeenFile
+
+#: Tables that grow with the collection.
+LARGE = ("images", "contents", "classifications", "predictions", "tags")
+
+_SCANS = re.compile(rf"(^SCAN|Seq Scan on) ({'|'.join(LARGE)})\b")
+_READS = re.compile(r"^(SCAN|SEARCH)\b|Scan\b.* on ")
+_COSTS = re.compile(r"  \(cost=.*")
+
+Sent = dict[str, Any]
+
+
+@contextlib.contextmanager
+def statements(engine: Engine) -> Iterator[Sent]:
+    """The statements that are sent meanwhile, each with its first parameters."""
+    sent: Sent = {}
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            sent.setdefault(statement, parameters[0] if many else parameters)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def explain(engine: Engine, statement: str, parameters: Any) -> list[str]:
+    """The lines of a statement's plan; nothing is executed."""
+    sqlite = engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        prefix = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
+        rows = connection.exec_driver_sql(prefix + statement, parameters).all()
+        connection.rollback()
+    return [str(row[3] if sqlite else row[0]).strip() for row in rows]
+
+
+def full_scans(lines: Sequence[str]) -> list[str]:
+    """The lines that read a large table, or an index of it, from end to end."""
+    # SQLite's SCAN, with or without USING INDEX; PostgreSQL's Seq Scan. An alias may follow the name.
+    return [line for line in lines if _SCANS.search(line)]
+
+
+def report(made: Scaled) -> dict[str, list[str]]:
+    """What each hot operation reads: the lines of its plans that name a table or an index."""
+    found = {}
+    for name, work in operations(made).items():
+        with statements(made.engine) as sent:
+            work()
+        lines = [line for item in sent.items() for line in explain(made.engine, *item)]
+        found[name] = list(dict.fromkeys(_short(line) for line in lines if _READS.search(line)))
+    return found
+
+
+def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
+    """Every statement that runs for each image, or again and again, by what it is for."""
+    ledger, root_id = made.ledger, made.target.root.id
+    file = SeenFile(b"folder_0000000/IMG_0000002.jpg", 3_000_000, 1_700_000_000_000_000_000)
+    ids: list[int] = []
+
+    def feed() -> None:
+        hot.register(made, "planned", 4)
+        ledger.queued()
+        ledger.pending(4)
+        ids.extend(image.id for image in ledger.take_pending(4))
+
+    def end() -> None:
+        done, *others = hot.outcomes(claimed)
+        failed, gone, deferred = (other.image_id for other in others)
+        ended = (done, Failed(failed, "broken", "It ends early."), Gone(gone), Deferred(deferred, 1.0))
+        ledger.known([done.sha256], made.model_id)
+        ledger.commit(hot.WORKER, hot.run_of(made), ended)
+
+    claimed: list[ClaimedImage] = []
+    return {
+        "register": lambda: ledger.register(root_id, [file]),
+        "change": lambda: ledger.register(root_id, [SeenFile(file.path, 1, 1)]),
+        "walk_rows": lambda: next(ledger.present(root_id, up_to=ledger.newest_id())),
+        "mark_missing": lambda: ledger.mark_missing([1]),
+        "feed": feed,
+        "claim": lambda: claimed.extend(ledger.claim(ids, hot.WORKER, 30.0)),
+        "commit": end,
+        "release": lambda: ledger.release(hot.WORKER),
+        "blame": lambda: ledger.blame(ids[0], "crashed_worker", "It died.", 3),
+        "unqueue": lambda: (ledger.unqueue(ids), ledger.unqueue()),
+        "retry": lambda: (ledger.retry("none"), ledger.retry(image_ids=ids)),
+        **hot.questions(made),
+    }
+
+
+def _short(line: str) -> str:
+    return _COSTS.sub("", line).removeprefix("->").strip()

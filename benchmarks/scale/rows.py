@@ -1,0 +1,131 @@
+"""Ledgers of any size: generated rows with the spread of a collection that is nearly done."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+
+from cli import prepare
+from config import settings as configuration
+from config.settings import Settings
+from db import catalogue, roots
+from db.engine import writing
+from db.ledger import Ledger
+from db.roots import Target
+
+#: Broader tags of an average photo at TAGTRAY_TAG_MIN.
+TAGS = 9
+#: One of so many photos is a copy of the one before, failed, is missing, waits.
+COPY, FAILED, MISSING, PENDING = 20, 100, 50, 25
+
+_NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)"
+_HASH = {"sqlite": "lower(hex(randomblob(32)))", "postgresql": "encode(sha256(int8send(n)), 'hex')"}
+_PAD = {"sqlite": "printf('%07d', {0})", "postgresql": "lpad(CAST({0} AS text), 7, '0')"}
+_MOMENT = "'2026-01-02 03:04:05.000000'"
+
+# Foreign keys of generated rows are right; checking millions of them takes minutes.
+_NO_CHECKS = {
+    "sqlite": text("PRAGMA defer_foreign_keys = ON"),
+    "postgresql": text("SET LOCAL session_replication_role = replica"),
+}
+
+_CONTENTS = """
+INSERT INTO contents (id, sha256, format, width, height) {numbers}
+SELECT n, {hash}, 'JPEG', 4032, 3024 FROM numbers
+"""
+_IMAGES = """
+INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, status, error_code, error_message,
+                    attempts, first_seen_at, updated_at) {numbers}
+SELECT n, :root, 'folder_' || {folder} || '/IMG_' || {name} || '.jpg',
+       CASE WHEN state IN ('done', 'missing') THEN CASE WHEN n % {copy} = 0 THEN n - 1 ELSE n END END,
+       3000000, 1700000000000000000, state,
+       CASE WHEN state = 'failed' THEN 'broken' END, CASE WHEN state = 'failed' THEN 'It ends early.' END,
+       0, {moment}, {moment}
+FROM (SELECT n, CASE WHEN n % {pending} = 7 THEN 'pending' WHEN n % {failed} = 3 THEN 'failed'
+                     WHEN n % {missing} = 1 THEN 'missing' ELSE 'done' END AS state FROM numbers) AS spread
+"""
+_CLASSIFICATIONS = """
+INSERT INTO classifications (content_id, model_id, engine, precision, decode, classified_at) {numbers}
+SELECT n, :model, 'torch', 'fp32', 'draft', {moment} FROM numbers
+"""
+# A few classes are frequent, most are rare.
+_PREDICTIONS = """
+INSERT INTO predictions (content_id, model_id, rank, class_index, score) {numbers}
+SELECT n, :model, r, (n % 1000 * 919 + r) % 1000 * ((n + r) % 17) / 17, 0.9 / r
+FROM numbers CROSS JOIN (SELECT 1 AS r UNION ALL SELECT 2 UNION ALL SELECT 3) AS ranks
+"""
+_TAGS = """
+INSERT INTO tags (content_id, model_id, wnid, score) {numbers}
+SELECT n, :model, wnid, 0.3 + n % 70 / 100.0
+FROM numbers CROSS JOIN (SELECT 0 AS t {more}) AS nth
+JOIN (SELECT wnid, row_number() OVER (ORDER BY wnid) - 1 AS position FROM categories) AS placed
+  ON position = (n * 31 % 40 + t * 40)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A ledger of generated rows, and the folder that they belong to."""
+
+    settings: Settings
+    ledger: Ledger
+    target: Target
+    model_id: int
+
+    @property
+    def engine(self) -> Engine:
+        """The ledger's."""
+        return self.ledger.engine
+
+
+@contextlib.contextmanager
+def scaled(rows: int, url: str | None = None) -> Iterator[Scaled]:
+    """A fresh ledger of ``rows`` images: in SQLite, or in the empty PostgreSQL database at ``url``."""
+    with tempfile.TemporaryDirectory(prefix="scale-") as scratch:
+        folder = Path(scratch) / "photos"
+        folder.mkdir()
+        settings = configuration.load(home=Path(scratch) / "home", database_url=url)
+        prepare.bring_up(settings)
+        with prepare.writing(settings) as database:
+            target = roots.resolve(database, settings, folder)
+            made = Scaled(settings, Ledger(database), target, catalogue.current(database).id)
+            if rows:
+                _fill(made, rows)
+            yield made
+
+
+def _fill(made: Scaled, rows: int) -> None:
+    parameters = {"rows": rows, "root": made.target.root.id, "model": made.model_id}
+    with writing(made.engine).connect() as connection, connection.begin():
+        connection.execute(_NO_CHECKS[connection.dialect.name])
+        for statement in (_CONTENTS, _IMAGES, _CLASSIFICATIONS, _PREDICTIONS, _TAGS):
+            _run(connection, statement, parameters)
+    if made.engine.dialect.name == "postgresql":
+        with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in ("contents", "images"):
+                count = connection.scalar(text(f"SELECT max(id) FROM {table}"))
+                connection.execute(text(f"SELECT setval('{table}_id_seq', {count})"))
+            connection.execute(text("VACUUM ANALYZE"))  # as autovacuum does
+
+
+def _run(connection: Connection, statement: str, parameters: dict[str, int]) -> None:
+    dialect = connection.dialect.name
+    sql = statement.format(
+        numbers=_NUMBERS,
+        hash=_HASH[dialect],
+        moment=_MOMENT if dialect == "sqlite" else f"CAST({_MOMENT} AS timestamptz)",
+        folder=_PAD[dialect].format("n / 1000"),
+        name=_PAD[dialect].format("n"),
+        more=" ".join(f"UNION ALL SELECT {number}" for number in range(1, TAGS)),
+        copy=COPY,
+        failed=FAILED,
+        missing=MISSING,
+        pending=PENDING,
+    )
+    wanted = {name: value for name, value in parameters.items() if f":{name}" in sql}
+    connection.execute(text(sql), wanted)
