@@ -6,17 +6,16 @@ import time
 from collections.abc import Sequence
 
 from config.settings import Settings
-from worker import cpus, engines, probes
+from worker import engines, probes
 from worker.cpus import Plan
 from worker.probe import Order
 
 
-def rate(settings: Settings, files: Sequence[str], plan: Plan | None = None) -> float:
-    """Images per second of processes that share ``files`` out, as ``plan`` or the settings say.
+def rate(settings: Settings, files: Sequence[str], plan: Plan) -> float:
+    """Images per second of processes that share ``files`` out as ``plan`` says.
 
     Raises UsageError where the engine cannot be had, InfrastructureError where a file cannot be decoded.
     """
-    plan = plan or cpus.plan(settings.workers, settings.batch_size)
     choice, batch_size = engines.choose(settings), settings.batch_size
     orders = [Order(batch_size, files=files[number :: plan.workers]) for number in range(plan.workers)]
     with probes.running(settings, choice, plan, batch_size) as started:
