@@ -57,4 +57,5 @@ def _sqlite(element: _After, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(_After, "postgresql")
 def _postgresql(element: _After, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+    # Not clock_timestamp(), which may differ from row to row: no index is searched for such a moment.
+    return f"(statement_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
