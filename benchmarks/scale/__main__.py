@@ -49,17 +49,24 @@ def main() -> None:
             databases = {name: databases[name] for name in options.databases}
         queue = ImageQueue("scale", redis.from_url(stack.enter_context(servers.redis_server())))
         parts = options.parts or ("files", "ledger", "crowd")
-        found: dict[str, Any] = {}
         for size in options.sizes:
             if "files" in parts:
-                found.setdefault("files", {})[size] = _files(databases, size, options.scratch)
+                for name, rates in _files(databases, size, options.scratch).items():
+                    _keep(name, size, rates)
             if {"ledger", "crowd"} & set(parts):
                 for name, database in databases.items():
                     with database() as url:
-                        measured = _ledger(size, url, queue, parts)
-                    found.setdefault(name, {})[size] = measured
-                    print(name, size, json.dumps(measured), file=sys.stderr, flush=True)
-    report.write("scale", found)
+                        _keep(name, size, _ledger(size, url, queue, parts))
+
+
+def _keep(name: str, size: int, measured: Mapping[str, Any]) -> None:
+    """Add to what was kept: the whole takes long, and a part can be measured again by itself."""
+    print(name, size, json.dumps(measured), file=sys.stderr, flush=True)
+    path = report.RESULTS / "scale.json"
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    figures = kept.setdefault("figures", {})
+    figures.setdefault(name, {}).setdefault(str(size), {}).update(measured)
+    report.write("scale", {"figures": figures})
 
 
 def _ledger(size: int, url: str | None, queue: ImageQueue, parts: Any) -> dict[str, Any]:
@@ -84,7 +91,6 @@ def _files(databases: Mapping[str, Database], size: int, scratch: Path | None) -
         for name, database in databases.items():
             rows = [_scans(folder, Path(place), database) for _ in range(SCANS.get(size, 1))]
             found[name] = report.medians(rows)
-            print(name, size, json.dumps(found[name]), file=sys.stderr, flush=True)
     return found
 
 

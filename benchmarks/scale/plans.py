@@ -17,8 +17,10 @@ from db.records import ClaimedImage, Deferred, Failed, Gone, SeenFile
 LARGE = ("images", "contents", "classifications", "predictions", "tags")
 
 _SCANS = re.compile(rf"(^SCAN|Seq Scan on) ({'|'.join(LARGE)})\b")
-_READS = re.compile(r"^(SCAN|SEARCH)\b|Scan\b.* on ")
+_READS = re.compile(r"^(SCAN|SEARCH)\b|Scan\b.* on |^Index Cond")
 _COSTS = re.compile(r"  \(cost=.*")
+#: Characters of a line that are kept: a condition may name a thousand paths.
+_LENGTH = 100
 
 Sent = dict[str, Any]
 
@@ -56,7 +58,7 @@ def full_scans(lines: Sequence[str]) -> list[str]:
 
 
 def report(made: Scaled) -> dict[str, list[str]]:
-    """What each hot operation reads: the lines of its plans that name a table or an index."""
+    """What each hot operation reads: the lines of its plans that name a table, an index or its use."""
     found = {}
     for name, work in operations(made).items():
         with statements(made.engine) as sent:
@@ -103,4 +105,4 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
 
 
 def _short(line: str) -> str:
-    return _COSTS.sub("", line).removeprefix("->").strip()
+    return _COSTS.sub("", line).removeprefix("->").strip()[:_LENGTH]
