@@ -1,7 +1,8 @@
 """How far tagtray's answers are from torchvision's reference, and the fast modes' from the exact one.
 
-``python -m benchmarks.agreement FOLDER`` takes a folder of photos and prints:
-exact mode against torchvision (same weights), and draft against exact on the photos as 12-megapixel JPEGs.
+``python -m benchmarks.agreement FOLDER`` takes a folder of photos, prints and writes to benchmarks/results/:
+exact mode against torchvision (same weights), every engine and precision against torch in fp32 (exact mode),
+and draft against exact on the photos as 12-megapixel JPEGs.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ import torchvision  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks import peer, photos
+from benchmarks import peer, photos, report
 from config import settings as configuration
 from imaging.decode import decode_into
 from weights import catalogue, manifest
-from worker import engine_torch
+from worker import engines
 from worker.classifier import Classifier
+from worker.engines import Choice
 from worker.rollup import RollUp
+
+#: What every other engine and precision is held against.
+REFERENCE = Choice("torch", "fp32")
 
 Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -64,30 +69,38 @@ def compared(ours: Answers, theirs: Answers) -> dict[str, Any]:
         "top1_flips": int((ours[0][:, 0] != theirs[0][:, 0]).sum()),
         "top3_differ": int((ours[0] != theirs[0]).any(axis=1).sum()),
         "score_difference_mean": float(difference.mean()),
-        "score_difference_max": float(np.abs(ours[1] - theirs[1]).max()),
+        "score_difference_max": float(difference.max()),
     }
 
 
-def classifier() -> Classifier:
-    """torch in fp32, for one picture at a time."""
+def classifier(choice: Choice = REFERENCE) -> Classifier:
+    """An engine for one picture at a time."""
     settings = configuration.load()
     entry = manifest.model("resnet18")
-    return engine_torch.load(entry, settings.home, RollUp(*catalogue.membership()), 1)
+    return engines.load(choice, entry, settings.home, RollUp(*catalogue.membership()), 1, 1)
 
 
 def main(folder: Path) -> None:
-    """Print both comparisons as JSON."""
+    """Print all comparisons as JSON and write them."""
     sources = list(photos.in_order(folder))
     engine = classifier()
 
     def read(paths: Sequence[Path]) -> Iterable[bytes]:
         return (path.read_bytes() for path in paths)
 
-    exact = compared(ours(engine, read(sources), True), reference(read(sources)))
+    fp32 = ours(engine, read(sources), True)
+    exact = compared(fp32, reference(read(sources)))
+    others = {
+        f"{choice.engine} {choice.precision}": compared(ours(classifier(choice), read(sources), True), fp32)
+        for choice in engines.available()
+        if choice != REFERENCE
+    }
     with tempfile.TemporaryDirectory() as scratch:
         large = list(photos.in_order(photos.camera(sources, Path(scratch), len(sources))))
         draft = compared(ours(engine, read(large), False), ours(engine, read(large), True))
-    print(json.dumps({"exact_vs_torchvision": exact, "draft_vs_exact_12mp": draft}, indent=2))
+    found = {"exact_vs_torchvision": exact, "engines_vs_torch_fp32": others, "draft_vs_exact_12mp": draft}
+    print(json.dumps(found, indent=2))
+    report.write("agreement", found)
 
 
 if __name__ == "__main__":
