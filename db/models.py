@@ -75,8 +75,11 @@ class Image(Base):
 
     __tablename__ = "images"
     __table_args__ = (
+        # A scan looks up its files.
         UniqueConstraint("root_id", "path"),
+        # The feeder takes the oldest that wait; leases, retries, progress and status ask for a state.
         Index("ix_images_status_id", "status", "id"),
+        # From results to files: the views where a label or a category is asked for, and a run's summary.
         Index("ix_images_content_id", "content_id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,8 +122,9 @@ class Label(Base):
     __tablename__ = "labels"
     label_set: Mapped[str] = mapped_column(primary_key=True)
     class_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    # Both for the views: SQLite, which has no statistics, begins with what an index finds.
     wnid: Mapped[str | None] = mapped_column(index=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(index=True)
     name_zh: Mapped[str]
 
 
@@ -129,7 +133,8 @@ class Category(Base):
 
     __tablename__ = "categories"
     wnid: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    # The view of the tags where a category is asked for.
+    name: Mapped[str] = mapped_column(index=True)
     name_zh: Mapped[str]
     aliases: Mapped[str]
     curated: Mapped[bool]
@@ -152,6 +157,7 @@ class Classification(Base):
     engine: Mapped[str]
     precision: Mapped[str]
     decode: Mapped[str]
+    # Status and a run's summary count what is newer than a moment.
     classified_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -162,6 +168,7 @@ class Prediction(Base):
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    # The views where a label is asked for.
     class_index: Mapped[int] = mapped_column(index=True)
     score: Mapped[float]
 
@@ -172,5 +179,6 @@ class Tag(Base):
     __tablename__ = "tags"
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    # The index is the view's, where a category is asked for.
     wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True, index=True)
     score: Mapped[float]

@@ -47,3 +47,17 @@ def test_the_index_that_was_made_for_a_statement_is_searched(made: Scaled) -> No
 def test_a_moment_on_the_databases_clock_is_looked_up_in_an_index(made: Scaled) -> None:
     lines = plans.report(made)["status"]
     assert any("(classified_at>?)" in line or "Index Cond: (classified_at >" in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT path, score FROM top1 WHERE label = 'tabby'",
+        "SELECT path, score FROM results WHERE wnid = 'n02123045'",
+        "SELECT path, score FROM image_tags WHERE category = 'dog'",
+    ],
+)
+def test_a_view_that_is_asked_for_one_label_begins_with_it(made: Scaled, query: str) -> None:
+    lines = plans.explain(made.engine, query, ())
+    assert plans.full_scans(lines) == []
+    assert not any(line.startswith("SCAN") for line in lines), lines

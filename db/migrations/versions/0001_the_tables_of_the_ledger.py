@@ -26,6 +26,8 @@ def upgrade() -> None:
         sa.Column("curated", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("wnid", name="pk_categories"),
     )
+    op.create_index("ix_categories_name", "categories", ["name"])
+
     op.create_table(
         "contents",
         sa.Column("id", BIG_ID, nullable=False),
@@ -47,6 +49,7 @@ def upgrade() -> None:
         sa.Column("name_zh", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("label_set", "class_index", name="pk_labels"),
     )
+    op.create_index("ix_labels_name", "labels", ["name"])
     op.create_index("ix_labels_wnid", "labels", ["wnid"])
 
     op.create_table(
