@@ -10,9 +10,7 @@ import contextlib
 import json
 import os
 import resource
-import statistics
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
@@ -21,6 +19,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from benchmarks import report
 from cli import prepare
 from config import settings as configuration
 from db import catalogue, roots
@@ -122,13 +121,14 @@ def _cpu() -> float:
 
 
 def main() -> None:
-    """Alternate full chunks and single images; print medians as JSON."""
-    found: dict[str, list[float]] = {"full_chunks": [], "one_job_per_image": []}
+    """Alternate full chunks and single images; print and keep [least, median, most]."""
+    rows = []
     for _ in range(ROUNDS):
-        for name, chunk in (("full_chunks", 32), ("one_job_per_image", 1)):
-            found[name].append(sum(measure(chunk).values()))
-    result = {name: round(statistics.median(values), 3) for name, values in found.items()}
-    print(json.dumps({"cpu_ms_per_image": result, "rounds": ROUNDS, "at": time.strftime("%F")}, indent=2))
+        full, single = (sum(measure(chunk).values()) for chunk in (Nothing.batch_size, 1))
+        rows.append({"full_chunks": full, "one_job_per_image": single, "times_less": single / full})
+    result = report.medians(rows)
+    print(json.dumps(result, indent=2))
+    report.write("overhead", {"images": IMAGES, "rounds": ROUNDS, "cpu_ms_per_image": result})
 
 
 if __name__ == "__main__":
