@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, exists, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Select,
+    SQLColumnExpression,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from db import clock, paths
 from db.models import Classification, Image, Label, Model, Prediction, Status
@@ -46,12 +57,12 @@ def active(engine: Engine, targets: Sequence[Target]) -> int:
     """Images of ``targets`` that are on their way; those deferred for long are not."""
     # Only a pending image is ever deferred.
     on_their_way = Image.status.in_((Status.PENDING, Status.QUEUED, Status.RUNNING))
-    return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets)))
+    return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets, few=True)))
 
 
 def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
     """Images of ``targets`` that are not in the queue yet; those deferred for long are not counted."""
-    query = select(func.count()).where(Image.status == Status.PENDING, _soon(), _within(targets))
+    query = select(func.count()).where(Image.status == Status.PENDING, _soon(), _within(targets, few=True))
     return _number(engine, query)
 
 
@@ -71,7 +82,9 @@ def forwarded(engine: Engine, targets: Sequence[Target], since: datetime) -> int
     """Contents of ``targets`` that the current model classified ``since``: forward passes, not files."""
     # An image that is not done has no content, or is missing; "=" would have SQLite read all that are done.
     there = exists().where(
-        Image.content_id == Classification.content_id, Image.status != Status.MISSING, _within(targets)
+        Image.content_id == Classification.content_id,
+        Image.status != Status.MISSING,
+        _within(targets, few=True),
     )
     query = (
         select(func.count())
@@ -119,13 +132,14 @@ def _soon() -> ColumnElement[bool]:
     return or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
 
 
-def _within(targets: Sequence[Target]) -> ColumnElement[bool]:
-    return or_(false(), *(_below(target) for target in targets))
+def _within(targets: Sequence[Target], few: bool = False) -> ColumnElement[bool]:
+    # "+ 0" keeps SQLite from reading a whole root where a state or a moment leaves few of its images.
+    root_id = Image.root_id + 0 if few else Image.root_id
+    return or_(false(), *(_below(target, root_id) for target in targets))
 
 
-def _below(target: Target) -> ColumnElement[bool]:
-    # "+ 0" keeps SQLite from reading the whole root where a state or a moment leaves few of its images.
-    inside = Image.root_id + 0 == target.root.id
+def _below(target: Target, root_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    inside = root_id == target.root.id
     if not target.below:
         return inside
     # Not LIKE: SQLite's takes no notice of case.
