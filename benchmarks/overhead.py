@@ -31,7 +31,7 @@ from jobs.feed import Feeder
 from jobs.queue import ImageQueue
 from weights.catalogue import membership
 from worker import pipeline
-from worker.classifier import Scores
+from worker.classifier import Classifier, Scores
 from worker.folders import Folders
 from worker.note import Note
 from worker.pipeline import Pipeline
@@ -65,54 +65,51 @@ class Nothing:
 
 def measure(chunk: int, images: int = IMAGES) -> dict[str, float]:
     """CPU milliseconds per image of this process and of Redis, with ``chunk`` images to an RQ job."""
-    with _world(chunk, images) as (feeder, worker, redis_server):
-        feeder.feed()
-        before, redis_before = _cpu(), sum(redis_server.cpu_times()[:2])
-        with mock.patch.object(pipeline, "decode_into", _nothing_decoded):
-            worker.work(logging_level="ERROR")
-        spent, redis_spent = _cpu() - before, sum(redis_server.cpu_times()[:2]) - redis_before
+    with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
+        for number in range(images):
+            Path(folder, f"{number}.jpg").write_bytes(b"%d" % number)
+        network = Nothing(len(membership()[0]))
+        with world(Path(folder), network, chunk) as (worker, redis_server):
+            before, redis_before = _cpu(), sum(redis_server.cpu_times()[:2])
+            with mock.patch.object(pipeline, "decode_into", _nothing_decoded):
+                worker.work(logging_level="ERROR")
+            spent, redis_spent = _cpu() - before, sum(redis_server.cpu_times()[:2]) - redis_before
     return {"worker": 1e3 * spent / images, "redis": 1e3 * redis_spent / images}
 
 
 @contextlib.contextmanager
-def _world(chunk: int, images: int) -> Iterator[tuple[Feeder, ImageWorker, psutil.Process]]:
+def world(folder: Path, network: Classifier, chunk: int) -> Iterator[tuple[ImageWorker, psutil.Process]]:
+    """A worker of this process, which ends when all files of ``folder`` are done, and the queue's server."""
     with contextlib.ExitStack() as stack:
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="overhead-"))
-        home, folder = Path(scratch) / "home", Path(scratch) / "photos"
-        folder.mkdir()
-        settings = configuration.load(home=home, chunk=chunk, queue_max=images)
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")), "home")
+        files = list(_files(folder))
+        settings = configuration.load(home=home, chunk=chunk, queue_max=len(files))
         database = stack.enter_context(prepare.writing(settings))
         ledger, model = Ledger(database), catalogue.current(database).id
-        ledger.register(roots.resolve(database, settings, folder).root.id, list(_files(folder, images)))
-        queue = ImageQueue("overhead", connect(settings))
-        wnids, matrix = membership()
-        note = Note.create(Path(scratch) / "note")
+        ledger.register(roots.resolve(database, settings, folder).root.id, files)
+        queue = ImageQueue("bench", connect(settings))
+        note = Note.create(home / "note")
         run = Run(model, "none", "none", "none")
-        folders = Folders(database, settings)
-        work = Pipeline(settings, ledger, folders, Nothing(len(wnids)), RollUp(wnids, matrix), run, note)
+        folders, roll_up = Folders(database, settings), RollUp(*membership())
+        work = Pipeline(settings, ledger, folders, network, roll_up, run, note)
 
         def classify(image_ids: Sequence[int]) -> None:
-            work.process(ledger.claim(image_ids, "overhead", 60), "overhead")
+            work.process(ledger.claim(image_ids, "bench", 60), "bench")
             if not ledger.queued():
                 worker.end()
 
-        worker = ImageWorker(queue, "overhead", settings.batch_size, 0.0, classify)
-        yield Feeder(settings, ledger, queue), worker, psutil.Process(_pid_of(queue))
+        worker = ImageWorker(queue, "bench", network.batch_size, 0.0, classify)
+        Feeder(settings, ledger, queue).feed()
+        yield worker, psutil.Process(int(queue.connection.info("server")["process_id"]))
 
 
-def _files(folder: Path, images: int) -> Iterator[SeenFile]:
-    for number in range(images):
-        path = folder / f"{number}.jpg"
-        path.write_bytes(b"%d" % number)
+def _files(folder: Path) -> Iterator[SeenFile]:
+    for path in sorted(folder.iterdir()):
         yield SeenFile(os.fsencode(path.name), path.stat().st_size, path.stat().st_mtime_ns)
 
 
 def _nothing_decoded(*_: object, **__: object) -> ImageInfo:
     return ImageInfo("JPEG", 4032, 3024, None, None)
-
-
-def _pid_of(queue: ImageQueue) -> int:
-    return int(queue.connection.info("server")["process_id"])
 
 
 def _cpu() -> float:

@@ -1,0 +1,98 @@
+"""Where the time of one worker goes: milliseconds per image of each stage, on one core.
+
+``python -m benchmarks.stages --photos DIR``: the real queue, ledger and pipeline with torch in fp32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from benchmarks import overhead, photos, report
+from config import settings as configuration
+from db.ledger import Ledger
+from weights import manifest
+from worker import engine_torch, pipeline, rollup
+from worker.classifier import BatchClassifier
+from worker.folders import Folders
+
+#: Pictures of each size; full batches.
+CAMERA, SMALL, BATCH = 96, 512, 32
+#: Stages by where they happen; a stage that lies in another one is taken off that one.
+STAGES = {
+    "read, hash": (Folders, "read"),
+    "decode": (pipeline, "decode_into"),
+    "network": (BatchClassifier, "_infer"),
+    "Top-3, tags": (BatchClassifier, "classify"),
+    "ledger: claim": (Ledger, "claim"),
+    "ledger: known": (Ledger, "known"),
+    "ledger: commit": (Ledger, "commit"),
+}
+
+
+def measure(folder: Path, network: BatchClassifier) -> dict[str, float]:
+    """Milliseconds per image of each stage; ``queue and the rest`` is what no stage holds."""
+    spent: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+    with overhead.world(folder, network, BATCH) as (worker, _), contextlib.ExitStack() as stack:
+        for name, (owner, attribute) in STAGES.items():
+            stack.enter_context(_timed(owner, attribute, name, spent))
+        began = time.perf_counter()
+        worker.work(logging_level="ERROR")
+        total = time.perf_counter() - began
+    spent["Top-3, tags"] -= spent["network"]
+    spent["queue and the rest"] = total - sum(spent.values())
+    images = len(list(folder.iterdir()))
+    return {name: 1e3 * seconds / images for name, seconds in spent.items()}
+
+
+@contextlib.contextmanager
+def _timed(owner: Any, attribute: str, name: str, spent: dict[str, float]) -> Iterator[None]:
+    work: Callable[..., Any] = getattr(owner, attribute)
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            spent[name] += time.perf_counter() - began
+
+    with mock.patch.object(owner, attribute, timed):
+        yield
+
+
+def main() -> int:
+    """Both sizes in turns."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stages", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    sources = list(photos.in_order(options.photos))
+    model, home = manifest.model("resnet18"), configuration.load().home
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        folders = {
+            "camera": photos.camera(sources, Path(scratch) / "camera", CAMERA),
+            "small": photos.small(sources, Path(scratch) / "small", SMALL),
+        }
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        network = engine_torch.load(model, home, rollup.load(), BATCH)
+        rows = [
+            {name: measure(folder, network) for name, folder in folders.items()}
+            for _ in range(options.rounds)
+        ]
+    found = report.medians(rows)
+    print(json.dumps(found, indent=2))
+    report.write("stages", {"unit": "ms per image", "rounds": options.rounds, "median": found})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
