@@ -26,6 +26,7 @@ from config import settings as configuration
 from imaging import decode
 from weights import manifest
 from worker import classifier, engine_torch, network, tracing
+from worker.cpus import ONE_BLAS_THREAD
 
 #: Pictures that are decoded, and that are classified, in each turn.
 PICTURES, BATCH = 16, 32
@@ -109,6 +110,7 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    os.environ.update(ONE_BLAS_THREAD)
     sources, rounds = list(photos.in_order(options.photos)), options.rounds
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         camera = photos.camera(sources, Path(scratch) / "camera", CAMERA)

@@ -17,6 +17,10 @@ BYTES_PER_WORKER = 800 * 2**20
 #: Bytes of one more slot: its pixels (224 x 224 x 3) and its scores; the network runs over a few at a time.
 BYTES_PER_SLOT = 160 * 2**10
 
+#: For the environment of a worker: numpy's BLAS has no threads of its own there. Those of two workers wait
+#: for each other by spinning: 15 instead of 2.6 ms to sum the tags of 32 images on two cores.
+ONE_BLAS_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
 #: Files of cgroup v2 and v1 that hold a limit, its use, and the key of the cache that can be had back.
 _MEMORY = (
     ("memory.max", "memory.current", "inactive_file"),

@@ -14,7 +14,7 @@ from itertools import repeat
 from config import settings as configuration
 from config.errors import InfrastructureError
 from config.settings import Settings
-from worker.cpus import Plan
+from worker.cpus import ONE_BLAS_THREAD, Plan
 from worker.engines import Choice
 from worker.probe import Answer, Order
 
@@ -76,7 +76,7 @@ def _start(command: Sequence[str], settings: Settings) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | configuration.environment(settings),
+        env=os.environ | configuration.environment(settings) | ONE_BLAS_THREAD,
         start_new_session=True,
     )
 

@@ -20,7 +20,7 @@ from config.errors import ImageCode, InfrastructureError
 from config.settings import Settings
 from db.ledger import Ledger
 from worker.__main__ import TEMPFAIL
-from worker.cpus import Plan
+from worker.cpus import ONE_BLAS_THREAD, Plan
 from worker.note import Note
 
 #: Seconds between two looks at the workers.
@@ -140,7 +140,7 @@ class Supervisor:
         seat.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "worker", *arguments],
             stdin=subprocess.PIPE,
-            env=os.environ | configuration.environment(self._settings),
+            env=os.environ | configuration.environment(self._settings) | ONE_BLAS_THREAD,
             start_new_session=True,
         )
 
