@@ -25,8 +25,8 @@ from worker.pixels import IMAGE_SIDE
 #: Pictures, and squares of one colour along each of their sides.
 PICTURES, SQUARES = 2, 7
 #: Largest root mean square of the differences of a picture's logits, by precision: over three times what
-#: was measured (0.0003 by rounding to three decimals; 0.008; 0.044). int8 sums that overflow: 0.3 and more.
-TOLERANCES = {"fp32": 0.002, "bf16": 0.05, "int8": 0.15}
+#: was measured (0.0003 by rounding to three decimals; 0.008; 0.027).
+TOLERANCES = {"fp32": 0.002, "bf16": 0.05, "int8": 0.1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,12 +120,16 @@ def clipped(counts: NDArray[np.float64], limits: Range) -> Range:
 
 
 def _rounded(weights: bytes) -> list[str]:
-    """Names of the tensors that an int8 network rounds, in the order in which they are computed."""
-    everything = dict.fromkeys(
-        (node.output[0] for node in graph.build(weights, Form("fp32")).graph.node), (0.0, 1.0)
-    )
-    quantised = graph.build(weights, Form("int8", sums=True), everything)
-    return [node.input[0] for node in quantised.graph.node if node.op_type == "QuantizeLinear"]
+    """Names of the tensors that an int8 network of any form rounds, in the order they are computed."""
+    names = [node.output[0] for node in graph.build(weights, Form("fp32")).graph.node]
+    anything = dict.fromkeys(names, (0.0, 1.0))
+    rounded = {
+        node.input[0]
+        for sums in (False, True)
+        for node in graph.build(weights, Form("int8", sums=sums), anything).graph.node
+        if node.op_type == "QuantizeLinear"
+    }
+    return [name for name in names if name in rounded]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 #: Precisions of each engine, the fastest engine first: images/s on one core with bf16 and VNNI, in fp32, bf16
 #: and int8: openvino 31, 61, 115; onnx 30, -, 99; torch 30, 56, -.
+#: The int8 figures are from before its most sensitive convolutions went to fp32, and so too high.
 PRECISIONS = {"openvino": ("fp32", "bf16", "int8"), "onnx": ("fp32", "int8"), "torch": ("fp32", "bf16")}
 #: The module that each engine's extra installs, beside those that make its network.
 _LIBRARIES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx"), "torch": ("torch",)}

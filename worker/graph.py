@@ -2,7 +2,8 @@
 
 It is the network of ``worker.network`` with the same split of the normalisation and every batch norm in the
 convolution before it. int8 is written as QuantizeLinear/DequantizeLinear pairs around fp32 operators ("QDQ"):
-activations uint8 with one range per tensor, weights int8 with one scale per output channel.
+activations uint8 with one range per tensor, weights int8 with one scale per output channel. A block adds
+what was not rounded, and the convolutions in ``FLOAT`` stay in fp32.
 
 ``python -m worker.graph MODEL FORM TARGET`` makes one for the cache.
 """
@@ -32,6 +33,10 @@ from worker.pixels import CLASSES, IMAGE_SIDE, MEAN, STD
 OPSET, IR_VERSION = 17, 9
 #: Added to a batch norm's variance (torch.nn.BatchNorm2d).
 EPSILON = 1e-5
+#: Convolutions that int8 leaves in fp32. On photos of other sources the stem's wide range and the pixels
+#: made three quarters of the divergence from fp32; the second set is what rounded sums cost the most.
+FLOAT = frozenset({"conv1", "layer1.0.conv1"})
+FLOAT_SUMS = FLOAT | {"layer1.0.conv2", "layer4.0.conv2"}
 #: Names of input and output.
 PIXELS, LOGITS = "pixels", "logits"
 
@@ -56,6 +61,7 @@ class _Graph:
         self._state = state
         self._form = form
         self._limits = limits
+        self._rounded: dict[str, str] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
@@ -67,10 +73,17 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
+    def is_int8(self, name: str) -> bool:
+        """Whether this convolution is computed in int8."""
+        return self._form.precision == "int8" and name not in (FLOAT_SUMS if self._form.sums else FLOAT)
+
     def quantised(self, tensor: str) -> str:
-        """The tensor through uint8 and back, in int8 networks; else itself."""
-        if self._form.precision != "int8":
-            return tensor
+        """The tensor through uint8 and back; made once."""
+        if tensor not in self._rounded:
+            self._rounded[tensor] = self._quantised(tensor)
+        return self._rounded[tensor]
+
+    def _quantised(self, tensor: str) -> str:
         low, high = self._limits[tensor]
         low, high = min(low, 0.0), max(high, 0.0)
         scale = (high - low) / 255
@@ -86,6 +99,8 @@ class _Graph:
         weight, bias = self._folded(conv)
         if pixel_scale is not None:
             weight = weight / pixel_scale
+        if self.is_int8(conv.name):
+            source = self.quantised(source)
         side = weight.shape[-1]
         tensors = [source, self._weight(conv.name, weight), self.constant(f"{conv.name}.bias", bias)]
         self.node(
@@ -113,7 +128,7 @@ class _Graph:
         return weight * factor[:, None, None, None], shift - mean * factor
 
     def _weight(self, name: str, weight: Array) -> str:
-        if self._form.precision != "int8":
+        if not self.is_int8(name):
             return self.constant(f"{name}.weight", weight)
         steps, scale = rounding.quantise(weight, self._form.pairs)
         tensors = [
@@ -149,9 +164,9 @@ def _resnet18(graph: _Graph, form: Form) -> None:
     tensor = graph.node("Cast", [tensor], "numbers", to=TensorProto.FLOAT)
     mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) * 255 for values in (MEAN, STD))
     tensor = graph.node("Sub", [tensor, graph.constant("offset", mean)], "centred")
-    tensor = graph.conv(graph.quantised(tensor), _Conv("conv1", "bn1", 2), "stem", std)
+    tensor = graph.conv(tensor, _Conv("conv1", "bn1", 2), "stem", std)
     pooling = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}
-    tensor = graph.node("MaxPool", [graph.quantised(tensor)], "maxpool", **pooling)
+    tensor = graph.node("MaxPool", [tensor], "maxpool", **pooling)
     for layer in range(1, 5):
         for block in range(2):
             tensor = _block(graph, form, tensor, f"layer{layer}.{block}", 2 if layer > 1 > block else 1)
@@ -162,17 +177,18 @@ def _resnet18(graph: _Graph, form: Form) -> None:
 def _block(graph: _Graph, form: Form, source: str, name: str, stride: int) -> str:
     """torchvision's BasicBlock; a stride comes with a convolution in the shortcut."""
 
-    def addend(tensor: str) -> str:
-        return graph.quantised(tensor) if form.sums else tensor
+    def addend(conv: _Conv, tensor: str) -> str:
+        return graph.quantised(tensor) if form.sums and graph.is_int8(conv.name) else tensor
 
-    inner = graph.conv(source, _Conv(f"{name}.conv1", f"{name}.bn1", stride), f"{name}.relu")
+    first = _Conv(f"{name}.conv1", f"{name}.bn1", stride)
     second = _Conv(f"{name}.conv2", f"{name}.bn2", relu=False)
-    main = addend(graph.conv(graph.quantised(inner), second, f"{name}.main"))
+    inner = graph.conv(source, first, f"{name}.relu")
+    main = addend(second, graph.conv(inner, second, f"{name}.main"))
     if stride > 1:
         shortcut = _Conv(f"{name}.downsample.0", f"{name}.downsample.1", stride, relu=False)
-        source = addend(graph.conv(source, shortcut, f"{name}.shortcut"))
+        source = addend(shortcut, graph.conv(source, shortcut, f"{name}.shortcut"))
     graph.node("Add", [main, source], f"{name}.sum")
-    return graph.quantised(graph.node("Relu", [f"{name}.sum"], f"{name}.out"))
+    return graph.node("Relu", [f"{name}.sum"], f"{name}.out")
 
 
 def _full(value: Array) -> Array:

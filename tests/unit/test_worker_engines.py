@@ -171,9 +171,8 @@ def test_a_precision_that_nobody_asked_for_gives_way_to_fp32(
         engines.load(Choice("torch", "bf16"), *arguments)
 
 
-@pytest.mark.parametrize(("vnni", "ending"), [(False, "agrees"), (True, "is wrong on this processor")])
-def test_int8_is_right_without_vnni_because_its_weights_are_smaller(vnni: bool, ending: str) -> None:
-    # Given OpenVINO held to AVX2, where sums of int8 products overflow
+def test_int8_is_right_without_vnni() -> None:
+    # Given OpenVINO held to AVX2, where sums of int8 products can overflow
     code = f"""
 import sys
 from pathlib import Path
@@ -181,7 +180,7 @@ from config.errors import TagtrayError
 from weights import manifest
 from worker import engines, processor, rollup
 model, home = manifest.model("resnet18"), Path({str(traces.home())!r})
-processor.has_vnni = lambda: {vnni}
+processor.has_vnni = lambda: False
 processor.has_bf16 = lambda: False
 try:
     engines.load(engines.Choice("openvino", "int8"), model, home, rollup.load(), 2, 1)
@@ -191,9 +190,9 @@ except TagtrayError as error:
 """
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
     command = [sys.executable, "-c", code]
-    # When the weights are made for it, or not, then it is right, or that is noticed
+    # When the weights are made for it, then it is right
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    assert ending in ended.stdout, ended.stderr
+    assert "agrees" in ended.stdout, ended.stderr
 
 
 def test_pictures_for_the_check_are_the_same_everywhere() -> None:
