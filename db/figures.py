@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from db import clock, paths
+from db.hints import unindexed
 from db.models import Classification, Image, Label, Model, Prediction, Status
 from db.roots import Target
 from db.transactions import read
@@ -133,8 +134,8 @@ def _soon() -> ColumnElement[bool]:
 
 
 def _within(targets: Sequence[Target], few: bool = False) -> ColumnElement[bool]:
-    # "+ 0" keeps SQLite from reading a whole root where a state or a moment leaves few of its images.
-    root_id = Image.root_id + 0 if few else Image.root_id
+    # Where a state or a moment leaves few images, SQLite is not to read the whole root.
+    root_id = unindexed(Image.root_id) if few else Image.root_id
     return or_(false(), *(_below(target, root_id) for target in targets))
 
 

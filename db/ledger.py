@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, fu
 
 from config.settings import LONGEST_LEASE
 from db import clock, commits, paths, registration
+from db.hints import unindexed
 from db.models import Image, Status
 from db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
 from db.registration import KnownFile
@@ -212,8 +213,8 @@ class Ledger:
     def _page(self, root_id: int, below: bytes, last: int, up_to: int | None) -> Sequence[tuple[int, bytes]]:
         query = (
             select(Image.id, Image.path, Image.path_raw)
-            # "+ 0" keeps SQLite from fetching and sorting the whole root by another index for every page.
-            .where(Image.id > last, Image.root_id + 0 == root_id, Image.status != Status.MISSING)
+            # By number: else SQLite fetches and sorts the whole root by another index for every page.
+            .where(Image.id > last, unindexed(Image.root_id) == root_id, Image.status != Status.MISSING)
             .order_by(Image.id)
             .limit(PAGE)
         )
