@@ -14,6 +14,8 @@ import torch
 from worker import cpus, processor
 
 RESULTS = Path(__file__).parent / "results"
+#: Flags of processors that multiply int8 and add up in 32 bits at once.
+VNNI = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})
 
 
 def write(name: str, content: Mapping[str, Any]) -> None:
@@ -28,7 +30,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": processor.name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "vnni": processor.has_vnni(),
+        "vnni": not VNNI.isdisjoint(processor.flags()),
         "bf16": processor.has_bf16(),
         "cores": cpus.available_cpus(),
         "torch": torch.__version__,

@@ -7,41 +7,36 @@ from pathlib import Path
 from typing import BinaryIO
 
 from weights import manifest
-from worker import cache, processor, ranges
+from worker import cache, ranges
 
 #: Number of the graph that ``worker.graph`` builds; to be raised with every change to it.
-GRAPH = 2
-_FLAGS = ("sums", "pairs")
+GRAPH = 3
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a file computes in (fp32, int8), and how it is quantised.
+    """What a file computes in (fp32, int8), the same on every processor.
 
     ``sums``: what int8 convolutions hand to a block's sum is rounded to uint8. ONNX Runtime has no int8
     convolution without it; OpenVINO has.
-    ``pairs``: weights small enough for processors that add two products in 16 bits (AVX2 and AVX-512 without
-    VNNI). Others need not.
     """
 
     precision: str
     sums: bool = False
-    pairs: bool = False
 
     def __str__(self) -> str:
-        return "-".join([self.precision, *(flag for flag in _FLAGS if getattr(self, flag))])
+        return f"{self.precision}-sums" if self.sums else self.precision
 
 
 def parse(text: str) -> Form:
     """The form of this name."""
-    precision, *flags = text.split("-")
-    return Form(precision, **dict.fromkeys(flags, True))
+    precision, _, flag = text.partition("-")
+    return Form(precision, flag == "sums")
 
 
 def fitting(precision: str, *, sums: bool) -> Form:
-    """The form for this processor; ``sums`` where the engine needs it."""
-    int8 = precision == "int8"
-    return Form("int8" if int8 else "fp32", int8 and sums, int8 and not processor.has_vnni())
+    """The form for a precision of an engine; ``sums`` where the engine needs it."""
+    return Form("int8", sums) if precision == "int8" else Form("fp32")
 
 
 def opened(model: manifest.ModelEntry, form: Form, home: Path) -> BinaryIO:

@@ -130,7 +130,7 @@ class _Graph:
     def _weight(self, name: str, weight: Array) -> str:
         if not self.is_int8(name):
             return self.constant(f"{name}.weight", weight)
-        steps, scale = rounding.quantise(weight, self._form.pairs)
+        steps, scale = rounding.quantise(weight)
         tensors = [
             self.constant(f"{name}.weight.int8", steps),
             self.constant(f"{name}.weight.scale", scale),

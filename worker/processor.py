@@ -7,9 +7,8 @@ from pathlib import Path
 
 #: Where Linux lists them, in a line of ``flags`` (x86) or ``Features`` (Arm).
 CPUINFO = Path("/proc/cpuinfo")
-#: Dot products of bf16, and of int8 with sums in 32 bits (VNNI on x86).
+#: Dot products of bf16.
 BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-VNNI = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})
 
 
 @functools.cache
@@ -37,8 +36,3 @@ def name(source: Path = CPUINFO) -> str:
 def has_bf16() -> bool:
     """Whether bf16 is faster than fp32 here."""
     return not BF16.isdisjoint(flags())
-
-
-def has_vnni() -> bool:
-    """Whether sums of int8 products cannot overflow here."""
-    return not VNNI.isdisjoint(flags())

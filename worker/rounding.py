@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 
 #: Largest magnitude of an int8 weight; symmetric.
 WEIGHT_MAX = 127
-#: Largest magnitude of the sum of two weights where a processor adds their products with uint8 in 16 bits:
-#: 128 x 255 < 2^15. Rounding may add 1 to each.
+#: Largest magnitude of the sum of two weights: processors without VNNI add their products with uint8 in 16
+#: bits, and 128 x 255 < 2^15. Rounding may add 1 to each. Kept to everywhere, for the same answers.
 PAIR_MAX = 128 - 2
 
 Array = NDArray[Any]
 
 
-def quantise(weight: Array, pairs: bool) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """The int8 steps of a weight (out, in, height, width) and what a step is worth in each output channel.
+def quantise(weight: Array) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """The int8 steps of a weight (out, in, height, width), in even; what a step is worth, by output channel.
 
     Nearest values, except that the errors of each kernel, and then of each output channel, sum to half a
     step at most (Guo et al., SQuant, ICLR 2022): neighbouring pixels are alike, so what counts is a kernel's
     sum. It takes a tenth off the error of the logits.
     """
-    scale = _scales(weight, pairs)
+    scale = _scales(weight)
     exact = weight / scale[:, None, None, None]
     rounded: Array = np.round(exact)
     for groups in (weight.shape[0] * weight.shape[1], weight.shape[0]):
@@ -32,19 +32,14 @@ def quantise(weight: Array, pairs: bool) -> tuple[NDArray[np.int8], NDArray[np.f
     return steps, scale
 
 
-def _scales(weight: Array, pairs: bool) -> NDArray[np.float32]:
-    """Such that each channel keeps to ``WEIGHT_MAX`` and, with ``pairs``, its neighbours to ``PAIR_MAX``.
+def _scales(weight: Array) -> NDArray[np.float32]:
+    """Such that each channel keeps to ``WEIGHT_MAX`` and its neighbours, added up, to ``PAIR_MAX``.
 
-    Neighbours are input channels 0 and 1, 2 and 3, ... The three channels of pixels have other neighbours in
-    every engine: there any two weights are.
+    Neighbours are input channels 0 and 1, 2 and 3, ...
     """
-    scale = np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_MAX
-    if pairs:
-        together = 2 * np.abs(weight).max(axis=(1, 2, 3))
-        if weight.shape[1] % 2 == 0:
-            one, other = weight[:, 0::2], weight[:, 1::2]
-            together = np.where(one * other > 0, np.abs(one + other), 0).max(axis=(1, 2, 3))
-        scale = np.maximum(scale, together / PAIR_MAX)
+    one, other = weight[:, 0::2], weight[:, 1::2]
+    together = np.where(one * other > 0, np.abs(one + other), 0).max(axis=(1, 2, 3))
+    scale = np.maximum(np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_MAX, together / PAIR_MAX)
     steps: NDArray[np.float32] = scale.astype(np.float32)
     return steps
 
