@@ -42,7 +42,7 @@ from benchmarks import peer
 torch.set_num_threads(1)
 network = peer.network()
 with torch.inference_mode():
-    answer = network(torch.zeros(32, 3, 224, 224))
+    answer = network(torch.zeros(16, 3, 224, 224))
 print(psutil.Process().memory_info().rss)
 """
 
@@ -50,7 +50,7 @@ Sample = Mapping[str, float]
 
 
 def bare() -> int:
-    """Bytes of a process with torch and torchvision's network after one forward of 32 images."""
+    """Bytes of a process with torch and torchvision's network after one forward of 16 images."""
     return int(subprocess.run([sys.executable, "-c", _BARE], check=True, stdout=subprocess.PIPE).stdout)
 
 

@@ -47,7 +47,7 @@ TAGS = 9
 class Nothing:
     """A network that answers the same for every image at once."""
 
-    batch_size = 32
+    batch_size = 16
 
     def __init__(self, categories: int) -> None:
         self.slots: NDArray[np.uint8] = np.zeros((self.batch_size, 1, 1, 3), np.uint8)

@@ -18,7 +18,7 @@ from worker import engine_torch, rollup
 from worker.classifier import Classifier
 from worker.cpus import available_cpus
 
-BATCH = 32
+BATCH = 16
 
 Batches = Sequence[Sequence[Path]]
 Work = Callable[[Sequence[Classifier], Batches], None]

@@ -29,7 +29,7 @@ from worker.cpus import ONE_BLAS_THREAD
 from worker.folders import Folders
 
 #: Pictures of each size; full batches.
-CAMERA, SMALL, BATCH = 96, 512, 32
+CAMERA, SMALL, BATCH = 96, 512, 16
 #: Stages by where they happen; a stage that lies in another one is taken off that one.
 STAGES = {
     "read, hash": (Folders, "read"),

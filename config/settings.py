@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         description="High-water mark: images in Redis at most; the rest waits in SQL.",
     )
     chunk: int | None = Field(None, ge=1, le=1024, description="Images per RQ job; unset: the batch size.")
-    batch_size: int = Field(32, ge=1, le=1024, description="Images per forward pass; memory grows with it.")
+    batch_size: int = Field(16, ge=1, le=1024, description="Images per forward pass; memory grows with it.")
     engine: Literal["auto", "torch", "onnx", "openvino"] = Field(
         "auto", description="What runs the network; auto: the fastest that is installed."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import setproctitle
@@ -35,4 +36,7 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    status = run()
+    logging.shutdown()
+    # At once: PyTorch takes a second to take itself down.
+    os._exit(status)

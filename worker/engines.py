@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Precisions of each engine, the fastest engine first: images/s on one core with bf16 and VNNI, in fp32, bf16
-#: and int8: openvino 31, 61, 115; onnx 30, -, 99; torch 30, 56, -.
-#: The int8 figures are from before its most sensitive convolutions went to fp32, and so too high.
-PRECISIONS = {"openvino": ("fp32", "bf16", "int8"), "onnx": ("fp32", "int8"), "torch": ("fp32", "bf16")}
+#: Engines by what they compute in, the fastest first. Images/s of one core, openvino, onnx, torch: in fp32
+#: 31, 30, 30 with AVX-512 and 13, 20, 18 with AVX2 alone; in bf16 61, -, 56; in int8 33, 31, - with AVX2 alone.
+FASTEST = {"fp32": ("onnx", "torch", "openvino"), "bf16": ("openvino", "torch"), "int8": ("openvino", "onnx")}
 #: The module that each engine's extra installs, beside those that make its network.
 _LIBRARIES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx"), "torch": ("torch",)}
 
@@ -42,8 +41,8 @@ class Choice:
 
 
 def installed() -> list[str]:
-    """The engines whose libraries are here, the fastest first."""
-    return [name for name in PRECISIONS if _is_installed(name)]
+    """The engines whose libraries are here."""
+    return [name for name in _LIBRARIES if _is_installed(name)]
 
 
 def choose(settings: Settings) -> Choice:
@@ -63,24 +62,29 @@ def available() -> list[Choice]:
     return [
         Choice(engine, precision)
         for engine in installed()
-        for precision in PRECISIONS[engine]
+        for precision in precisions(engine)
         if precision != "bf16" or processor.has_bf16()
     ]
+
+
+def precisions(engine: str) -> list[str]:
+    """What an engine computes in."""
+    return [precision for precision, engines in FASTEST.items() if engine in engines]
 
 
 def _chosen(settings: Settings) -> Choice:
     _refuse(settings)
     engines = installed() if settings.engine == "auto" else [settings.engine]
     for precision in _wanted(settings):
-        for engine in engines:
-            if precision in PRECISIONS[engine]:
+        for engine in FASTEST.get(precision, ()):
+            if engine in engines:
                 return Choice(engine, precision, settings.precision == "auto" and precision != "fp32")
     if settings.engine == "auto":
         raise UsageError(
             f"The precision {settings.precision} needs an engine that is an extra: "
             "pip install 'tagtray[openvino]' or 'tagtray[onnx]'."
         )
-    known = " and ".join(PRECISIONS[settings.engine])
+    known = " and ".join(precisions(settings.engine))
     raise UsageError(
         f"The engine {settings.engine} does not compute in {settings.precision}; it does in {known}."
     )

@@ -19,7 +19,7 @@ from jobs.job import ImageJob
 from jobs.queue import ImageQueue
 
 #: Seconds that a blocking pop waits at most; a stop request is seen that late on an idle worker.
-POP_SECONDS = 1
+POP_SECONDS = 0.2
 #: Seconds without a heartbeat after which RQ's tools take the worker for dead.
 WORKER_TTL = 60
 #: Seconds between two polls of the queue while a window is filled; BLMOVE itself waits in steps of 100 ms.
@@ -60,12 +60,18 @@ class ImageWorker(SimpleWorker):
         self.set_state(WorkerStatus.IDLE)
 
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
-        """Wait for a job in short steps, so that a stop request never strands one that was popped."""
+        """Wait for a job in short steps, so that a stop request never strands one that was popped.
+
+        The process's pulse renews the TTL.
+        """
         self.set_state(WorkerStatus.IDLE)
         while not self._stop_requested:
-            self.heartbeat()
             try:
-                popped = ImageQueue.dequeue_any(self._ordered_queues, POP_SECONDS, connection=self.connection)
+                popped = ImageQueue.dequeue_any(
+                    self._ordered_queues,
+                    POP_SECONDS,  # type: ignore[arg-type]
+                    connection=self.connection,
+                )
             except DequeueTimeout:
                 continue
             if popped is not None:

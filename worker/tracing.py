@@ -63,7 +63,12 @@ def _optimise(file: BinaryIO) -> torch.jit.ScriptModule:
     # By descriptor: the very file that was hashed, and 45 MB less than through a copy in memory.
     source = f"/proc/self/fd/{file.fileno()}"
     with _quiet():
-        module = torch.jit.load(source, map_location="cpu")  # type: ignore[no-untyped-call]
+        module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
+            source, map_location="cpu"
+        )
+        # With AVX2 alone it costs: 57 instead of 52 ms for an image.
+        if torch.backends.cpu.get_cpu_capability() != "AVX512":
+            return module
         # Only now: a file saved after this step cannot be loaded.
         return torch.jit.optimize_for_inference(module)
 

@@ -42,8 +42,8 @@ def test_options_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGTRAY_WORKERS", "7")
     monkeypatch.setenv("TAGTRAY_EXACT", "1")
 
-    settings = options.for_work("3", batch_size=16, engine="torch", exact=None)
-    assert (settings.workers, settings.batch_size, settings.engine, settings.exact) == (3, 16, "torch", True)
+    settings = options.for_work("3", batch_size=24, engine="torch", exact=None)
+    assert (settings.workers, settings.batch_size, settings.engine, settings.exact) == (3, 24, "torch", True)
     assert options.for_work(None).workers == 7
     assert options.for_work("auto").workers is None
 

@@ -34,16 +34,16 @@ def test_what_was_kept_is_used_and_named_as_the_origin(kept: Path) -> None:
 
 
 def test_the_file_belongs_to_its_home(kept: Path, tmp_path: Path) -> None:
-    assert configuration.load(home=tmp_path).batch_size == 32
+    assert configuration.load(home=tmp_path).batch_size == 16
     assert configuration.origin("batch_size", {"home": tmp_path}) == "default"
 
 
 def test_a_variable_wins_over_the_file_and_an_option_over_both(
     kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TAGTRAY_BATCH_SIZE", "16")
+    monkeypatch.setenv("TAGTRAY_BATCH_SIZE", "24")
 
-    assert configuration.load().batch_size == 16
+    assert configuration.load().batch_size == 24
     assert configuration.origin("batch_size") == "TAGTRAY_BATCH_SIZE"
     assert configuration.load(batch_size=4).batch_size == 4
     assert configuration.load(batch_size=4).workers == 3

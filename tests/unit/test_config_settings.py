@@ -29,7 +29,7 @@ def test_defaults_need_no_variable() -> None:
     settings = configuration.load()
 
     assert settings.queue == "tagtray"
-    assert settings.images_per_job == settings.batch_size == 32
+    assert settings.images_per_job == settings.batch_size == 16
     assert settings.redis_url is None
 
 

@@ -30,8 +30,8 @@ class Way(NamedTuple):
 
 WAYS = [
     Way(engine, precision)
-    for engine, precisions in engines.PRECISIONS.items()
-    for precision in precisions
+    for engine in engines.installed()
+    for precision in engines.precisions(engine)
     if precision != "bf16" or processor.has_bf16()
 ]
 each_way = pytest.mark.parametrize("way", WAYS, ids="-".join)

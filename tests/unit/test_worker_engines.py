@@ -45,7 +45,7 @@ def remove(monkeypatch: pytest.MonkeyPatch, *extras: str) -> None:
 
 @pytest.mark.usefixtures("no_bf16")
 def test_auto_is_fp32_on_the_fastest_engine_where_there_is_no_bf16() -> None:
-    assert engines.choose(settings()) == Choice("openvino", "fp32")
+    assert engines.choose(settings()) == Choice("onnx", "fp32")
 
 
 @pytest.mark.usefixtures("bf16")
@@ -104,8 +104,8 @@ def test_int8_without_an_extra_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_choice_is_one_that_the_settings_can_say() -> None:
-    for engine, precisions in engines.PRECISIONS.items():
-        assert all(settings(engine, precision) for precision in precisions)
+    for precision, named in engines.FASTEST.items():
+        assert all(settings(engine, precision) for engine in named)
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
@@ -210,7 +210,7 @@ def test_flags_of_the_processor_are_read(tmp_path: Path) -> None:
 def test_weights_that_are_not_what_the_manifest_says_are_refused(tmp_path: Path) -> None:
     weights = dataclasses.replace(traces.MODEL.weights, sha256="0" * 64)
     changed = dataclasses.replace(traces.MODEL, weights=weights)
-    for engine in engines.PRECISIONS:
+    for engine in engines.installed():
         with pytest.raises(WeightsError, match="damaged"):
             engines.load(Choice(engine, "fp32"), changed, tmp_path, rollup.load(), 1, 1)
     assert not list(tmp_path.iterdir())
