@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Engines by what they compute in, the fastest first. Images/s of one core, openvino, onnx, torch: in fp32
-#: 31, 30, 30 with AVX-512 and 13, 20, 18 with AVX2 alone; in bf16 61, -, 56; in int8 33, 31, - with AVX2 alone.
+#: 31, 30, 30 with AVX-512 and 13, 20, 18 with AVX2; in bf16 61, -, 56; in int8 33, 31, - with AVX2.
 FASTEST = {"fp32": ("onnx", "torch", "openvino"), "bf16": ("openvino", "torch"), "int8": ("openvino", "onnx")}
 #: The module that each engine's extra installs, beside those that make its network.
 _LIBRARIES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx"), "torch": ("torch",)}
