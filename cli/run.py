@@ -10,7 +10,7 @@ import typer
 
 from cli import options, prepare
 from cli.signals import AtOnce, StopRequest
-from cli.work import GRACE, supervisor
+from cli.work import GRACE, first_worker, supervisor
 from config.errors import InfrastructureError, TagtrayError
 
 if TYPE_CHECKING:
@@ -39,15 +39,16 @@ def run(
     settings = options.for_work(
         workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
     )
-    from cli.session import Session, check
-    from weights import manifest
+    with StopRequest() as request, first_worker(settings) as spare:
+        from cli.session import Session, check
+        from weights import manifest
 
-    check(folders)
-    with StopRequest() as request:
+        check(folders)
         manifest.verify(prepare.model())
         with prepare.writing(settings) as database:
             session = Session(settings, database, folders)
-            return _Run(session, supervisor(settings, session.ledger), request, watch).go()
+            crew = supervisor(settings, session.ledger, spare)
+            return _Run(session, crew, request, watch).go()
 
 
 class _Run:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from cli import options, prepare
@@ -15,6 +16,7 @@ from config.errors import InfrastructureError
 if TYPE_CHECKING:
     from config.settings import Settings
     from db.ledger import Ledger
+    from worker.standby import Process
     from worker.supervisor import Supervisor
 
 #: Seconds that workers are given to finish the batch in hand.
@@ -34,19 +36,19 @@ def work(
     settings = options.for_work(
         workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
     )
-    from db.ledger import Ledger
-    from weights import manifest
+    with StopRequest() as request, first_worker(settings) as spare:
+        from db.ledger import Ledger
+        from weights import manifest
 
-    with StopRequest() as request:
         manifest.verify(prepare.model())
         with prepare.writing(settings) as database:
-            _work(settings, Ledger(database), request)
+            ledger = Ledger(database)
+            _work(settings, ledger, supervisor(settings, ledger, spare), request)
     return request.exit_code
 
 
-def _work(settings: Settings, ledger: Ledger, request: StopRequest) -> None:
+def _work(settings: Settings, ledger: Ledger, crew: Supervisor, request: StopRequest) -> None:
     prepare.name_process("work")
-    crew = supervisor(settings, ledger)
     try:
         with _feeding(settings, ledger):
             crew.start()
@@ -61,15 +63,22 @@ def _work(settings: Settings, ledger: Ledger, request: StopRequest) -> None:
         raise InfrastructureError(crew.failure)
 
 
-def supervisor(settings: Settings, ledger: Ledger) -> Supervisor:
-    """The workers of this host, not started yet; raises UsageError where their engine cannot be had."""
-    from worker import cpus, engines
-    from worker.supervisor import Supervisor
+def first_worker(settings: Settings) -> AbstractContextManager[list[Process]]:
+    """A worker that loads while all else is made ready; raises UsageError where its engine cannot be had."""
+    from worker import engines, standby
 
     engines.choose(settings)
+    return standby.spare(settings)
+
+
+def supervisor(settings: Settings, ledger: Ledger, spare: list[Process]) -> Supervisor:
+    """The workers of this host, those of ``spare`` among them; not started yet."""
+    from worker import cpus
+    from worker.supervisor import Supervisor
+
     plan = cpus.plan(settings.workers, settings.batch_size)
     try:
-        return Supervisor(settings, ledger, plan)
+        return Supervisor(settings, ledger, plan, spare)
     except OSError as error:
         raise InfrastructureError(f"{settings.home} cannot be written to: {error.strerror}.") from None
 

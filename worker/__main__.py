@@ -1,7 +1,11 @@
-"""``python -m worker``: a worker process under its supervisor."""
+"""``python -m worker``: a worker process under its supervisor.
+
+It imports what takes seconds, then reads a line of JSON from standard input: its name, its threads, its note.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -18,12 +22,19 @@ TEMPFAIL = 75
 
 def run() -> int:
     """Run the worker; every expected error is one line."""
-    setproctitle.setproctitle(f"tagtray: worker {sys.argv[1].rpartition('-')[2]}")
+    setproctitle.setproctitle("tagtray: worker")
     try:
-        logs.configure(configuration.load().log_level)
-        from worker.process import main
+        settings = configuration.load()
+        logs.configure(settings.log_level)
+        from worker import engines, process
 
-        return main(sys.argv[1:])
+        engines.module(engines.choose(settings))
+        order = sys.stdin.readline()
+        if not order:
+            return 0
+        name, threads, note = json.loads(order)
+        setproctitle.setproctitle(f"tagtray: worker {name.rpartition('-')[2]}")
+        return process.main(name, threads, note)
     except InfrastructureError as error:
         logging.error("worker_ended: %s", error)
         return TEMPFAIL

@@ -10,6 +10,7 @@ import importlib.util
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from config import machine
@@ -90,6 +91,11 @@ def _chosen(settings: Settings) -> Choice:
     )
 
 
+def module(choice: Choice) -> ModuleType:
+    """The chosen engine's module, with its library imported: seconds for some."""
+    return importlib.import_module(f"worker.engine_{choice.engine}")
+
+
 def load(
     choice: Choice, model: manifest.ModelEntry, home: Path, roll_up: RollUp, batch_size: int, threads: int
 ) -> BatchClassifier:
@@ -101,8 +107,9 @@ def load(
     # Imported here: those who only choose need no numpy.
     from worker import agreement
 
-    module = importlib.import_module(f"worker.engine_{choice.engine}")
-    made = cast("BatchClassifier", module.load(model, home, roll_up, batch_size, threads, choice.precision))
+    made = cast(
+        "BatchClassifier", module(choice).load(model, home, roll_up, batch_size, threads, choice.precision)
+    )
     try:
         agreement.check(made, model)
     except InfrastructureError as error:

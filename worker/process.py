@@ -104,14 +104,13 @@ class WorkerProcess:
         self._pipeline.process(claimed, self._name)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """``python -m worker NAME THREADS NOTE``, as the supervisor starts it."""
-    name, threads, note = arguments
+def main(name: str, threads: int, note: str) -> int:
+    """Work until SIGTERM or the end of standard input."""
     settings = configuration.load()
     # Private memory, file mappings apart: a decoder that asks for more gets MemoryError or takes itself down.
     resource.setrlimit(resource.RLIMIT_DATA, (settings.worker_memory, settings.worker_memory))
     _stop_with_parent()
-    process = WorkerProcess(settings, name, int(threads), Note(Path(note)))
+    process = WorkerProcess(settings, name, threads, Note(Path(note)))
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)
     process.serve()

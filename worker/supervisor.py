@@ -7,20 +7,18 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from config import settings as configuration
 from config.errors import ImageCode, InfrastructureError
 from config.settings import Settings
 from db.ledger import Ledger
+from worker import standby
 from worker.__main__ import TEMPFAIL
-from worker.cpus import ONE_BLAS_THREAD, Plan
+from worker.cpus import Plan
 from worker.note import Note
 
 #: Seconds between two looks at the workers.
@@ -42,7 +40,7 @@ class _Seat:
     number: int
     note_path: Path
     name: str = ""
-    process: subprocess.Popen[bytes] | None = None
+    process: standby.Process | None = None
     note: Note | None = None
     started: float = 0.0
     deaths: int = 0
@@ -52,12 +50,15 @@ class _Seat:
 
 
 class Supervisor:
-    """Worker processes of this host; ``watch`` runs in a thread between ``start`` and ``stop``."""
+    """Worker processes of this host, ``spare`` ones first; a thread watches from ``start`` to ``stop``."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, plan: Plan) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, plan: Plan, spare: list[standby.Process] | None = None
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._plan = plan
+        self._spare = [] if spare is None else spare
         self._id = f"{socket.gethostname()}-{os.getpid()}"
         folder = settings.home / "run"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,14 +136,8 @@ class Supervisor:
         seat.note = Note.create(seat.note_path)
         seat.started = time.monotonic()
         seat.timed_out = 0
-        arguments = [seat.name, str(self._plan.threads), str(seat.note_path)]
-        # -P: a folder of the user's that is called `config` or `worker` must not be imported for ours.
-        seat.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "worker", *arguments],
-            stdin=subprocess.PIPE,
-            env=os.environ | configuration.environment(self._settings) | ONE_BLAS_THREAD,
-            start_new_session=True,
-        )
+        seat.process = self._spare.pop() if self._spare else standby.start(self._settings)
+        standby.order(seat.process, seat.name, self._plan.threads, seat.note_path)
 
     def _mourn(self, seat: _Seat) -> None:
         assert seat.process is not None

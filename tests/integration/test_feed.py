@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,9 +18,7 @@ from jobs.feed import Feeder, FeederLoop
 from jobs.queue import ImageQueue
 from tests import builders
 from tests.builders import status
-
-#: Seconds after which a test that waits gives up; what it waits for takes a fraction of one.
-PATIENCE = 10.0
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -46,13 +44,6 @@ def chunks(queue: ImageQueue) -> list[list[int]]:
     while popped := ImageQueue.dequeue_any([queue], None, connection=queue.connection):
         found.append(list(popped[0].image_ids))  # type: ignore[attr-defined]
     return found
-
-
-def wait_for(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.01)
 
 
 def test_a_burst_becomes_full_chunks_and_the_rest_follows(

@@ -29,6 +29,7 @@ from jobs.feed import Feeder, FeederLoop
 from jobs.queue import ImageQueue
 from tests import builders, traces
 from tests.builders import execute, jpeg, query, row, seen, status
+from tests.waiting import PATIENCE, wait_for
 from worker import process as worker_process
 from worker import supervisor as supervision
 from worker.cpus import Plan
@@ -36,17 +37,6 @@ from worker.note import Note
 from worker.process import WorkerProcess
 from worker.rq_worker import ImageWorker
 from worker.supervisor import Supervisor
-
-#: Seconds after which a test that waits gives up; starting a worker takes about five.
-PATIENCE = 90.0
-
-
-def wait_for(reached: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.02)
-
 
 # The RQ worker
 
