@@ -52,7 +52,7 @@ def run() -> int:
 
 @contextlib.contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Modules stay: looking for garbage among them takes a seventh of the time to import them, and later more."""
+    """Modules stay: to look for garbage among them takes a seventh of the time that importing them takes."""
     gc.disable()
     try:
         yield
