@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 
 from cli import bench, config, database, failures, produce, run, show, sql, status, weights, work
 from cli.output import shown
-from cli.signals import INTERRUPTED
+from cli.signals import INTERRUPTED, AtOnce
 from config.errors import TagtrayError
 
 app = typer.Typer(
@@ -57,11 +57,17 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 ok, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
-    sys.exit(_ended(sys.argv[1:]))
+    """Run the command line and exit, at once: Python would take a fifth of a second to take itself down."""
+    code = invoke(sys.argv[1:])
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
-def _ended(arguments: list[str]) -> int:
+def invoke(arguments: list[str]) -> int:
+    """Run a command; its exit code: 0 ok, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -72,7 +78,7 @@ def _ended(arguments: list[str]) -> int:
         return _say(str(error), error.exit_code)
     except TyperException as error:
         return _misused(error)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort, AtOnce):
         return INTERRUPTED
     except OSError as error:
         if error.errno == errno.EPIPE:

@@ -10,7 +10,7 @@ import typer
 
 from cli import options, prepare
 from cli.signals import AtOnce, StopRequest
-from cli.work import GRACE, first_worker, supervisor
+from cli.work import GRACE, forking, planned, supervisor
 from config.errors import InfrastructureError, TagtrayError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at the ledger, at least.
 LOOK = 0.25
-#: The same until the first image is found: the network loads that much earlier.
-FIRST_LOOK = 0.02
+#: The same until the first image is found and while so few are left: workers start and end without delay.
+SHORT_LOOK, FEW = 0.02, 32
 #: Part of the time that looking at the ledger may take: a large one is looked at less often.
 LOOK_SHARE = 0.05
 
@@ -39,7 +39,8 @@ def run(
     settings = options.for_work(
         workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
     )
-    with StopRequest() as request, first_worker(settings) as spare:
+    plan = planned(settings)
+    with StopRequest() as request, forking(settings) as server:
         from cli.session import Session, check
         from weights import manifest
 
@@ -47,7 +48,7 @@ def run(
         manifest.verify(prepare.model())
         with prepare.writing(settings) as database:
             session = Session(settings, database, folders)
-            crew = supervisor(settings, session.ledger, spare)
+            crew = supervisor(settings, session.ledger, plan, server)
             return _Run(session, crew, request, watch).go()
 
 
@@ -94,10 +95,14 @@ class _Run:
             if snapshot is not None:
                 self._start_workers(snapshot)
                 display.show(snapshot)
-            look = LOOK if self._working else FIRST_LOOK
-            if over or self._request.wait(max(look, (time.monotonic() - began) / LOOK_SHARE)):
+            pause = max(self._pause(snapshot), (time.monotonic() - began) / LOOK_SHARE)
+            if over or self._request.wait(pause):
                 break
         display.end()
+
+    def _pause(self, snapshot: Snapshot | None) -> float:
+        near_an_end = not self._working or (snapshot is not None and 0 < snapshot.left <= FEW)
+        return SHORT_LOOK if near_an_end else LOOK
 
     def _look(self, meter: Meter) -> Snapshot | None:
         """Where the run stands; None while the database is away, which the feeder says."""

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from cli import options, prepare
@@ -16,7 +15,8 @@ from config.errors import InfrastructureError
 if TYPE_CHECKING:
     from config.settings import Settings
     from db.ledger import Ledger
-    from worker.standby import Process
+    from worker.cpus import Plan
+    from worker.forkserver import ForkServer
     from worker.supervisor import Supervisor
 
 #: Seconds that workers are given to finish the batch in hand.
@@ -36,14 +36,15 @@ def work(
     settings = options.for_work(
         workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
     )
-    with StopRequest() as request, first_worker(settings) as spare:
+    plan = planned(settings)
+    with StopRequest() as request, forking(settings) as server:
         from db.ledger import Ledger
         from weights import manifest
 
         manifest.verify(prepare.model())
         with prepare.writing(settings) as database:
             ledger = Ledger(database)
-            _work(settings, ledger, supervisor(settings, ledger, spare), request)
+            _work(settings, ledger, supervisor(settings, ledger, plan, server), request)
     return request.exit_code
 
 
@@ -63,22 +64,27 @@ def _work(settings: Settings, ledger: Ledger, crew: Supervisor, request: StopReq
         raise InfrastructureError(crew.failure)
 
 
-def first_worker(settings: Settings) -> AbstractContextManager[list[Process]]:
-    """A worker that loads while all else is made ready; raises UsageError where its engine cannot be had."""
-    from worker import engines, standby
+def planned(settings: Settings) -> Plan:
+    """Who is to work on what this host has free now; raises UsageError where their engine cannot be had."""
+    from worker import cpus, engines
 
     engines.choose(settings)
-    return standby.spare(settings)
+    return cpus.plan(settings.workers, settings.batch_size)
 
 
-def supervisor(settings: Settings, ledger: Ledger, spare: list[Process]) -> Supervisor:
-    """The workers of this host, those of ``spare`` among them; not started yet."""
-    from worker import cpus
+def forking(settings: Settings) -> ForkServer:
+    """The process that forks workers; it imports while all else is made ready."""
+    from worker.forkserver import ForkServer
+
+    return ForkServer(settings)
+
+
+def supervisor(settings: Settings, ledger: Ledger, plan: Plan, server: ForkServer) -> Supervisor:
+    """The workers of this host, not started yet."""
     from worker.supervisor import Supervisor
 
-    plan = cpus.plan(settings.workers, settings.batch_size)
     try:
-        return Supervisor(settings, ledger, plan, spare)
+        return Supervisor(settings, ledger, plan, server)
     except OSError as error:
         raise InfrastructureError(f"{settings.home} cannot be written to: {error.strerror}.") from None
 

@@ -117,6 +117,8 @@ class FeederLoop:
             self._feeder.reconcile()
             self._reconcile_at = time.monotonic() + RECONCILE
         self._news.wait(IDLE)
+        if self._stop.is_set():
+            return
         if self._news.is_set():
             self._news.clear()
             self._feeder.feed(flush=False)

@@ -1,6 +1,6 @@
-"""``python -m worker``: a worker process under its supervisor.
+"""``python -m worker``: the fork server, and the workers that it forks (see ``worker.forkserver``).
 
-It imports what takes seconds, then reads a line of JSON from standard input: its name, its threads, its note.
+Forking is safe as long as no network was built here and no thread was started: only imports are shared.
 """
 
 from __future__ import annotations
@@ -10,35 +10,114 @@ import gc
 import json
 import logging
 import os
+import select
+import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import setproctitle
 
 from config import logs
 from config import settings as configuration
 from config.errors import InfrastructureError, TagtrayError
+from worker.forkserver import MESSAGE_BYTES
 
 #: Exit status (EX_TEMPFAIL of sysexits.h) that asks the supervisor to try again: a store is away.
 TEMPFAIL = 75
 
 
-def run() -> int:
-    """Run the worker; every expected error is one line."""
-    setproctitle.setproctitle("tagtray: worker")
-    try:
-        settings = configuration.load()
-        logs.configure(settings.log_level)
-        with _collector_at_rest():
-            from worker import engines, process
+class _Server:
+    """Forks workers as the socket says; each holds the one end of a pipe that its exit closes."""
 
-            engines.module(engines.choose(settings))
-        order = sys.stdin.readline()
-        if not order:
-            return 0
-        name, threads, note = json.loads(order)
-        setproctitle.setproctitle(f"tagtray: worker {name.rpartition('-')[2]}")
-        return process.main(name, threads, note)
+    def __init__(self, orders: socket.socket) -> None:
+        self._orders = orders
+        #: The pipes' other ends: worker and process of each.
+        self._forked: dict[int, tuple[int, int]] = {}
+
+    def serve(self) -> int:
+        """Return the exit status: of the server once the supervisor is gone; in a forked process, its own."""
+        while True:
+            orders = self._orders.fileno()
+            for ready in select.select([*self._forked, orders], [], [])[0]:
+                if ready != orders:
+                    self._say_ended(ready)
+                elif not (message := self._received()):
+                    return 0
+                elif "signal" in (order := json.loads(message)):
+                    self._signal(order)
+                elif not self._fork(order):
+                    return _status(lambda: self._work(order))
+
+    def _received(self) -> bytes:
+        try:
+            return self._orders.recv(MESSAGE_BYTES)
+        except ConnectionResetError:  # the supervisor has gone with an answer unread
+            return b""
+
+    def _fork(self, order: dict[str, Any]) -> int:
+        """As os.fork: the process id, 0 in the new process."""
+        ours, theirs = os.pipe()
+        if pid := os.fork():
+            os.close(theirs)
+            self._forked[ours] = order["worker"], pid
+            self._say(worker=order["worker"], pid=pid)
+        else:
+            _heed_signals(signal.SIG_DFL)
+            for pipe in (ours, *self._forked):
+                os.close(pipe)
+        return pid
+
+    def _work(self, order: dict[str, Any]) -> int:
+        from worker import process
+
+        setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
+        return process.main(order["name"], order["threads"], order["note"], self._orders)
+
+    def _signal(self, order: dict[str, Any]) -> None:
+        for worker, pid in self._forked.values():
+            if worker == order["worker"]:
+                os.kill(pid, order["signal"])
+
+    def _say_ended(self, pipe: int) -> None:
+        os.close(pipe)
+        worker, pid = self._forked.pop(pipe)
+        _, status = os.waitpid(pid, 0)
+        self._say(worker=worker, status=os.waitstatus_to_exitcode(status))
+
+    def _say(self, **answer: int) -> None:
+        # A supervisor that is gone hears nothing; the next look at the socket shows it.
+        with contextlib.suppress(BrokenPipeError):
+            self._orders.send(json.dumps(answer).encode())
+
+
+def main() -> int:
+    """Import, then serve."""
+    setproctitle.setproctitle("tagtray: fork server")
+    # A signal to all processes of a service is for the workers, who finish; this one ends with its socket.
+    _heed_signals(signal.SIG_IGN)
+    # Standard input is the socket; what a worker starts must not inherit it.
+    orders = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+    return _status(_import) or _Server(orders).serve()
+
+
+def _import() -> int:
+    settings = configuration.load()
+    logs.configure(settings.log_level)
+    with _collector_at_rest():
+        from worker import engines, process  # noqa: F401
+
+        engines.preload(engines.choose(settings))
+    return 0
+
+
+def _status(work: Callable[[], int]) -> int:
+    """The exit status of ``work``; every expected error is one line."""
+    try:
+        return work()
     except InfrastructureError as error:
         logging.error("worker_ended: %s", error)
         return TEMPFAIL
@@ -48,6 +127,11 @@ def run() -> int:
     except Exception:
         logging.exception("worker_failed: an unexpected error; the supervisor starts another worker.")
         return 1
+
+
+def _heed_signals(how: signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, how)
 
 
 @contextlib.contextmanager
@@ -62,7 +146,7 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    status = run()
+    status = main()
     logging.shutdown()
     # At once: PyTorch takes a second to take itself down.
     os._exit(status)

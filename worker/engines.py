@@ -91,9 +91,13 @@ def _chosen(settings: Settings) -> Choice:
     )
 
 
-def module(choice: Choice) -> ModuleType:
-    """The chosen engine's module, with its library imported: seconds for some."""
-    return importlib.import_module(f"worker.engine_{choice.engine}")
+def preload(choice: Choice) -> None:
+    """Import the chosen engine where processes are forked later, if it takes long and is safe.
+
+    PyTorch takes over a second. ONNX Runtime and OpenVINO take a tenth, and start threads: no fork has those.
+    """
+    if choice.engine == "torch":
+        _module(choice.engine)
 
 
 def load(
@@ -108,7 +112,8 @@ def load(
     from worker import agreement
 
     made = cast(
-        "BatchClassifier", module(choice).load(model, home, roll_up, batch_size, threads, choice.precision)
+        "BatchClassifier",
+        _module(choice.engine).load(model, home, roll_up, batch_size, threads, choice.precision),
     )
     try:
         agreement.check(made, model)
@@ -118,6 +123,10 @@ def load(
         log.warning("precision_lowered: %s fp32 is used instead.", error)
         return load(Choice(choice.engine, "fp32"), model, home, roll_up, batch_size, threads)
     return made
+
+
+def _module(engine: str) -> ModuleType:
+    return importlib.import_module(f"worker.engine_{engine}")
 
 
 def _wanted(settings: Settings) -> list[str]:

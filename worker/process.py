@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import select
 import signal
-import sys
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -104,12 +105,12 @@ class WorkerProcess:
         self._pipeline.process(claimed, self._name)
 
 
-def main(name: str, threads: int, note: str) -> int:
-    """Work until SIGTERM or the end of standard input."""
+def main(name: str, threads: int, note: str, lifeline: socket.socket) -> int:
+    """Work until SIGTERM, or until the supervisor's end of ``lifeline`` closes."""
     settings = configuration.load()
     # Private memory, file mappings apart: a decoder that asks for more gets MemoryError or takes itself down.
     resource.setrlimit(resource.RLIMIT_DATA, (settings.worker_memory, settings.worker_memory))
-    _stop_with_parent()
+    _stop_with(lifeline)
     process = WorkerProcess(settings, name, threads, Note(Path(note)))
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)
@@ -117,12 +118,13 @@ def main(name: str, threads: int, note: str) -> int:
     return 0
 
 
-def _stop_with_parent() -> None:
-    """Standard input is a pipe from the supervisor: its end means that nobody is left to work for."""
+def _stop_with(lifeline: socket.socket) -> None:
+    """Stop when the other end is gone: nobody is left to work for."""
 
     def wait() -> None:
-        while os.read(sys.stdin.fileno(), 1):
-            pass
+        gone = select.poll()
+        gone.register(lifeline, 0)  # nothing but its end: what it says is not for us
+        gone.poll()
         signal.raise_signal(signal.SIGTERM)
         # A decoder that hangs never returns to the signal's handler, and nobody is left to end it.
         time.sleep(LIFELINE_SECONDS)

@@ -16,9 +16,9 @@ from uuid import uuid4
 from config.errors import ImageCode, InfrastructureError
 from config.settings import Settings
 from db.ledger import Ledger
-from worker import standby
 from worker.__main__ import TEMPFAIL
 from worker.cpus import Plan
+from worker.forkserver import ForkServer, Worker
 from worker.note import Note
 
 #: Seconds between two looks at the workers.
@@ -40,7 +40,7 @@ class _Seat:
     number: int
     note_path: Path
     name: str = ""
-    process: standby.Process | None = None
+    process: Worker | None = None
     note: Note | None = None
     started: float = 0.0
     deaths: int = 0
@@ -50,15 +50,15 @@ class _Seat:
 
 
 class Supervisor:
-    """Worker processes of this host, ``spare`` ones first; a thread watches from ``start`` to ``stop``."""
+    """Worker processes of this host, forked by ``server``; a thread watches from ``start`` to ``stop``."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, plan: Plan, spare: list[standby.Process] | None = None
+        self, settings: Settings, ledger: Ledger, plan: Plan, server: ForkServer | None = None
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._plan = plan
-        self._spare = [] if spare is None else spare
+        self._server = server or ForkServer(settings)
         self._id = f"{socket.gethostname()}-{os.getpid()}"
         folder = settings.home / "run"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,7 +82,8 @@ class Supervisor:
     @property
     def pids(self) -> list[int]:
         """Process ids of the living workers."""
-        return [seat.process.pid for seat in self._seats if seat.process and seat.process.poll() is None]
+        living = [seat.process for seat in self._seats if seat.process and seat.process.poll() is None]
+        return [worker.pid for worker in living if worker.pid]
 
     def stop(self, grace: float) -> None:
         """Let every worker finish its batch; after ``grace`` seconds, or at a ``kill``, end those left."""
@@ -97,11 +98,9 @@ class Supervisor:
 
     def kill(self) -> None:
         """End every worker at once; what it held goes back to the ledger, or its lease lapses there."""
-        for seat in self._seats:
-            _signal(seat, signal.SIGKILL)
+        self._server.close()
         for seat in self._seats:
             if seat.process:
-                seat.process.wait()
                 with contextlib.suppress(InfrastructureError):
                     self._settle(seat)
                 _clear(seat)
@@ -136,8 +135,7 @@ class Supervisor:
         seat.note = Note.create(seat.note_path)
         seat.started = time.monotonic()
         seat.timed_out = 0
-        seat.process = self._spare.pop() if self._spare else standby.start(self._settings)
-        standby.order(seat.process, seat.name, self._plan.threads, seat.note_path)
+        seat.process = self._server.spawn(seat.name, self._plan.threads, seat.note_path)
 
     def _mourn(self, seat: _Seat) -> None:
         assert seat.process is not None
@@ -180,8 +178,6 @@ def _signal(seat: _Seat, number: signal.Signals) -> None:
 
 
 def _clear(seat: _Seat) -> None:
-    if seat.process and seat.process.stdin:
-        seat.process.stdin.close()
     if seat.note:
         seat.note.close()
     seat.process = seat.note = None

@@ -13,11 +13,7 @@ from config import settings as configuration
 PROBE = """
 import sys
 from cli import app
-sys.argv[1:] = {arguments!r}
-try:
-    app.main()
-except SystemExit as ended:
-    assert not ended.code, ended.code
+assert app.invoke({arguments!r}) == 0
 heavy = {{"torch", "torchvision"}} & sys.modules.keys()
 assert not heavy, heavy
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,11 +42,9 @@ def command(
     monkeypatch.setenv("TAGTRAY_DATABASE_URL", str(settings.database_url))
 
     def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["tagtray", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
+        ended = app.invoke([*arguments])
         captured = capsys.readouterr()
-        assert ended.value.code == code, captured
+        assert ended == code, captured
         return captured.out if code == 0 else captured.err
 
     return run

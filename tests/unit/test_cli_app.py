@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,28 +15,21 @@ def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGTRAY_HOME", str(home / "none"))
 
 
-def _ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["tagtray", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        app.main()
-    return int(ended.value.code or 0)
-
-
 def _fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     def fail() -> None:
         raise error
 
     monkeypatch.setattr("db.engine.connect", lambda _settings: fail())
     monkeypatch.setattr("cli.prepare.reading", lambda _settings: fail())
-    return _ended(monkeypatch, "status")
+    return app.invoke(["status"])
 
 
 def test_version_and_help_end_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _ended(monkeypatch, "--version") == 0
+    assert app.invoke(["--version"]) == 0
     assert capsys.readouterr().out.startswith("tagtray 0.")
-    assert _ended(monkeypatch, "run", "--help") == 0
+    assert app.invoke(["run", "--help"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -63,7 +55,7 @@ def test_a_wrong_command_line_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _ended(monkeypatch, *arguments) == 2
+    assert app.invoke([*arguments]) == 2
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     assert line.startswith(sentence)
@@ -109,5 +101,5 @@ def test_a_setting_that_is_none_ends_every_command(
     monkeypatch.setenv("TAGTRAY_LEASE", "-1")
 
     for arguments in (["status"], ["config"], ["sql", "SELECT 1"], ["weights", "list"], ["db", "upgrade"]):
-        assert _ended(monkeypatch, *arguments) == 2
+        assert app.invoke([*arguments]) == 2
         assert capsys.readouterr().err.startswith("tagtray: TAGTRAY_LEASE=-1 is not accepted")

@@ -1,0 +1,136 @@
+"""The fork server between a real supervisor and real workers: shared imports, and every way to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli import prepare
+from config import settings as configuration
+from config.settings import Settings
+from db import engine
+from db.ledger import Ledger
+from tests import traces
+from tests.waiting import wait_for
+from worker.cpus import Plan
+from worker.forkserver import ForkServer
+from worker.supervisor import Supervisor
+
+
+@pytest.fixture
+def host(home: Path, redis_url: str) -> Settings:
+    traces.copied_to(home)
+    return configuration.load(home=home, redis_url=redis_url, engine="torch", batch_size=4)
+
+
+@pytest.fixture
+def ledger(host: Settings) -> Iterator[Ledger]:
+    database = engine.connect(host)
+    prepare.upgrade(database)
+    yield Ledger(database)
+    database.dispose()
+
+
+@pytest.fixture
+def server(host: Settings) -> Iterator[ForkServer]:
+    with ForkServer(host) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _working(host: Settings, ledger: Ledger, server: ForkServer, workers: int) -> Iterator[Supervisor]:
+    supervisor = Supervisor(host, ledger, Plan(workers, 1), server)
+    supervisor.start()
+    try:
+        wait_for(lambda: supervisor.ready == workers)
+        yield supervisor
+    finally:
+        supervisor.stop(10.0)
+
+
+def _imported(server: ForkServer) -> bool:
+    return any("libtorch_cpu" in region.path for region in psutil.Process(server.pid).memory_maps())
+
+
+def _title(pid: int) -> str:
+    return " ".join(psutil.Process(pid).cmdline()).strip()
+
+
+def test_the_workers_are_its_children_and_named_by_their_seats(
+    host: Settings, ledger: Ledger, server: ForkServer
+) -> None:
+    with _working(host, ledger, server, 2) as supervisor:
+        assert [psutil.Process(pid).ppid() for pid in supervisor.pids] == [server.pid] * 2
+        assert [_title(pid) for pid in supervisor.pids] == ["tagtray: worker 1", "tagtray: worker 2"]
+    assert supervisor.deaths == 0
+
+
+def test_the_network_s_library_is_in_memory_before_the_first_order(server: ForkServer) -> None:
+    wait_for(lambda: _imported(server))
+
+
+def test_a_worker_reads_nothing_from_the_socket_of_its_server(
+    host: Settings, ledger: Ledger, server: ForkServer
+) -> None:
+    with _working(host, ledger, server, 1) as supervisor:
+        assert os.readlink(f"/proc/{supervisor.pids[0]}/fd/0") == os.devnull
+
+
+def test_killed_it_takes_its_workers_along_and_comes_back_with_others(
+    host: Settings, ledger: Ledger, server: ForkServer
+) -> None:
+    with _working(host, ledger, server, 2) as supervisor:
+        former, pids = server.pid, supervisor.pids
+        os.kill(former, signal.SIGKILL)
+        wait_for(lambda: supervisor.deaths == 2)
+        wait_for(lambda: supervisor.ready == 2)
+        assert server.pid != former and not set(pids) & set(supervisor.pids)
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    assert supervisor.failure is None
+
+
+def test_killed_before_its_first_order_it_is_started_again(
+    host: Settings, ledger: Ledger, server: ForkServer
+) -> None:
+    former = psutil.Process(server.pid)
+    former.kill()
+    wait_for(lambda: former.status() == psutil.STATUS_ZOMBIE)
+    with _working(host, ledger, server, 1) as supervisor:
+        assert server.pid != former.pid
+    assert supervisor.deaths == 0
+
+
+def test_a_signal_to_every_process_of_a_service_leaves_it_to_its_workers(
+    host: Settings, ledger: Ledger, server: ForkServer
+) -> None:
+    with _working(host, ledger, server, 1) as supervisor:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(server.pid, number)
+        (pid,) = supervisor.pids
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: supervisor.deaths == 1)
+        wait_for(lambda: supervisor.ready == 1)
+        assert psutil.Process(supervisor.pids[0]).ppid() == server.pid
+
+
+def test_closed_with_a_worker_still_to_come_it_leaves_nobody_behind(host: Settings, tmp_path: Path) -> None:
+    server = ForkServer(host)
+    worker = server.spawn("early-1", 1, tmp_path / "note")
+    assert worker.poll() is None
+    server.close()
+    assert worker.pid is None and worker.returncode == -signal.SIGKILL
+    assert not psutil.pid_exists(server.pid)
+
+
+def test_what_it_is_told_too_late_is_no_error(host: Settings, tmp_path: Path) -> None:
+    server = ForkServer(host)
+    worker = server.spawn("late-1", 1, tmp_path / "note")
+    server.close()
+    worker.send_signal(signal.SIGTERM)
+    server.close()
