@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--ways", nargs="+", default=["torch-fp32"], metavar="ENGINE-PRECISION")
+    parser.add_argument("--ways", nargs="+", default=["torch-fp32"], metavar="ENGINE-PRECISION[-CHUNK]")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--count", type=int, help="images instead of the usual number")
     return parser.parse_args()
@@ -83,8 +83,12 @@ def _ideal(folder: Path, home: Path, way: str) -> float:
 
 
 def _settings(way: str) -> dict[str, str]:
-    engine, precision = way.split("-")
-    return {"TAGTRAY_ENGINE": engine, "TAGTRAY_PRECISION": precision}
+    engine, precision, *chunk = way.split("-")
+    return {
+        "TAGTRAY_ENGINE": engine,
+        "TAGTRAY_PRECISION": precision,
+        **({"TAGTRAY_CHUNK": chunk[0]} if chunk else {}),
+    }
 
 
 def _write(size: str, images: int, rounds: int, result: Mapping[str, Any]) -> None:

@@ -15,6 +15,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ from benchmarks import peer, photos, report, sharing
 from config import settings as configuration
 from imaging import decode
 from weights import manifest
-from worker import classifier, engine_torch, network, tracing
+from worker import classifier, engine_torch, engines, network, rollup, tracing
 from worker.cpus import ONE_BLAS_THREAD
 
 #: Pictures that are decoded, and that are classified, in each turn.
@@ -79,6 +82,16 @@ def networks() -> dict[str, Way]:
     return {name: _timed(way) for name, way in ways.items()}
 
 
+def precisions() -> dict[str, Way]:
+    """A batch through the network of every engine that is here, in everything that it computes in."""
+    model, home, roll_up = manifest.model("resnet18"), configuration.load().home, rollup.load()
+    made = {
+        f"{choice.engine} {choice.precision}": engines.load(choice, model, home, roll_up, BATCH, 1)
+        for choice in sorted(engines.available(), key=lambda choice: choice.engine != "torch")
+    }
+    return {name: _timed(partial(engine.classify, BATCH)) for name, engine in made.items()}
+
+
 @contextlib.contextmanager
 def _draft_side(side: int) -> Iterator[None]:
     usual, decode.DRAFT_SIDE = decode.DRAFT_SIDE, side
@@ -104,6 +117,17 @@ def _in_turns(ways: Mapping[str, Way], images: int, rounds: int) -> dict[str, An
     return found
 
 
+def _on_one_core(camera: Path, small: Path, rounds: int) -> dict[str, Any]:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    engine_torch.set_threads(1)
+    return {
+        "decode_camera": _in_turns(decoding(camera), PICTURES, rounds),
+        "decode_small": _in_turns(decoding(small), PICTURES, rounds),
+        "network": _in_turns(networks(), BATCH, rounds),
+        "precision": _in_turns(precisions(), BATCH, rounds),
+    }
+
+
 def main() -> int:
     """Measure everything, on the last core and then on all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__)
@@ -119,11 +143,9 @@ def main() -> int:
             "sharing_camera": _in_turns(sharing.ways(camera), CAMERA, rounds),
             "sharing_small": _in_turns(sharing.ways(small), SMALL, rounds),
         }
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        engine_torch.set_threads(1)
-        found["decode_camera"] = _in_turns(decoding(camera), PICTURES, rounds)
-        found["decode_small"] = _in_turns(decoding(small), PICTURES, rounds)
-        found["network"] = _in_turns(networks(), BATCH, rounds)
+        # A process of its own: numpy reads the environment when it is imported.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            found |= pool.submit(_on_one_core, camera, small, rounds).result()
     report.write("ablations", {"unit": "ms per image", "rounds": rounds, **found})
     return 0
 

@@ -50,9 +50,10 @@ def _drop(database: Engine, photo: Path, folder: Path) -> tuple[float, float]:
     with (folder / photo.name).open("wb") as file:
         file.write(data)
     closed = time.perf_counter()
-    row = 0.0
-    while (now := time.perf_counter()) < closed + PATIENCE:
+    row = now = 0.0
+    while now < closed + PATIENCE:
         status = _status(database, photo.name)
+        now = time.perf_counter()
         row = row or (now if status else 0.0)
         if status == Status.DONE:
             return 1e3 * (row - closed), 1e3 * (now - closed)

@@ -38,11 +38,12 @@ MB = 2**20
 
 _BARE = """
 import psutil, torch
-from benchmarks import peer
+from weights import manifest
+from worker import network
 torch.set_num_threads(1)
-network = peer.network()
+model = network.build(manifest.path(manifest.model("resnet18")).read_bytes())
 with torch.inference_mode():
-    answer = network(torch.zeros(16, 3, 224, 224))
+    answer = model(torch.zeros(16, 3, 224, 224, dtype=torch.uint8))
 print(psutil.Process().memory_info().rss)
 """
 
@@ -50,7 +51,7 @@ Sample = Mapping[str, float]
 
 
 def bare() -> int:
-    """Bytes of a process with torch and torchvision's network after one forward of 16 images."""
+    """Bytes of a process with torch alone and the network, eager, after one forward of 16 images."""
     return int(subprocess.run([sys.executable, "-c", _BARE], check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -108,7 +109,9 @@ def _sample(database: Engine, run: psutil.Process, workers: int) -> Sample | Non
     with contextlib.suppress(DBAPIError, psutil.Error), database.connect() as connection:
         images = connection.scalar(select(func.count()).select_from(Classification)) or 0
         sizes = [
-            child.memory_info().rss for child in run.children(recursive=True) if "worker" in _title(child)
+            child.memory_info().rss
+            for child in run.children(recursive=True)
+            if "tagtray: worker" in title(child)
         ]
         if images >= workers * WARM and len(sizes) == workers:
             own = run.memory_info().rss
@@ -116,7 +119,8 @@ def _sample(database: Engine, run: psutil.Process, workers: int) -> Sample | Non
     return None
 
 
-def _title(process: psutil.Process) -> str:
+def title(process: psutil.Process) -> str:
+    """What ps shows of it."""
     return " ".join(process.cmdline()[:1])
 
 

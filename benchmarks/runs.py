@@ -21,12 +21,9 @@ def tagtray(folder: Path, warm: Path, settings: Mapping[str, str]) -> end_to_end
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         home = Path(scratch) / "home"
         home.mkdir(mode=0o700)
-        if (warm / "cache").exists():
-            shutil.copytree(warm / "cache", home / "cache")
+        shutil.copytree(warm / "cache", home / "cache")
         began = time.time()
         seconds = _timed(["-P", "-m", "cli.app", "run", str(folder)], {"TAGTRAY_HOME": str(home), **settings})
-        if not (warm / "cache").exists():
-            shutil.copytree(home / "cache", warm / "cache")
         database = engine.connect(configuration.load(home=home))
         try:
             return end_to_end.timed(database, seconds, began)

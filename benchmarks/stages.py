@@ -45,10 +45,14 @@ STAGES = {
 def measure(folder: Path, network: BatchClassifier) -> dict[str, float]:
     """Milliseconds per image of each stage; ``queue and the rest`` is what no stage holds."""
     spent: dict[str, float] = dict.fromkeys(STAGES, 0.0)
-    with overhead.world(folder, network, BATCH) as (worker, _), contextlib.ExitStack() as stack:
+    with (
+        overhead.world(folder, network, BATCH, BATCH) as (feeder, worker, _),
+        contextlib.ExitStack() as stack,
+    ):
         for name, (owner, attribute) in STAGES.items():
             stack.enter_context(_timed(owner, attribute, name, spent))
         began = time.perf_counter()
+        feeder.feed()
         worker.work(logging_level="ERROR")
         total = time.perf_counter() - began
     spent["Top-3, tags"] -= spent["network"]

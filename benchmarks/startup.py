@@ -19,18 +19,20 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import photos, report
+from benchmarks import memory, photos, report
+from worker.cpus import ONE_BLAS_THREAD
 
-#: Images of a run: a full batch for each of two workers.
-IMAGES = 64
+#: Images of a run: two full batches for each of two workers.
+IMAGES, BATCH = 64, 16
 #: Seconds between two looks at a run.
 LOOK = 0.01
 #: The steps of a worker before its first image, as ``_WORKER`` times them.
 STEPS = ("Python", "database, Redis and RQ imported", "engine imported", "network loaded and run once")
 _WORKER = """
-import sys, time
+import gc, sys, time
 from pathlib import Path
-engine, home = sys.argv[1], Path(sys.argv[2])
+engine, home, batch_size = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+gc.disable()
 print(time.process_time())
 import numpy, worker.process
 from worker import engines, rollup
@@ -40,7 +42,9 @@ print(time.process_time())
 import importlib
 importlib.import_module(f"worker.engine_{engine}")
 print(time.process_time())
-engines.load(engines.Choice(engine, "fp32"), model, home, roll_up, 32, 1)
+gc.freeze()
+gc.enable()
+engines.load(engines.Choice(engine, "fp32"), model, home, roll_up, batch_size, 1)
 print(time.process_time())
 """
 
@@ -67,14 +71,15 @@ def run(folder: Path, home: Path, engine: str) -> dict[str, float]:
 
 def worker(home: Path, engine: str) -> dict[str, float]:
     """CPU seconds of each step of a worker."""
-    command = [sys.executable, "-c", _WORKER, engine, str(home)]
-    moments = [0.0, *map(float, subprocess.run(command, check=True, capture_output=True).stdout.split())]
+    command = [sys.executable, "-c", _WORKER, engine, str(home), str(BATCH)]
+    ended = subprocess.run(command, env=os.environ | ONE_BLAS_THREAD, check=True, capture_output=True)
+    moments = [0.0, *map(float, ended.stdout.split())]
     return {step: moments[n + 1] - moments[n] for n, step in enumerate(STEPS)}
 
 
 def _has_workers(process: psutil.Process) -> bool:
     try:
-        return any("worker" in child.cmdline() for child in process.children())
+        return any("tagtray: worker" in memory.title(child) for child in process.children(recursive=True))
     except psutil.NoSuchProcess:
         return False
 
