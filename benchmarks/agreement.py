@@ -24,11 +24,10 @@ from PIL import Image, ImageOps
 from benchmarks import peer, photos, report
 from config import settings as configuration
 from imaging.decode import decode_into
-from weights import catalogue, manifest
-from worker import engines
+from weights import manifest
+from worker import engines, rollup
 from worker.classifier import Classifier
 from worker.engines import Choice
-from worker.rollup import RollUp
 
 #: What every other engine and precision is held against.
 REFERENCE = Choice("torch", "fp32")
@@ -77,7 +76,7 @@ def classifier(choice: Choice = REFERENCE) -> Classifier:
     """An engine for one picture at a time."""
     settings = configuration.load()
     entry = manifest.model("resnet18")
-    return engines.load(choice, entry, settings.home, RollUp(*catalogue.membership()), 1, 1)
+    return engines.load(choice, entry, settings.home, rollup.load(), 1, 1)
 
 
 def main(folder: Path) -> None:

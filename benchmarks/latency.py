@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def measure(photos: int = PHOTOS) -> dict[str, Any]:
             found = [_drop(database, photo, drop) for photo in others]
             database.dispose()
     rows, results = zip(*found, strict=True)
-    return {"photos": photos, "row_ms": _spread(rows), "result_ms": _spread(results)}
+    return {"photos": photos, "row_ms": report.spread(rows), "result_ms": report.spread(results)}
 
 
 def _drop(database: Engine, photo: Path, folder: Path) -> tuple[float, float]:
@@ -78,11 +77,6 @@ def _watching(folder: Path, home: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _spread(milliseconds: Sequence[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(milliseconds, n=20)
-    return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1), "max": round(max(milliseconds), 1)}
 
 
 if __name__ == "__main__":

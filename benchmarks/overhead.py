@@ -30,12 +30,11 @@ from jobs.connection import connect
 from jobs.feed import Feeder
 from jobs.queue import ImageQueue
 from weights.catalogue import membership
-from worker import pipeline
+from worker import pipeline, rollup
 from worker.classifier import Classifier, Scores
 from worker.folders import Folders
 from worker.note import Note
 from worker.pipeline import Pipeline
-from worker.rollup import RollUp
 from worker.rq_worker import ImageWorker
 
 IMAGES = 2048
@@ -100,7 +99,7 @@ def world(
         queue = ImageQueue("bench", connect(settings))
         note = Note.create(home / "note")
         run = Run(model, "none", "none", "none")
-        folders, roll_up = Folders(database, settings), RollUp(*membership())
+        folders, roll_up = Folders(database, settings), rollup.load()
         work = Pipeline(settings, ledger, folders, network, roll_up, run, note)
 
         ended: list[int] = []

@@ -25,6 +25,12 @@ def write(name: str, content: Mapping[str, Any]) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
 
+def spread(milliseconds: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and the most."""
+    cuts = statistics.quantiles(milliseconds, n=20)
+    return {"p50": round(cuts[9], 2), "p95": round(cuts[18], 2), "max": round(max(milliseconds), 2)}
+
+
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {

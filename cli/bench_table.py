@@ -107,17 +107,18 @@ def _measure(
     table: Table,
     progress: Progress,
 ) -> None:
-    turns = measuring.ROUNDS * len(batch_sizes)
-    for number, plan in enumerate(splits):
+    for plan in splits:
         what = f"{choice.engine} {choice.precision}, {split(plan.workers, plan.threads)}"
         progress(what, 0)
         try:
             found = measuring.measure(settings, choice, plan, batch_sizes, partial(progress, what, 1))
         except InfrastructureError as error:
-            table.left_out.append(LeftOut(choice.engine, choice.precision, str(error)))
-            progress(what, turns * (len(splits) - number))
-            return
-        table.rows.extend(found)
+            left = LeftOut(choice.engine, choice.precision, str(error))
+            if left not in table.left_out:
+                table.left_out.append(left)
+            progress(what, measuring.ROUNDS * len(batch_sizes))
+        else:
+            table.rows.extend(found)
 
 
 @contextlib.contextmanager

@@ -115,7 +115,7 @@ class _Run:
         return meter.read(totals.new + totals.changed, left, producer.waiting, idle, self._phase())
 
     def _start_workers(self, snapshot: Snapshot) -> None:
-        """Only when there is something to do, or soon: a run without news does not load the network."""
+        """Only when there is something to do, or soon: a run without news loads no network."""
         if not self._working and (self._watch or snapshot.left or snapshot.waiting):
             self._working = True
             self._crew.start()

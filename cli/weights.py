@@ -53,7 +53,7 @@ def verify() -> None:
 
 @app.command()
 def trace() -> None:
-    """Make the TorchScript file of the network now, so that the first run need not."""
+    """Make PyTorch's file of the network (TorchScript, fp32) now, so that its first run need not."""
     settings = prepare.load()
     from weights import manifest
     from worker import tracing

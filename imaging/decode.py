@@ -23,8 +23,8 @@ from imaging import colour, exif, faults, foreign, geometry, libtiff, sniff, tif
 #: Shape of a slot: rows, columns, RGB. A (B, 3, 224, 224) channels-last tensor is B of them in memory.
 SLOT_SHAPE = (geometry.CROP, geometry.CROP, 3)
 
-#: Pixels of the shorter side that a draft keeps at least: twice what resizing needs. Half of it would save
-#: 1.6 of 41 ms for 12 megapixels and double the difference from exact mode (0.5 instead of 0.2 levels).
+#: Pixels of the shorter side that a draft keeps at least: twice what resizing needs. Half of it would save a
+#: fifth at most, for 12 megapixels, and double the difference from exact mode (0.5 instead of 0.2 levels).
 DRAFT_SIDE = 2 * geometry.RESIZE
 
 #: A draft first averages whole pixels down to this multiple of the crop (Pillow's reducing_gap).

@@ -11,6 +11,7 @@ import redis
 from config.errors import InfrastructureError
 from config.settings import Settings
 from db.ledger import Ledger
+from jobs import workers
 from jobs.queue import ImageQueue
 
 #: Seconds without news after which a chunk that is not full leaves all the same.
@@ -43,22 +44,28 @@ class Feeder:
 
         Raises redis.RedisError with the images given back to the ledger.
         """
-        room = self._high_water - self._ledger.queued()
+        queued = self._ledger.queued()
+        room = self._high_water - queued
         waiting = self._ledger.pending(room) if room > 0 else 0
         limit = waiting if flush else waiting - waiting % self._chunk
         if limit <= 0:
             return 0
+        size = self._chunk if queued else self._share(limit)
         images = self._ledger.take_pending(limit)
         # A suspect travels alone: it may take its worker down.
         chunks = [[image.id] for image in images if image.attempts]
         ids = [image.id for image in images if not image.attempts]
-        chunks += [ids[start : start + self._chunk] for start in range(0, len(ids), self._chunk)]
+        chunks += [ids[start : start + size] for start in range(0, len(ids), size)]
         try:
             self._queue.put(chunks)
         except redis.RedisError:
             self._ledger.unqueue([image.id for image in images])
             raise
         return len(images)
+
+    def _share(self, images: int) -> int:
+        """Images to a job when nothing is queued: no worker stays idle while another has a full chunk."""
+        return max(1, min(self._chunk, -(-images // max(1, workers.alive(self._queue)))))
 
     def reconcile(self) -> int:
         """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases."""

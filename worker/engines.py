@@ -136,11 +136,11 @@ def _wanted(settings: Settings) -> list[str]:
 
 
 def _whence(settings: Settings) -> str:
-    """Name the machine's file where it asks for what cannot be had."""
+    """Name the machine's file where it asks for what cannot be had, or for a part of it."""
     kept = machine.read(settings.home)
-    if kept and (kept.get("engine"), kept.get("precision")) == (settings.engine, settings.precision):
-        return f" This is set in {machine.path(settings.home)}."
-    return ""
+    at_fault = ("engine", "precision") if settings.engine in ("auto", *installed()) else ("engine",)
+    asked = [name for name in at_fault if kept.get(name) == getattr(settings, name)]
+    return f" {machine.path(settings.home)} sets the {' and the '.join(asked)}." if asked else ""
 
 
 def _refuse(settings: Settings) -> None:

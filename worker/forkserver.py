@@ -33,12 +33,16 @@ GRACE, LOOK = 5.0, 0.005
 
 @dataclass(eq=False)
 class Worker:
-    """A worker process, or one to be: ``pid`` is None until it is forked, ``returncode`` while it lives."""
+    """A worker process, or one to be: ``pid`` is None until it is forked, ``returncode`` while it lives.
+
+    ``orphaned``: it was ended because its server died, whatever it was doing.
+    """
 
     number: int
     server: ForkServer
     pid: int | None = None
     returncode: int | None = None
+    orphaned: bool = False
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it lives or is still to come."""
@@ -155,4 +159,4 @@ def _bury(worker: Worker, status: int) -> None:
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker.pid, signal.SIGKILL)
-    worker.returncode = -signal.SIGKILL
+    worker.returncode, worker.orphaned = -signal.SIGKILL, True

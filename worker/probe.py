@@ -22,10 +22,9 @@ from config import settings as configuration
 from config.errors import TagtrayError
 from config.settings import Settings
 from imaging.decode import decode_into
-from weights import catalogue, manifest
-from worker import engines
+from weights import manifest
+from worker import engines, rollup
 from worker.classifier import BatchClassifier
-from worker.rollup import RollUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _serve(arguments: Sequence[str], answers: int) -> None:
     settings = configuration.load()
     engine, precision, threads, batch_size = arguments
     choice = engines.Choice(engine, precision)
-    roll_up = RollUp(*catalogue.membership())
+    roll_up = rollup.load()
     model = manifest.model("resnet18")
     classifier = engines.load(choice, model, settings.home, roll_up, int(batch_size), int(threads))
     classifier.slots[:] = np.random.default_rng(18).integers(0, 256, classifier.slots.shape, np.uint8)

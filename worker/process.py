@@ -23,14 +23,12 @@ from db.ledger import Ledger
 from db.records import Run
 from jobs.connection import connect
 from jobs.queue import ImageQueue
-from weights import catalogue as words
 from weights import manifest
-from worker import engines
+from worker import engines, rollup
 from worker.folders import Folders
 from worker.note import Note
 from worker.pipeline import Pipeline
 from worker.pulse import Pulse
-from worker.rollup import RollUp
 from worker.rq_worker import ImageWorker
 
 #: Seconds between tries while a store is away, and between log lines about it.
@@ -53,7 +51,7 @@ class WorkerProcess:
         migrate.require(database)
         self._ledger = Ledger(database)
         model = catalogue.current(database)
-        roll_up = RollUp(*words.membership())
+        roll_up = rollup.load()
         entry = manifest.model(model.name)
         choice = engines.choose(settings)
         classifier = engines.load(choice, entry, settings.home, roll_up, settings.batch_size, threads)

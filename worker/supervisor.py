@@ -152,7 +152,8 @@ class Supervisor:
 
     def _settle(self, seat: _Seat) -> None:
         """Give back what the dead worker held; blame the image that it died of, if it died of one."""
-        if seat.note and not self._ending.is_set():
+        orphaned = seat.process is not None and seat.process.orphaned
+        if seat.note and not self._ending.is_set() and not orphaned:
             self._blame(seat, seat.note)
         self._ledger.release(seat.name)
 

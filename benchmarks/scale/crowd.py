@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from benchmarks import report
 from benchmarks.scale import hot
 from benchmarks.scale.rows import Scaled
 from config.settings import Settings
@@ -55,8 +55,8 @@ def measure(made: Scaled, processes: int) -> dict[str, Any]:
     total = sum(waits.values())
     return {
         "images_per_second": len(ids) / seconds,
-        "claim_ms": _spread(claims),
-        "commit_ms": _spread(commits),
+        "claim_ms": report.spread(claims),
+        "commit_ms": report.spread(commits),
         "retried_transactions": sum(part["retried"] for part in found),
         "images_not_claimed": sum(part["lost"] for part in found),
         "waits": {name: round(count / total, 3) for name, count in waits.most_common()},
@@ -87,12 +87,12 @@ def _work(
     for chunk in chunks:
         began = time.perf_counter()
         claimed = ledger.claim(chunk, worker, 30.0)
-        spent["claim"].append(time.perf_counter() - began)
+        spent["claim"].append(1e3 * (time.perf_counter() - began))
         lost += len(chunk) - len(claimed)
         outcomes = hot.outcomes(claimed)
         began = time.perf_counter()
         ledger.commit(worker, run, outcomes)
-        spent["commit"].append(time.perf_counter() - began)
+        spent["commit"].append(1e3 * (time.perf_counter() - began))
     database.dispose()
     results.put({**spent, "retried": retries.count, "lost": lost})
 
@@ -110,12 +110,3 @@ class _Retries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One more."""
         self.count += record.getMessage().startswith("transaction_retried")
-
-
-def _spread(seconds: Sequence[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(seconds, n=20)
-    return {
-        "p50": round(1e3 * cuts[9], 2),
-        "p95": round(1e3 * cuts[18], 2),
-        "max": round(1e3 * max(seconds), 2),
-    }

@@ -38,7 +38,7 @@ def make(folder: Path, count: int) -> None:
             os.close(descriptor)
 
 
-def scan(folder: Path, home: Path, url: str | None, core: int = 0) -> dict[str, Any]:
+def scan(folder: Path, home: Path, url: str | None) -> dict[str, Any]:
     """One scan by a process that has one core: files per second, and its peak of resident memory in MB."""
     command = [sys.executable, "-m", "benchmarks.scale.files", str(folder), str(home)]
     environment = os.environ | ({"TAGTRAY_DATABASE_URL": url} if url else {})
@@ -47,7 +47,7 @@ def scan(folder: Path, home: Path, url: str | None, core: int = 0) -> dict[str, 
         check=True,
         stdout=subprocess.PIPE,
         env=environment,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}),
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found

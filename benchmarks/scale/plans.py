@@ -17,10 +17,12 @@ from db.records import ClaimedImage, Deferred, Failed, Gone, SeenFile
 LARGE = ("images", "contents", "classifications", "predictions", "tags")
 
 _SCANS = re.compile(rf"(^SCAN|Seq Scan on) ({'|'.join(LARGE)})\b")
-_READS = re.compile(r"^(SCAN|SEARCH)\b|Scan\b.* on |^Index Cond")
-_COSTS = re.compile(r"  \(cost=.*")
+#: PostgreSQL reads an index from end to end where it has no condition; backwards it looks for the newest.
+_UNBOUND = re.compile(rf"Index (Only )?Scan using .*\bon ({'|'.join(LARGE)})\b(?!.* Index Cond)")
+_READS = re.compile(r"^(SCAN|SEARCH)\b|Scan\b.* on ")
+_COSTS = re.compile(r"  \(cost=[^)]*\)")
 #: Characters of a line that are kept: a condition may name a thousand paths.
-_LENGTH = 100
+_LENGTH = 160
 
 Sent = dict[str, Any]
 
@@ -48,13 +50,14 @@ def explain(engine: Engine, statement: str, parameters: Any) -> list[str]:
         prefix = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
         rows = connection.exec_driver_sql(prefix + statement, parameters).all()
         connection.rollback()
-    return [str(row[3] if sqlite else row[0]).strip() for row in rows]
+    text = "\n".join(str(row[3] if sqlite else row[0]).strip() for row in rows)
+    return text.replace("\nIndex Cond", " Index Cond").splitlines()
 
 
 def full_scans(lines: Sequence[str]) -> list[str]:
     """The lines that read a large table, or an index of it, from end to end."""
     # SQLite's SCAN, with or without USING INDEX; PostgreSQL's Seq Scan. An alias may follow the name.
-    return [line for line in lines if _SCANS.search(line)]
+    return [line for line in lines if _SCANS.search(line) or _UNBOUND.search(line)]
 
 
 def report(made: Scaled) -> dict[str, list[str]]:

@@ -13,7 +13,9 @@ from tests.chaos.rounds import Round
 
 
 @pytest.mark.parametrize(
-    "kinds", [[members.WORKER], [members.REDIS, members.FLUSH], [members.ALL]], ids=["worker", "redis", "all"]
+    "kinds",
+    [[members.WORKER], [members.SERVER], [members.REDIS, members.FLUSH], [members.ALL]],
+    ids=["worker", "fork server", "redis", "all"],
 )
 def test_whatever_is_killed_every_image_ends_done_and_nobody_stays_behind(
     home: Path, kinds: list[str]

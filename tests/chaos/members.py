@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 
 #: What a fault can hit, and how its processes are told from others of the same home.
-WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH = "worker", "producer", "redis", "keeper", "all", "flush"
-KINDS = (WORKER, PRODUCER, REDIS, KEEPER, ALL, FLUSH)
+WORKER, SERVER, PRODUCER, REDIS, KEEPER = "worker", "fork server", "producer", "redis", "keeper"
+ALL, FLUSH = "all", "flush"
+KINDS = (WORKER, SERVER, PRODUCER, REDIS, KEEPER, ALL, FLUSH)
 
 _FORWARD = re.compile(rb"forward_pass: images=(\d+)")
 
@@ -31,7 +32,7 @@ def forward_passes(log: Path) -> int:
 
 def of(home: Path) -> dict[str, list[psutil.Process]]:
     """The living processes of a home, by kind."""
-    found: dict[str, list[psutil.Process]] = {WORKER: [], PRODUCER: [], REDIS: [], KEEPER: []}
+    found: dict[str, list[psutil.Process]] = {kind: [] for kind in (WORKER, SERVER, PRODUCER, REDIS, KEEPER)}
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             kind = _kind(process, home)
@@ -70,6 +71,8 @@ def _kind(process: psutil.Process, home: Path) -> str | None:
         return KEEPER
     if "redis-server" in title:
         return REDIS
-    if "tagtray: worker" in title or "-m worker " in title + " ":
+    if "tagtray: fork server" in title or "-m worker " in title + " ":
+        return SERVER
+    if "tagtray: worker" in title:
         return WORKER
     return PRODUCER if "cli.app" in title or "tagtray: " in title or "tagtray run" in title else None

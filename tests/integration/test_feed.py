@@ -19,6 +19,7 @@ from jobs.queue import ImageQueue
 from tests import builders
 from tests.builders import status
 from tests.waiting import wait_for
+from worker.rq_worker import ImageWorker
 
 
 @pytest.fixture
@@ -57,6 +58,33 @@ def test_a_burst_becomes_full_chunks_and_the_rest_follows(
     assert feeder.feed() == 2
 
     assert chunks(queue) == [ids[:4], ids[4:]]
+
+
+@pytest.mark.parametrize(("images", "sizes"), [(5, [2, 2, 1]), (1, [1]), (9, [3, 3, 3]), (10, [4, 4, 2])])
+def test_a_burst_into_an_empty_queue_is_shared_out_among_the_workers(
+    feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue, images: int, sizes: list[int]
+) -> None:
+    for number in range(3):
+        ImageWorker(queue, f"idle-{number}", 4, 0.0, lambda _ids: None).register_birth()
+    builders.register(ledger, root, images)
+
+    feeder.feed()
+
+    assert [len(chunk) for chunk in chunks(queue)] == sizes
+
+
+def test_what_follows_a_queue_that_is_not_empty_goes_in_full_chunks(
+    feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
+) -> None:
+    for number in range(3):
+        ImageWorker(queue, f"busy-{number}", 4, 0.0, lambda _ids: None).register_birth()
+    builders.register(ledger, root, 1)
+    feeder.feed()
+    builders.register(ledger, root, 6, "more ")
+
+    feeder.feed()
+
+    assert [len(chunk) for chunk in chunks(queue)] == [1, 4, 2]
 
 
 def test_nothing_pending_is_nothing_to_feed(feeder: Feeder, queue: ImageQueue) -> None:

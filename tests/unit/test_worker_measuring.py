@@ -130,7 +130,7 @@ def test_an_engine_that_is_gone_is_said_with_the_file_that_asks_for_it(
     with pytest.raises(UsageError) as caught:
         engines.choose(configuration.load(home=home))
     assert str(caught.value) == (
-        f"The engine onnx needs the extra: pip install 'tagtray[onnx]'. This is set in {file}."
+        f"The engine onnx needs the extra: pip install 'tagtray[onnx]'. {file} sets the engine."
     )
     with pytest.raises(UsageError, match=r"\[openvino\]'\.$"):
         engines.choose(configuration.load(home=home, engine="openvino"))
