@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 from config.settings import Settings
 from worker import engines, probes
@@ -17,7 +18,9 @@ def rate(settings: Settings, files: Sequence[str], plan: Plan) -> float:
     Raises UsageError where the engine cannot be had, InfrastructureError where a file cannot be decoded.
     """
     choice, batch_size = engines.choose(settings), settings.batch_size
-    orders = [Order(batch_size, files=files[number :: plan.workers]) for number in range(plan.workers)]
+    # Parts that follow each other: every n-th file of a folder may be of one kind.
+    bounds = [len(files) * number // plan.workers for number in range(plan.workers + 1)]
+    orders = [Order(batch_size, files=files[start:stop]) for start, stop in pairwise(bounds)]
     with probes.running(settings, choice, plan, batch_size) as started:
         began = time.perf_counter()
         started.ask(orders)
