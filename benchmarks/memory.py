@@ -1,7 +1,7 @@
 """What a worker holds: against bare torch after one forward, and how that grows over many images.
 
-``python -m benchmarks.memory --images 50000``: a real ``tagtray run`` over as many small distinct JPEGs, on
-torch in fp32; resident memory is read from the kernel while it works.
+``python -m benchmarks.memory --images 50000``: a real ``tagtray run`` over as many small distinct JPEGs;
+resident memory is read from the kernel while it works.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def make(folder: Path, count: int) -> None:
         (below / f"{number:06}.jpg").write_bytes(buffer.getvalue())
 
 
-def watch(folder: Path, home: Path, workers: int, every: float) -> list[Sample]:
+def watch(folder: Path, home: Path, way: str, workers: int, every: float) -> list[Sample]:
     """Run tagtray over ``folder``; the images done and the mean bytes of its workers, now and then."""
-    with _running(folder, home, workers) as process:
+    with _running(folder, home, way, workers) as process:
         database = engine.connect(configuration.load(home=home))
         samples = []
         while process.poll() is None:
@@ -93,9 +93,10 @@ def slope(samples: Sequence[Sample], name: str, workers: int) -> float:
 
 
 @contextlib.contextmanager
-def _running(folder: Path, home: Path, workers: int) -> Iterator[subprocess.Popen[bytes]]:
+def _running(folder: Path, home: Path, way: str, workers: int) -> Iterator[subprocess.Popen[bytes]]:
+    engine_name, precision = way.split("-")
     command = [sys.executable, "-P", "-m", "cli.app", "run", str(folder), "--workers", str(workers)]
-    own = {"TAGTRAY_HOME": str(home), "TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
+    own = {"TAGTRAY_HOME": str(home), "TAGTRAY_ENGINE": engine_name, "TAGTRAY_PRECISION": precision}
     process = subprocess.Popen(command, env=os.environ | own, stdout=subprocess.DEVNULL)
     try:
         yield process
@@ -128,6 +129,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--way", default="torch-fp32", metavar="ENGINE-PRECISION")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between samples")
     parser.add_argument("--scratch", type=Path, help="where the pictures are made")
@@ -135,7 +137,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="memory-", dir=options.scratch) as scratch:
         folder, home = Path(scratch) / "photos", Path(scratch) / "home"
         make(folder, options.images)
-        samples = watch(folder, home, options.workers, options.every)
+        samples = watch(folder, home, options.way, options.workers, options.every)
     alone, first = bare(), samples[0]["worker"]
     result = {
         "images": samples[-1]["images"],
@@ -148,7 +150,7 @@ def main() -> None:
         "run_bytes_per_1000_images": slope(samples, "run", 1),
     }
     print(result)
-    report.write("memory", {**result, "samples": _thinned(samples)})
+    report.write(f"memory-{options.way}", {**result, "samples": _thinned(samples)})
 
 
 def _thinned(samples: Sequence[Sample]) -> list[Any]:
