@@ -36,7 +36,7 @@ def of(home: Path) -> dict[str, list[psutil.Process]]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             kind = _kind(process, home)
-            if kind and _lives(process):
+            if kind and lives(process):
                 found[kind].append(process)
     return found
 
@@ -52,11 +52,12 @@ def kill(processes: Sequence[psutil.Process]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
     # psutil.wait_procs would reap our own child, whose exit code subprocess then reports as 0.
-    while any(_lives(process) for process in processes):
+    while any(lives(process) for process in processes):
         time.sleep(0.01)
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

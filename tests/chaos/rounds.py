@@ -135,13 +135,18 @@ class Round:
     def _strike(self, kind: str) -> bool:
         """Deal a blow; True if the run itself went down with it."""
         living = members.of(self._home)
-        self._faults.append(Fault(kind, time.monotonic(), self._running()))
+        fault = Fault(kind, time.monotonic(), self._running())
+        self._faults.append(fault)
         if kind == members.FLUSH:
             self._flush()
         elif kind == members.ALL:
             members.kill([process for processes in living.values() for process in processes])
         elif living[kind]:
             members.kill([self._random.choice(living[kind])])
+        if kind == members.SERVER:
+            # The workers live on until their supervisor looks; what they take up meanwhile is in hand, too.
+            while any(map(members.lives, living[members.WORKER])):
+                fault.in_hand |= self._running()
         return kind in (members.ALL, members.PRODUCER)
 
     def _flush(self) -> None:
