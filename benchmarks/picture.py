@@ -29,7 +29,7 @@ def _panel(axes: Axes, name: str, words: str) -> None:
     middle = [most[1] for most in ways.values()]
     spread = [[m - w[0] for m, w in zip(middle, ways.values(), strict=True)]]
     spread.append([w[2] - m for m, w in zip(middle, ways.values(), strict=True)])
-    bars = axes.barh([way.replace("-", " ") for way in ways], middle, xerr=spread, capsize=3)
+    bars = axes.barh([performance.in_words(way) for way in ways], middle, xerr=spread, capsize=3)
     axes.bar_label(bars, [f"{value:.2f}" for value in middle], padding=12)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_title(words, loc="left", fontsize="medium")

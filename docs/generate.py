@@ -19,6 +19,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from cli.app import app
 from config import settings as configuration
 from config.settings import Settings
+from docs import performance
 from weights import manifest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -73,6 +74,15 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "figures", figures),
     ("docs/reference/settings.md", "settings", settings),
     ("docs/reference/commands.md", "commands", commands),
+    ("docs/performance.md", "comparison", performance.comparison),
+    ("docs/performance.md", "stages", performance.stages),
+    ("docs/performance.md", "ablations", performance.ablations),
+    ("docs/performance.md", "overhead", performance.overhead),
+    ("docs/performance.md", "agreement", performance.agreement),
+    ("docs/performance.md", "scale", performance.scale),
+    ("docs/performance.md", "memory", performance.memory),
+    ("docs/performance.md", "startup", performance.startup),
+    ("docs/performance.md", "latency", performance.latency),
 )
 
 

@@ -1,0 +1,224 @@
+"""The tables of ``docs/performance.md``, from what the benchmarks wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+
+#: Pictures of a benchmark, in words.
+INPUTS = {
+    "camera": "JPEGs of 12 megapixels",
+    "small": "JPEGs of about 500 x 375",
+    "mixed": "HEIC, PNG, WebP and JPEG in turns",
+}
+#: What the ablations compare, in words.
+GROUPS = {
+    "decode_camera": "decoding a JPEG of 12 megapixels, one core",
+    "decode_small": "decoding a JPEG of about 500 x 375, one core",
+    "network": "the network in fp32 on one core, each way with one step more",
+    "precision": "the network by engine and precision, one core",
+    "sharing_camera": "all cores, decode and forward, 12 megapixels",
+    "sharing_small": "all cores, decode and forward, about 500 x 375",
+}
+
+#: Rows of the table of scale: words, and where the figure is.
+SCALE = (
+    ("new files registered, per second and core", "register/files_per_second"),
+    ("unchanged files looked at, per second and core", "rescan/files_per_second"),
+    ("producer, MB at most", "register/peak_mb"),
+    ("feed, ms per image", "ms_per_image/feed"),
+    ("claim, ms per image", "ms_per_image/claim"),
+    ("commit, ms per image", "ms_per_image/commit"),
+    ("what `status` asks, ms", "ms_per_look/status"),
+    ("what the progress of `run` asks, ms", "ms_per_look/run_progress"),
+    ("1 process that claims and commits, images/s", "processes/1/images_per_second"),
+    ("2 processes", "processes/2/images_per_second"),
+    ("4 processes", "processes/4/images_per_second"),
+)
+#: Ways that memory was measured in, and what of it is shown.
+MEMORY = ("torch-fp32",)
+MEMORY_ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+    (
+        "PyTorch and the network, eager, after one forward of 16 images",
+        lambda found: f"{found['bare_mb']:.0f} MB",
+    ),
+    ("a worker after its first batches", lambda found: f"{found['worker_first_batches_mb']:.0f} MB"),
+    ("images of the run", lambda found: f"{found['images']:,}"),
+    ("a worker at its end", lambda found: f"{found['worker_last_mb']:.0f} MB"),
+    (
+        "slope over its second half, a worker, per 1,000 images",
+        lambda found: f"{found['worker_bytes_per_1000_images'] / 1024:.1f} KiB",
+    ),
+    (
+        "the same, `tagtray run`",
+        lambda found: f"{found['run_bytes_per_1000_images'] / 1024:.1f} KiB",
+    ),
+)
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+Median = Sequence[float]
+
+
+def comparison() -> str:
+    """The peer, tagtray and the ideal on every input."""
+    return "\n".join(_comparison(name, words) for name, words in INPUTS.items())
+
+
+def ablations() -> str:
+    """Every choice on the hot path with and without it."""
+    found = read("ablations")
+    rows = []
+    for group, words in GROUPS.items():
+        ways = found[group]
+        first = next(iter(ways.values()))
+        rows += [(words, name, _median(ms), f"{first[1] / ms[1]:.2f}") for name, ms in ways.items()]
+    return table(("what", "way", "ms per image", "times the first"), rows)
+
+
+def stages() -> str:
+    """Where a worker's time goes."""
+    median = read("stages")["median"]
+    camera, small = median["camera"], median["small"]
+    rows: list[tuple[str, ...]] = [
+        (name, f"{camera[name][1]:.2f}", f"{small[name][1]:.2f}") for name in camera
+    ]
+    rows.append(("together", *(f"{sum(ms[1] for ms in size.values()):.1f}" for size in (camera, small))))
+    return table(("ms per image", "12 megapixels", "500 x 375"), rows)
+
+
+def startup() -> str:
+    """The way to the first result."""
+    found = {name: figures for name, figures in read("startup").items() if isinstance(figures, Mapping)}
+    found.pop("machine")
+    steps = [(kind, step) for kind in ("run", "worker_cpu") for step in next(iter(found.values()))[kind]]
+    rows = [
+        (
+            f"{'a worker, CPU: ' if kind == 'worker_cpu' else ''}{step.replace('_', ' ')}",
+            *(f"{engine[kind][step][1]:.2f} s" for engine in found.values()),
+        )
+        for kind, step in steps
+    ]
+    return table(("", *found), rows)
+
+
+def latency() -> str:
+    """A dropped photo's way on an idle machine."""
+    found = read("latency")
+    ways = {"to its row": found["row_ms"], "to its result": found["result_ms"]}
+    rows = [(words, *(f"{ms[name]:.1f} ms" for name in ("p50", "p95", "max"))) for words, ms in ways.items()]
+    return table(("from the end of its writing", "p50", "p95", "most"), rows)
+
+
+def overhead() -> str:
+    """What an image costs beside decoding and the network."""
+    cpu = read("overhead")["cpu_ms_per_image"]
+    least = next(iter(cpu.values()))[1]
+    rows = [(way, f"{_median(ms, 2)} ms", f"{ms[1] / least:.1f}") for way, ms in cpu.items()]
+    return table(("CPU per image", "", "times the first"), rows)
+
+
+def agreement() -> str:
+    """Other engines and precisions, and drafts, against what they stand for."""
+    found = read("agreement")
+    ways = {**found["engines_vs_torch_fp32"], "draft, 12 megapixels": found["draft_vs_exact_12mp"]}
+    rows = [
+        (
+            way,
+            f"{figures['top1_flips']} of {figures['pictures']}",
+            f"{figures['score_difference_mean']:.4f}",
+            f"{figures['score_difference_max']:.3f}",
+        )
+        for way, figures in ways.items()
+    ]
+    return table(("", "other first label", "mean difference of its score", "largest"), rows)
+
+
+def scale() -> str:
+    """What the ledger costs as it grows."""
+    figures = read("scale")["figures"]
+    places = [(name, size) for name in figures for size in figures[name]]
+    head = ["", *(f"{DATABASES[name]}, {int(size):,}" for name, size in places)]
+    rows = [[words, *(_at(figures[name][size], path) for name, size in places)] for words, path in SCALE]
+    return table(head, rows)
+
+
+def memory() -> str:
+    """What a worker holds, at first and after many images."""
+    ways = {way: read(f"memory-{way}") for way in MEMORY}
+    rows = [[words, *(form(found) for found in ways.values())] for words, form in MEMORY_ROWS]
+    return table(("", *(in_words(way) for way in ways)), rows)
+
+
+def in_words(way: str) -> str:
+    """ENGINE-PRECISION[-IMAGES], the images to an RQ job where they are not a batch."""
+    engine, precision, *images = way.split("-")
+    return f"{engine} {precision}" + "".join(f", RQ jobs of {count}" for count in images)
+
+
+def read(name: str) -> Mapping[str, Any]:
+    """What a benchmark wrote."""
+    found: Mapping[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _comparison(name: str, words: str) -> str:
+    report = read(name)
+    median = report["median"]
+    peer = median["peer_seconds"]
+    rows: list[tuple[str, ...]] = [
+        ("the peer", f"{_median(peer)} s", "1", "", f"{report['images'] / peer[1]:.1f}", "", "")
+    ]
+    rows += [_way(way, figures) for way, figures in median.items() if way != "peer_seconds"]
+    head = (
+        "",
+        "whole process",
+        "times faster",
+        "first result",
+        "steady images/s",
+        "decode and forward alone",
+        "share",
+    )
+    title = f"**{report['images']:,} {words}**, {report['runs']} runs in turns, {_machine(report)}\n\n"
+    return title + table(head, rows)
+
+
+def _way(way: str, figures: Mapping[str, Median]) -> tuple[str, ...]:
+    return (
+        in_words(way),
+        f"{_median(figures['seconds'])} s",
+        _median(figures["times_faster"], 2),
+        f"{figures['first_result_seconds'][1]:.1f} s",
+        f"{figures['steady_per_second'][1]:.1f}",
+        f"{figures['ideal_per_second'][1]:.1f}",
+        _median(figures["share_of_ideal"], 2),
+    )
+
+
+def _machine(report: Mapping[str, Any]) -> str:
+    machine = report["machine"]
+    return f"{machine['cores']} cores of {machine['processor']} ({machine['instructions']}), {report['date']}"
+
+
+def _median(figures: Median, digits: int = 1) -> str:
+    least, median, most = figures
+    return f"{median:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
+
+
+def _at(found: Any, path: str) -> str:
+    """The median at ``path``, with three digits; empty where it was not measured."""
+    for part in path.split("/"):
+        found = found.get(part) if found else None
+    if found is None:
+        return ""
+    median = found[1] if isinstance(found, list) else found
+    return f"{median:,.0f}" if median >= 100 else f"{median:.3g}"
