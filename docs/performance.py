@@ -40,7 +40,7 @@ SCALE = (
     ("4 processes", "processes/4/images_per_second"),
 )
 #: Ways that memory was measured in, and what of it is shown.
-MEMORY = ("torch-fp32",)
+MEMORY = ("torch-fp32", "openvino-int8")
 MEMORY_ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     (
         "PyTorch and the network, eager, after one forward of 16 images",
