@@ -25,11 +25,12 @@ import numpy as np
 import torch
 
 from benchmarks import peer, photos, report, sharing
-from config import settings as configuration
-from imaging import decode
-from weights import manifest
-from worker import classifier, engine_torch, engines, network, rollup, tracing
-from worker.cpus import ONE_BLAS_THREAD
+from tagtray.config import settings as configuration
+from tagtray.imaging import decode
+from tagtray.weights import manifest
+from tagtray.worker.engines import classifier, rollup, selection, torch_engine
+from tagtray.worker.networks import resnet, torchscript
+from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
 #: Pictures that are decoded, and that are classified, in each turn.
 PICTURES, BATCH = 16, 32
@@ -68,8 +69,8 @@ def networks() -> dict[str, Way]:
     model = manifest.model("resnet18")
     eager = peer.network()
     last = copy.deepcopy(eager).to(memory_format=torch.channels_last)
-    folded = network.build(manifest.path(model).read_bytes())
-    traced = tracing.load(manifest.path(model), model.weights.sha256, configuration.load().home)
+    folded = resnet.build(manifest.path(model).read_bytes())
+    traced = torchscript.load(manifest.path(model), model.weights.sha256, configuration.load().home)
     step = classifier.SLICE
     ways: dict[str, Callable[[], Any]] = {
         "eager": lambda: eager(floats),
@@ -86,8 +87,8 @@ def precisions() -> dict[str, Way]:
     """A batch through the network of every engine that is here, in everything that it computes in."""
     model, home, roll_up = manifest.model("resnet18"), configuration.load().home, rollup.load()
     made = {
-        f"{choice.engine} {choice.precision}": engines.load(choice, model, home, roll_up, BATCH, 1)
-        for choice in sorted(engines.available(), key=lambda choice: choice.engine != "torch")
+        f"{choice.engine} {choice.precision}": selection.load(choice, model, home, roll_up, BATCH, 1)
+        for choice in sorted(selection.available(), key=lambda choice: choice.engine != "torch")
     }
     return {name: _timed(partial(engine.classify, BATCH)) for name, engine in made.items()}
 
@@ -119,7 +120,7 @@ def _in_turns(ways: Mapping[str, Way], images: int, rounds: int) -> dict[str, An
 
 def _on_one_core(camera: Path, small: Path, rounds: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    engine_torch.set_threads(1)
+    torch_engine.set_threads(1)
     return {
         "decode_camera": _in_turns(decoding(camera), PICTURES, rounds),
         "decode_small": _in_turns(decoding(small), PICTURES, rounds),

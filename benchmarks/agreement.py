@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks import peer, photos, report
-from config import settings as configuration
-from imaging.decode import decode_into
-from weights import manifest
-from worker import engines, rollup
-from worker.classifier import Classifier
-from worker.engines import Choice
+from tagtray.config import settings as configuration
+from tagtray.imaging.decode import decode_into
+from tagtray.weights import manifest
+from tagtray.worker.engines import rollup, selection
+from tagtray.worker.engines.classifier import Classifier
+from tagtray.worker.engines.selection import Choice
 
 #: What every other engine and precision is held against.
 REFERENCE = Choice("torch", "fp32")
@@ -76,7 +76,7 @@ def classifier(choice: Choice = REFERENCE) -> Classifier:
     """An engine for one picture at a time."""
     settings = configuration.load()
     entry = manifest.model("resnet18")
-    return engines.load(choice, entry, settings.home, rollup.load(), 1, 1)
+    return selection.load(choice, entry, settings.home, rollup.load(), 1, 1)
 
 
 def main(folder: Path) -> None:
@@ -91,7 +91,7 @@ def main(folder: Path) -> None:
     exact = compared(fp32, reference(read(sources)))
     others = {
         f"{choice.engine} {choice.precision}": compared(ours(classifier(choice), read(sources), True), fp32)
-        for choice in engines.available()
+        for choice in selection.available()
         if choice != REFERENCE
     }
     with tempfile.TemporaryDirectory() as scratch:

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from benchmarks import photos
-from config import settings as configuration
-from worker import ideal
-from worker.cpus import Plan, available_cpus
+from tagtray.config import settings as configuration
+from tagtray.worker.measure import ceiling
+from tagtray.worker.supervision.resources import Plan, available_cpus
 
 if __name__ == "__main__":
     files = [str(path) for path in photos.in_order(Path(sys.argv[1]))]
-    print(f"{ideal.rate(configuration.load(), files, Plan(available_cpus(), 1)):.1f}")
+    print(f"{ceiling.rate(configuration.load(), files, Plan(available_cpus(), 1)):.1f}")

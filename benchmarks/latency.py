@@ -19,9 +19,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks import memory, report
-from config import settings as configuration
-from db import engine
-from db.models import Image, Status
+from tagtray.config import settings as configuration
+from tagtray.db import engine
+from tagtray.db.tables import Image, Status
 
 #: Photos, seconds of rest before each, seconds between looks, seconds that a photo may take.
 PHOTOS, REST, LOOK, PATIENCE = 100, 0.4, 0.001, 60.0
@@ -68,7 +68,7 @@ def _status(database: Engine, name: str) -> str | None:
 
 @contextlib.contextmanager
 def _watching(folder: Path, home: Path) -> Iterator[None]:
-    command = [sys.executable, "-P", "-m", "cli.app", "run", str(folder), "--watch"]
+    command = [sys.executable, "-P", "-m", "tagtray", "run", str(folder), "--watch"]
     process = subprocess.Popen(
         command, env=os.environ | {"TAGTRAY_HOME": str(home)}, stdout=subprocess.DEVNULL
     )

@@ -26,9 +26,9 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks import report
-from config import settings as configuration
-from db import engine
-from db.models import Classification
+from tagtray.config import settings as configuration
+from tagtray.db import engine
+from tagtray.db.tables import Classification
 
 #: Width and height of a picture, pixels of it that one random pixel becomes, files in a folder.
 SIZE, GRAIN, PER_FOLDER = (160, 120), 20, 1_000
@@ -95,7 +95,7 @@ def slope(samples: Sequence[Sample], name: str, workers: int) -> float:
 @contextlib.contextmanager
 def _running(folder: Path, home: Path, way: str, workers: int) -> Iterator[subprocess.Popen[bytes]]:
     engine_name, precision = way.split("-")
-    command = [sys.executable, "-P", "-m", "cli.app", "run", str(folder), "--workers", str(workers)]
+    command = [sys.executable, "-P", "-m", "tagtray", "run", str(folder), "--workers", str(workers)]
     own = {"TAGTRAY_HOME": str(home), "TAGTRAY_ENGINE": engine_name, "TAGTRAY_PRECISION": precision}
     process = subprocess.Popen(command, env=os.environ | own, stdout=subprocess.DEVNULL)
     try:

@@ -20,22 +20,23 @@ import psutil
 from numpy.typing import NDArray
 
 from benchmarks import report
-from cli import prepare
-from config import settings as configuration
-from db import catalogue, roots
-from db.ledger import Ledger
-from db.records import Run, SeenFile
-from imaging.decode import ImageInfo
-from jobs.connection import connect
-from jobs.feed import Feeder
-from jobs.queue import ImageQueue
-from weights.catalogue import membership
-from worker import pipeline, rollup
-from worker.classifier import Classifier, Scores
-from worker.folders import Folders
-from worker.note import Note
-from worker.pipeline import Pipeline
-from worker.rq_worker import ImageWorker
+from tagtray.app import bootstrap
+from tagtray.config import settings as configuration
+from tagtray.db import catalogue, roots
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Run, SeenFile
+from tagtray.imaging.decode import ImageInfo
+from tagtray.jobs.connection import connect
+from tagtray.jobs.feed import Feeder
+from tagtray.jobs.queue import ImageQueue
+from tagtray.weights.catalogue import membership
+from tagtray.worker.batch import pipeline
+from tagtray.worker.batch.pipeline import Pipeline
+from tagtray.worker.batch.reader import Folders
+from tagtray.worker.engines import rollup
+from tagtray.worker.engines.classifier import Classifier, Scores
+from tagtray.worker.rq_worker import ImageWorker
+from tagtray.worker.supervision.progress import Note
 
 IMAGES = 2048
 ROUNDS = 5
@@ -93,7 +94,7 @@ def world(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")), "home")
         files = list(_files(folder))
         settings = configuration.load(home=home, chunk=chunk, queue_max=len(files))
-        database = stack.enter_context(prepare.writing(settings))
+        database = stack.enter_context(bootstrap.writing(settings))
         ledger, model = Ledger(database), catalogue.current(database).id
         ledger.register(roots.resolve(database, settings, folder).root.id, files)
         queue = ImageQueue("bench", connect(settings))

@@ -39,7 +39,7 @@ class Photos(Dataset[tuple[torch.Tensor, str]]):
 
 def network() -> torch.nn.Module:
     """torchvision's ResNet-18 with the embedded weights, eager, fp32."""
-    from weights import manifest
+    from tagtray.weights import manifest
 
     model = torchvision.models.resnet18()
     model.load_state_dict(load_file(manifest.path(manifest.model("resnet18"))))

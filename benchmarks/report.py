@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from worker import cpus, processor
+from tagtray.worker.engines import cpu_features
+from tagtray.worker.supervision import resources
 
 RESULTS = Path(__file__).parent / "results"
 #: Flags of processors that multiply int8 and add up in 32 bits at once.
@@ -34,11 +35,11 @@ def spread(milliseconds: Sequence[float]) -> dict[str, float]:
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "processor": processor.name(),
+        "processor": cpu_features.name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "vnni": not VNNI.isdisjoint(processor.flags()),
-        "bf16": processor.has_bf16(),
-        "cores": cpus.available_cpus(),
+        "vnni": not VNNI.isdisjoint(cpu_features.flags()),
+        "bf16": cpu_features.has_bf16(),
+        "cores": resources.available_cpus(),
         "torch": torch.__version__,
     }
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli import end_to_end
-from config import settings as configuration
-from db import engine
+from tagtray.cli.bench import end_to_end
+from tagtray.config import settings as configuration
+from tagtray.db import engine
 
 
 def tagtray(folder: Path, warm: Path, settings: Mapping[str, str]) -> end_to_end.Timed:
@@ -23,7 +23,7 @@ def tagtray(folder: Path, warm: Path, settings: Mapping[str, str]) -> end_to_end
         home.mkdir(mode=0o700)
         shutil.copytree(warm / "cache", home / "cache")
         began = time.time()
-        seconds = _timed(["-P", "-m", "cli.app", "run", str(folder)], {"TAGTRAY_HOME": str(home), **settings})
+        seconds = _timed(["-P", "-m", "tagtray", "run", str(folder)], {"TAGTRAY_HOME": str(home), **settings})
         database = engine.connect(configuration.load(home=home))
         try:
             return end_to_end.timed(database, seconds, began)

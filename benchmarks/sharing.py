@@ -11,12 +11,12 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from benchmarks import photos
-from config import settings as configuration
-from imaging.decode import decode_into
-from weights import manifest
-from worker import engine_torch, rollup
-from worker.classifier import Classifier
-from worker.cpus import available_cpus
+from tagtray.config import settings as configuration
+from tagtray.imaging.decode import decode_into
+from tagtray.weights import manifest
+from tagtray.worker.engines import rollup, torch_engine
+from tagtray.worker.engines.classifier import Classifier
+from tagtray.worker.supervision.resources import available_cpus
 
 BATCH = 16
 
@@ -80,7 +80,7 @@ def _seconds(folder: Path, processes: int, threads: int, work: Work) -> float:
 
 def _process(paths: Sequence[Path], threads: int, work: Work, barrier: Barrier) -> None:
     model, home = manifest.model("resnet18"), configuration.load().home
-    made = [engine_torch.load(model, home, rollup.load(), BATCH, threads) for _ in range(2)]
+    made = [torch_engine.load(model, home, rollup.load(), BATCH, threads) for _ in range(2)]
     for one in made:
         one.warm_up()
     barrier.wait()

@@ -20,13 +20,14 @@ from typing import Any
 from unittest import mock
 
 from benchmarks import overhead, photos, report
-from config import settings as configuration
-from db.ledger import Ledger
-from weights import manifest
-from worker import engine_torch, pipeline, rollup
-from worker.classifier import BatchClassifier
-from worker.cpus import ONE_BLAS_THREAD
-from worker.folders import Folders
+from tagtray.config import settings as configuration
+from tagtray.db.ledger import Ledger
+from tagtray.weights import manifest
+from tagtray.worker.batch import pipeline
+from tagtray.worker.batch.reader import Folders
+from tagtray.worker.engines import rollup, torch_engine
+from tagtray.worker.engines.classifier import BatchClassifier
+from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
 #: Pictures of each size; full batches.
 CAMERA, SMALL, BATCH = 96, 512, 16
@@ -79,7 +80,7 @@ def _timed(owner: Any, attribute: str, name: str, spent: dict[str, float]) -> It
 def _rounds(folders: Mapping[str, Path], rounds: int) -> list[dict[str, dict[str, float]]]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     home = configuration.load().home
-    network = engine_torch.load(manifest.model("resnet18"), home, rollup.load(), BATCH)
+    network = torch_engine.load(manifest.model("resnet18"), home, rollup.load(), BATCH)
     return [{name: measure(folder, network) for name, folder in folders.items()} for _ in range(rounds)]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import memory, photos, report
-from worker.cpus import ONE_BLAS_THREAD
+from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
 #: Images of a run: two full batches for each of two workers.
 IMAGES, BATCH = 64, 16
@@ -40,7 +40,7 @@ from weights import manifest
 model, roll_up = manifest.model("resnet18"), rollup.load()
 print(time.process_time())
 import importlib
-importlib.import_module(f"worker.engine_{engine}")
+importlib.import_module(f"tagtray.worker.engines.{engine}_engine")
 print(time.process_time())
 gc.freeze()
 gc.enable()
@@ -51,7 +51,7 @@ print(time.process_time())
 
 def run(folder: Path, home: Path, engine: str) -> dict[str, float]:
     """Seconds until the workers are started and until the first result is in the ledger, and of all."""
-    command = [sys.executable, "-P", "-m", "cli.app", "run", "--engine", engine, str(folder)]
+    command = [sys.executable, "-P", "-m", "tagtray", "run", "--engine", engine, str(folder)]
     began = time.perf_counter()
     process = psutil.Popen(
         command,

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli import options, output, prepare
-from cli.output import Format
+from tagtray.app import bootstrap
+from tagtray.cli import options, output
+from tagtray.cli.output import Format
 
 app = typer.Typer(help="The database: bring it to this version's tables, check it.", no_args_is_help=True)
 
@@ -21,9 +22,9 @@ def _group() -> None:
 @app.command()
 def upgrade() -> None:
     """Bring the tables, the labels and the model of this version into the database."""
-    from db import migrate
+    from tagtray.db import migrate
 
-    changed = prepare.bring_up(prepare.load())
+    changed = bootstrap.bring_up(bootstrap.load())
     print(f"The database {'is now' if changed else 'already was'} at revision {migrate.REVISION}.")
 
 
@@ -33,9 +34,9 @@ def check(
     json: options.Json = False,
 ) -> int:
     """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
-    from db import check as rules
+    from tagtray.db import invariants as rules
 
-    with prepare.reading(prepare.load()) as database:
+    with bootstrap.reading(bootstrap.load()) as database:
         findings = rules.check(database, fix)
     broken = [finding for finding in findings if finding.rows]
     if json:

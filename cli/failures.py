@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import options, output, prepare
-from cli.output import Format, shown
-from config.errors import ImageCode, UsageError
+from tagtray.app import bootstrap
+from tagtray.cli import options, output
+from tagtray.cli.output import Format, shown
+from tagtray.config.errors import ImageCode, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from config.settings import Settings
+    from tagtray.config.settings import Settings
 
 #: Failures that are listed unless --limit says otherwise.
 LIMIT = 50
@@ -33,9 +34,9 @@ def failures(
     json: options.Json = False,
 ) -> None:
     """List the images that could not be classified, and why."""
-    from db import queries
+    from tagtray.db import queries
 
-    with prepare.reading(prepare.load()) as database:
+    with bootstrap.reading(bootstrap.load()) as database:
         found, total = queries.failures(database, code, limit)
     columns = [field.name for field in dataclasses.fields(queries.Failure)]
     if json:
@@ -54,10 +55,10 @@ def retry(
     code: Code = None,
 ) -> None:
     """Try failed images again: all, those of a code, or those of a path."""
-    from db.ledger import Ledger
+    from tagtray.db.ledger import Ledger
 
-    settings = prepare.load()
-    with prepare.reading(settings) as database:
+    settings = bootstrap.load()
+    with bootstrap.reading(settings) as database:
         ids = None if path is None else _ids(database, settings, path)
         count = Ledger(database).retry(code, ids)
     hint = "; `tagtray run` on the folder classifies them" if count else ""
@@ -65,7 +66,7 @@ def retry(
 
 
 def _ids(database: Engine, settings: Settings, path: str) -> Sequence[int]:
-    from db import queries, roots
+    from tagtray.db import queries, roots
 
     # A folder is sought by a name in it: it may be the root itself, which lies in none.
     is_folder = os.path.isdir(path)

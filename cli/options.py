@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli import prepare
-from config.errors import UsageError
+from tagtray.app import bootstrap
+from tagtray.config.errors import UsageError
 
 if TYPE_CHECKING:
-    from config.settings import Settings
+    from tagtray.config.settings import Settings
 
 #: Worker processes at most, as in the settings.
 MAX_WORKERS = 256
@@ -43,7 +43,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def for_work(workers: str | None, **given: Any) -> Settings:
     """The settings with the options of those commands that start workers."""
     number = None if workers in (None, "auto") else _number(str(workers))
-    settings = prepare.load(workers=number, **given)
+    settings = bootstrap.load(workers=number, **given)
     return settings.model_copy(update={"workers": None}) if workers == "auto" else settings
 
 

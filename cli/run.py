@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import options, prepare
-from cli.signals import AtOnce, StopRequest
-from cli.work import GRACE, forking, planned, supervisor
-from config.errors import InfrastructureError, TagtrayError
+from tagtray.app import bootstrap
+from tagtray.cli import options
+from tagtray.cli.signals import AtOnce, StopRequest
+from tagtray.cli.work import GRACE, forking, planned, supervisor
+from tagtray.config.errors import InfrastructureError, TagtrayError
 
 if TYPE_CHECKING:
-    from cli.progress import Display, Meter, Snapshot
-    from cli.session import Session
-    from worker.supervisor import Supervisor
+    from tagtray.app.session import Session
+    from tagtray.cli.progress import Display, Meter, Snapshot
+    from tagtray.worker.supervision.supervisor import Supervisor
 
 #: Seconds between looks at the ledger, at least.
 LOOK = 0.25
@@ -41,12 +42,12 @@ def run(
     )
     plan = planned(settings)
     with StopRequest() as request, forking(settings) as server:
-        from cli.session import Session, check
-        from weights import manifest
+        from tagtray.app.session import Session, check
+        from tagtray.weights import manifest
 
         check(folders)
-        manifest.verify(prepare.model())
-        with prepare.writing(settings) as database:
+        manifest.verify(bootstrap.model())
+        with bootstrap.writing(settings) as database:
             session = Session(settings, database, folders)
             crew = supervisor(settings, session.ledger, plan, server)
             return _Run(session, crew, request, watch).go()
@@ -64,9 +65,9 @@ class _Run:
 
     def go(self) -> int:
         """The exit code; raises InfrastructureError when there is no hope for the workers."""
-        from cli import progress, summary
+        from tagtray.cli import progress, summary
 
-        prepare.name_process("run")
+        bootstrap.name_process("run")
         began = time.monotonic()
         try:
             with progress.display() as display:
@@ -85,7 +86,7 @@ class _Run:
         return self._request.exit_code
 
     def _look_until_over(self, display: Display) -> None:
-        from cli.progress import Meter
+        from tagtray.cli.progress import Meter
 
         meter = Meter(self._session.active() or 0)
         while not self._crew.failure:

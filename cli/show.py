@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import options, output, prepare
-from cli.output import shown
-from config.errors import UsageError
+from tagtray.app import bootstrap
+from tagtray.cli import options, output
+from tagtray.cli.output import shown
+from tagtray.config.errors import UsageError
 
 if TYPE_CHECKING:
-    from db.queries import ImageFacts
+    from tagtray.db.queries import ImageFacts
 
 
 def show(
@@ -22,10 +23,10 @@ def show(
     json: options.Json = False,
 ) -> None:
     """Show one image: its state, Top-3 and tags, or why it failed."""
-    from db import queries, roots
+    from tagtray.db import queries, roots
 
-    settings = prepare.load()
-    with prepare.reading(settings) as database:
+    settings = bootstrap.load()
+    with bootstrap.reading(settings) as database:
         place = roots.locate(database, settings, Path(path))
         facts = queries.image(database, place[0].id, place[1]) if place else None
     if place is None or facts is None:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli import output, prepare
-from cli.output import Format
+from tagtray.app import bootstrap
+from tagtray.cli import output
+from tagtray.cli.output import Format
 
 
 def sql(
@@ -18,8 +19,8 @@ def sql(
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> None:
     """Ask the database, read-only: the views are results, top1, image_tags and failures."""
-    from db import readonly
+    from tagtray.db import readonly
 
-    settings = prepare.load()
+    settings = bootstrap.load()
     with readonly.select(settings, statement) as answer:
         output.rows(answer.columns, answer.rows, Format.JSON if json else form)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import options, output, prepare
-from config.errors import InfrastructureError
+from tagtray.app import bootstrap
+from tagtray.cli import options, output
+from tagtray.config.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from config.settings import Settings
+    from tagtray.config.settings import Settings
 
 #: Seconds over which images per second are measured.
 WINDOW = 60.0
@@ -29,8 +30,8 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Show the ledger's states, the queue, the workers and the speed; starts nothing."""
-    settings = prepare.load()
-    with prepare.reading(settings) as database:
+    settings = bootstrap.load()
+    with bootstrap.reading(settings) as database:
         _show(_look(settings, database), json, watch)
         while watch:
             time.sleep(EVERY)
@@ -48,8 +49,8 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
 
 
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:
-    from db import queries
-    from db.ledger import Ledger
+    from tagtray.db import queries
+    from tagtray.db.ledger import Ledger
 
     waited = queries.oldest_wait(database)
     return {
@@ -62,16 +63,16 @@ def _look(settings: Settings, database: Engine) -> dict[str, Any]:
 
 
 def _look_at_redis(settings: Settings) -> dict[str, Any]:
-    from jobs import embedded
+    from tagtray.jobs.embedded_redis import server
 
     nothing: dict[str, Any] = dict.fromkeys(("jobs", "images", "workers", "refused"))
-    if settings.redis_url is None and not embedded.running(settings.home):
+    if settings.redis_url is None and not server.running(settings.home):
         return {"running": False, "answer": "not running", **nothing}
     import redis
 
-    from jobs import workers
-    from jobs.connection import connect
-    from jobs.queue import ImageQueue
+    from tagtray.jobs import workers
+    from tagtray.jobs.connection import connect
+    from tagtray.jobs.queue import ImageQueue
 
     try:
         queue = ImageQueue(settings.queue, connect(settings, start=False))

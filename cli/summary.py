@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.output import shown
-from db import figures
-from db.models import Status
+from tagtray.cli.output import shown
+from tagtray.db import run_stats
+from tagtray.db.tables import Status
 
 if TYPE_CHECKING:
-    from cli.session import Session
+    from tagtray.app.session import Session
 
 #: Labels that the summary lists.
 LABELS = 10
@@ -25,7 +25,7 @@ CANDIDATES = 20
 def write(session: Session, seconds: float) -> None:
     """Print it, from the ledger's figures."""
     engine, targets = session.ledger.engine, session.targets
-    tallies = figures.tallies(engine, targets, session.started)
+    tallies = run_stats.tallies(engine, targets, session.started)
     now, before, failed = Counter[str](), Counter[str](), Counter[str]()
     for tally in tallies:
         (now if tally.since else before)[tally.status] += tally.images
@@ -34,7 +34,7 @@ def write(session: Session, seconds: float) -> None:
     finished = now[Status.DONE] + now[Status.FAILED]
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
-    forwarded = figures.forwarded(engine, targets, session.started)
+    forwarded = run_stats.forwarded(engine, targets, session.started)
     skipped = session.producer.progress.skipped
     left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
     rows = [
@@ -58,7 +58,7 @@ def _done(classified: int, known: int) -> str:
 
 
 def _write_labels(session: Session) -> None:
-    found = figures.frequent_labels(session.ledger.engine, session.targets, LABELS)
+    found = run_stats.frequent_labels(session.ledger.engine, session.targets, LABELS)
     if found:
         typer.secho("\nMost frequent labels", bold=True)
         for row in found:
@@ -79,7 +79,7 @@ def _write_next(session: Session, failures: bool) -> None:
 def _example(session: Session) -> str | None:
     """An image to look at: as one would type it here, and with a plain name if there is any."""
     folders = {target.root.id: target.root.path for target in session.targets}
-    for root_id, name in figures.some_done(session.ledger.engine, session.targets, CANDIDATES):
+    for root_id, name in run_stats.some_done(session.ledger.engine, session.targets, CANDIDATES):
         path = os.fsdecode(os.path.join(folders[root_id], name))
         if path == shown(path):
             relative = os.path.relpath(path)

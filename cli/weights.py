@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import options, output, prepare
-from cli.output import Format
-from config.errors import UsageError
+from tagtray.app import bootstrap
+from tagtray.cli import options, output
+from tagtray.cli.output import Format
+from tagtray.config.errors import UsageError
 
 app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_help=True)
 
@@ -19,9 +20,9 @@ app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_he
 @app.command("list")
 def list_models(json: options.Json = False) -> None:
     """List the models that ship."""
-    from weights import manifest
+    from tagtray.weights import manifest
 
-    prepare.load()
+    bootstrap.load()
     columns = ["name", "architecture", "label_set", "bytes", "sha256", "date", "licence", "file"]
     found: list[list[Any]] = [
         [
@@ -44,9 +45,9 @@ def list_models(json: options.Json = False) -> None:
 @app.command()
 def verify() -> None:
     """Hold every file that ships with the models against its SHA-256."""
-    from weights import manifest
+    from tagtray.weights import manifest
 
-    prepare.load()
+    bootstrap.load()
     manifest.verify()
     print(f"All {len(manifest.load().every_file())} files are what the manifest says.")
 
@@ -54,14 +55,14 @@ def verify() -> None:
 @app.command()
 def trace() -> None:
     """Make PyTorch's file of the network (TorchScript, fp32) now, so that its first run need not."""
-    settings = prepare.load()
-    from weights import manifest
-    from worker import tracing
+    settings = bootstrap.load()
+    from tagtray.weights import manifest
+    from tagtray.worker.networks import torchscript
 
-    entry = prepare.model()
+    entry = bootstrap.model()
     began = time.monotonic()
-    tracing.load(manifest.path(entry), entry.weights.sha256, settings.home)
-    file = settings.home / "cache" / tracing.name(entry.weights.sha256)
+    torchscript.load(manifest.path(entry), entry.weights.sha256, settings.home)
+    file = settings.home / "cache" / torchscript.name(entry.weights.sha256)
     print(f"{output.shown(str(file))} is ready ({time.monotonic() - began:.1f} s).")
 
 
@@ -70,10 +71,10 @@ def export(
     onnx: Annotated[Path, typer.Option(metavar="FILE", help="The ONNX file to write.", show_default=False)],
 ) -> None:
     """Write the network with its normalisation, softmax and labels as an ONNX file for other programs."""
-    prepare.load()
+    bootstrap.load()
     if importlib.util.find_spec("onnx") is None:
         raise UsageError("The export needs the extra: pip install 'tagtray[onnx]'.")
-    from worker import exporting
+    from tagtray.worker.networks import export
 
-    exporting.export(prepare.model(), onnx)
+    export.export(bootstrap.model(), onnx)
     print(f"{output.shown(str(onnx))}: pixels (n, 224, 224, 3) uint8 in, probabilities (n, 1000) out.")

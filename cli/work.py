@@ -8,16 +8,17 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cli import options, prepare
-from cli.signals import AtOnce, StopRequest
-from config.errors import InfrastructureError
+from tagtray.app import bootstrap
+from tagtray.cli import options
+from tagtray.cli.signals import AtOnce, StopRequest
+from tagtray.config.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from config.settings import Settings
-    from db.ledger import Ledger
-    from worker.cpus import Plan
-    from worker.forkserver import ForkServer
-    from worker.supervisor import Supervisor
+    from tagtray.config.settings import Settings
+    from tagtray.db.ledger import Ledger
+    from tagtray.worker.supervision.forkserver import ForkServer
+    from tagtray.worker.supervision.resources import Plan
+    from tagtray.worker.supervision.supervisor import Supervisor
 
 #: Seconds that workers are given to finish the batch in hand.
 GRACE = 60.0
@@ -38,18 +39,18 @@ def work(
     )
     plan = planned(settings)
     with StopRequest() as request, forking(settings) as server:
-        from db.ledger import Ledger
-        from weights import manifest
+        from tagtray.db.ledger import Ledger
+        from tagtray.weights import manifest
 
-        manifest.verify(prepare.model())
-        with prepare.writing(settings) as database:
+        manifest.verify(bootstrap.model())
+        with bootstrap.writing(settings) as database:
             ledger = Ledger(database)
             _work(settings, ledger, supervisor(settings, ledger, plan, server), request)
     return request.exit_code
 
 
 def _work(settings: Settings, ledger: Ledger, crew: Supervisor, request: StopRequest) -> None:
-    prepare.name_process("work")
+    bootstrap.name_process("work")
     try:
         with _feeding(settings, ledger):
             crew.start()
@@ -66,22 +67,23 @@ def _work(settings: Settings, ledger: Ledger, crew: Supervisor, request: StopReq
 
 def planned(settings: Settings) -> Plan:
     """Who is to work on what this host has free now; raises UsageError where their engine cannot be had."""
-    from worker import cpus, engines
+    from tagtray.worker.engines import selection
+    from tagtray.worker.supervision import resources
 
-    engines.choose(settings)
-    return cpus.plan(settings.workers, settings.batch_size)
+    selection.choose(settings)
+    return resources.plan(settings.workers, settings.batch_size)
 
 
 def forking(settings: Settings) -> ForkServer:
     """The process that forks workers; it imports while all else is made ready."""
-    from worker.forkserver import ForkServer
+    from tagtray.worker.supervision.forkserver import ForkServer
 
     return ForkServer(settings)
 
 
 def supervisor(settings: Settings, ledger: Ledger, plan: Plan, server: ForkServer) -> Supervisor:
     """The workers of this host, not started yet."""
-    from worker.supervisor import Supervisor
+    from tagtray.worker.supervision.supervisor import Supervisor
 
     try:
         return Supervisor(settings, ledger, plan, server)
@@ -92,9 +94,9 @@ def supervisor(settings: Settings, ledger: Ledger, plan: Plan, server: ForkServe
 @contextlib.contextmanager
 def _feeding(settings: Settings, ledger: Ledger) -> Iterator[None]:
     """With the embedded Redis this process feeds, too: that queue is gone with whoever filled it."""
-    from jobs.connection import connect
-    from jobs.feed import Feeder, FeederLoop
-    from jobs.queue import ImageQueue
+    from tagtray.jobs.connection import connect
+    from tagtray.jobs.feed import Feeder, FeederLoop
+    from tagtray.jobs.queue import ImageQueue
 
     client = connect(settings)
     if settings.redis_url is not None:

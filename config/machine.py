@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from config import files
-from config.errors import InfrastructureError, UsageError
+from tagtray.config import atomic
+from tagtray.config.errors import InfrastructureError, UsageError
 
 FILE = "machine.json"
 #: The settings that the file holds.
@@ -46,7 +46,7 @@ def write(home: Path, kept: Mapping[str, Any], measured: Mapping[str, Any]) -> P
     content = {"settings": dict(kept), "measured": dict(measured)}
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.replace(path(home), json.dumps(content, indent=2).encode() + b"\n")
+        atomic.replace(path(home), json.dumps(content, indent=2).encode() + b"\n")
     except OSError as error:
         raise InfrastructureError(f"{path(home)} cannot be written: {error.strerror}.") from error
     return path(home)

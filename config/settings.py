@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import machine
-from config.errors import UsageError
+from tagtray.config import machine
+from tagtray.config.errors import UsageError
 
 PREFIX = "TAGTRAY_"
 ROOT_PREFIX = "TAGTRAY_ROOT_"

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, select, update
 
-from config.errors import InfrastructureError
-from db import clock
-from db.models import Category, Label, LabelCategory, Model
-from db.transactions import read, write
-from db.upsert import insert
+from tagtray.config.errors import InfrastructureError
+from tagtray.db import clock
+from tagtray.db.tables import Category, Label, LabelCategory, Model
+from tagtray.db.transactions import read, write
+from tagtray.db.upsert import insert
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from db import clock
-from db.models import Classification, Content, Image, Prediction, Status, Tag
-from db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Run
-from db.upsert import add_new
+from tagtray.db import clock
+from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Run
+from tagtray.db.tables import Classification, Content, Image, Prediction, Status, Tag
+from tagtray.db.upsert import add_new
 
 #: Characters of an error message that are kept.
 MESSAGE_LENGTH = 500

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from config.errors import InfrastructureError, UsageError
-from config.settings import Settings
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
 
 #: Milliseconds that a SQLite writer waits for another one before it gives up.
 SQLITE_BUSY_MS = 5_000

@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
-from config.settings import LONGEST_LEASE
-from db import clock, commits, paths, registration
-from db.hints import unindexed
-from db.models import Image, Status
-from db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
-from db.registration import KnownFile
-from db.transactions import read, write
+from tagtray.config.settings import LONGEST_LEASE
+from tagtray.db import clock, commits, paths, registration
+from tagtray.db.hints import unindexed
+from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
+from tagtray.db.registration import KnownFile
+from tagtray.db.tables import Image, Status
+from tagtray.db.transactions import read, write
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000

@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from config.errors import InfrastructureError
-from db import views
-from db.engine import writing
-from db.faults import sentence
+from tagtray.config.errors import InfrastructureError
+from tagtray.db import views
+from tagtray.db.engine import writing
+from tagtray.db.faults import sentence
 
 #: The revision that this version's code is written for; a test holds it against Alembic's head.
 REVISION = "0001"

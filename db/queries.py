@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, and_, func, select
 
-from db import clock, paths
-from db.models import (
+from tagtray.db import clock, paths
+from tagtray.db.tables import (
     Category,
     Classification,
     Content,
@@ -21,7 +21,7 @@ from db.models import (
     Status,
     Tag,
 )
-from db.transactions import read
+from tagtray.db.transactions import read
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from config.errors import InfrastructureError, UsageError
-from config.settings import Settings
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
 
 if TYPE_CHECKING:
     import psycopg
@@ -68,7 +68,7 @@ def _sqlite_file(settings: Settings) -> Path | None:
 
 def _engine(settings: Settings) -> Engine:
     # SQLAlchemy is imported where a URL has to be read: it costs more than all the rest.
-    from db import engine
+    from tagtray.db import engine
 
     return engine.connect(settings)
 
@@ -112,7 +112,7 @@ def _sqlite_errors() -> Iterator[None]:
 def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
     from sqlalchemy.exc import DBAPIError
 
-    from db.faults import sentence
+    from tagtray.db.faults import sentence
 
     engine = _engine(settings)
     try:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
-from db import clock, paths
-from db.models import Image, Status
-from db.records import SeenFile
-from db.upsert import add_new
+from tagtray.db import clock, paths
+from tagtray.db.records import SeenFile
+from tagtray.db.tables import Image, Status
+from tagtray.db.upsert import add_new
 
 
 @dataclass(frozen=True, slots=True)

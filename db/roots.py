@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, RowMapping, select, text, update
 
-from config.errors import UsageError
-from config.settings import Settings
-from db import paths
-from db.models import Root
-from db.transactions import read, write
-from db.upsert import insert
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
+from tagtray.db import paths
+from tagtray.db.tables import Root
+from tagtray.db.transactions import read, write
+from tagtray.db.upsert import insert
 
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 

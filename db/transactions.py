@@ -10,9 +10,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from config.errors import InfrastructureError
-from db import faults
-from db.engine import writing
+from tagtray.config.errors import InfrastructureError
+from tagtray.db import faults
+from tagtray.db.engine import writing
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
 RETRY_DELAYS = (0.05, 0.2, 1.0, 3.0)

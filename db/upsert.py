@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.models import Base
+from tagtray.db.tables import Base
 
 
 def insert(connection: Connection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:

@@ -17,8 +17,8 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, WebPImagePlugin
 
-from config.errors import ImageError
-from imaging import colour, exif, faults, foreign, geometry, libtiff, sniff, tiff
+from tagtray.config.errors import ImageError
+from tagtray.imaging import colour, exif, faults, foreign, geometry, libtiff, sniff, tiff
 
 #: Shape of a slot: rows, columns, RGB. A (B, 3, 224, 224) channels-last tensor is B of them in memory.
 SLOT_SHAPE = (geometry.CROP, geometry.CROP, 3)

@@ -6,8 +6,8 @@ import re
 
 from PIL import Image, UnidentifiedImageError
 
-from config.errors import ImageCode, ImageError
-from imaging import sniff
+from tagtray.config.errors import ImageCode, ImageError
+from tagtray.imaging import sniff
 
 #: Characters of a decoder's own words that are kept in the sentence.
 DETAIL_LENGTH = 120

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from config.errors import ImageCode, ImageError
+from tagtray.config.errors import ImageCode, ImageError
 
 #: Pictures that are known and not read: (pattern at the beginning, name).
 _PICTURES = (

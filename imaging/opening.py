@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
+from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
 
 #: Seconds until a file that changed under the reader is looked at again: as long as a copy may pause.
 CHANGED_SECONDS = 2.0

@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from imaging import tiff
+from tagtray.imaging import tiff
 
 #: Bytes of a file's beginning that decide what it is.
 HEAD_BYTES = 512

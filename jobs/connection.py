@@ -13,10 +13,10 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import UnixDomainSocketConnection, parse_url
 from redis.retry import Retry
 
-from config import settings as configuration
-from config.errors import InfrastructureError, TagtrayError, UsageError
-from config.settings import Settings
-from jobs import embedded
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, TagtrayError, UsageError
+from tagtray.config.settings import Settings
+from tagtray.jobs.embedded_redis import server
 
 #: Seconds that a server is given to accept a connection.
 CONNECT_SECONDS = 5.0
@@ -43,7 +43,7 @@ class EmbeddedConnection(UnixDomainSocketConnection):
 
     def _connect(self) -> socket.socket:
         try:
-            self.path = str(embedded.ensure(self._home))
+            self.path = str(server.ensure(self._home))
             connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
         except (TagtrayError, TimeoutError) as error:
             raise redis.ConnectionError(str(error)) from error
@@ -78,11 +78,11 @@ def redacted(url: str) -> str:
 
 def _connect_embedded(home: Path, start: bool) -> redis.Redis:
     if start:
-        embedded.ensure(home)
+        server.ensure(home)
         return _client(connection_class=EmbeddedConnection, home=home)
-    if not embedded.running(home):
+    if not server.running(home):
         raise InfrastructureError(f"No embedded Redis is running in {home}.")
-    return _client(connection_class=UnixDomainSocketConnection, path=str(embedded.socket_path(home)))
+    return _client(connection_class=UnixDomainSocketConnection, path=str(server.socket_path(home)))
 
 
 def _client(**options: Any) -> redis.Redis:

@@ -8,11 +8,11 @@ import time
 
 import redis
 
-from config.errors import InfrastructureError
-from config.settings import Settings
-from db.ledger import Ledger
-from jobs import workers
-from jobs.queue import ImageQueue
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.jobs import workers
+from tagtray.jobs.queue import ImageQueue
 
 #: Seconds without news after which a chunk that is not full leaves all the same.
 QUIET = 0.08

@@ -7,7 +7,7 @@ import logging
 from rq import worker_registration
 from rq.utils import utcparse
 
-from jobs.queue import ImageQueue
+from tagtray.jobs.queue import ImageQueue
 
 #: Seconds since its last heartbeat after which a worker counts as dead; an idle one beats every second.
 SILENCE = 45.0

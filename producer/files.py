@@ -7,9 +7,9 @@ import os
 import stat
 from dataclasses import dataclass
 
-from db import paths
-from db.records import SeenFile, stored_ns
-from imaging import sniff
+from tagtray.db import paths
+from tagtray.db.records import SeenFile, stored_ns
+from tagtray.imaging import sniff
 
 #: Bytes at both ends of a file that are all zero where it was preallocated and not written yet.
 ZERO_BYTES = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from producer.scope import Scope
+from tagtray.producer.scope import Scope
 
 #: Files that wait for the intake before they are forgotten in favour of a whole scan.
 MAX_FILES = 200_000

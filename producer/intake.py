@@ -6,16 +6,16 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from config.settings import Settings
-from db.ledger import Ledger
-from db.records import SeenFile
-from producer import files, stability
-from producer.files import FoundFile
-from producer.ignore import Rules
-from producer.patience import Patience
-from producer.scope import Scope
-from producer.totals import Totals
-from producer.waiting import Candidate, Waiting
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import SeenFile
+from tagtray.producer import files, stability
+from tagtray.producer.files import FoundFile
+from tagtray.producer.ignore import Rules
+from tagtray.producer.patience import Patience
+from tagtray.producer.scope import Scope
+from tagtray.producer.totals import Totals
+from tagtray.producer.waiting import Candidate, Waiting
 
 #: Files that are taken up at once: bounds the size of a statement.
 BATCH = 1_000

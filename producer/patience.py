@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from config.errors import InfrastructureError
-from producer.notices import Notices
+from tagtray.config.errors import InfrastructureError
+from tagtray.producer.notices import Notices
 
 #: Seconds between tries while the database is away, and between log lines about it.
 BACKOFF, SAY_EVERY = 2.0, 60.0

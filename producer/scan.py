@@ -1,120 +1,82 @@
-"""The walk: every file below a folder as a stream of batches, never the whole tree in memory."""
+"""A scan: walk, intake, and what is missing afterwards."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-from collections.abc import Iterator
+import threading
 
-from imaging import names
-from producer import files, ignore
-from producer.files import FoundFile
-from producer.notices import Notices, shown
-from producer.scope import Scope
-from producer.totals import Totals
-
-#: Files per batch: enough for bulk statements, few enough for short transactions.
-BATCH = 1_000
-
-_GROUPS = {
-    extension: group
-    for group, extensions in {
-        "text": names.TEXT,
-        "video": names.VIDEO,
-        "audio": names.AUDIO,
-        "archive": names.ARCHIVE,
-        "sidecar": names.SIDECAR,
-    }.items()
-    for extension in extensions
-}
+from tagtray.db.ledger import Ledger
+from tagtray.producer import missing
+from tagtray.producer.intake import Intake
+from tagtray.producer.missing import IdSet
+from tagtray.producer.notices import Notices
+from tagtray.producer.patience import Patience, Stopped
+from tagtray.producer.scope import Scope
+from tagtray.producer.totals import Totals
+from tagtray.producer.walk import Walk
 
 
-class Walk:
-    """One pass over the folder ``start`` (relative to the root) of a scope.
+class Scanner:
+    """Scans scopes and single folders of them."""
 
-    A folder that cannot be listed is counted, said and left out; the walk goes on.
-    """
-
-    def __init__(self, scope: Scope, start: bytes, totals: Totals, notices: Notices) -> None:
-        self._scope = scope
-        self._root = scope.root.path
-        self._start = start
-        self._totals = totals
+    def __init__(
+        self, ledger: Ledger, intake: Intake, patience: Patience, notices: Notices, stop: threading.Event
+    ) -> None:
+        self._ledger = ledger
+        self._intake = intake
+        self._patience = patience
         self._notices = notices
-        identity = scope.identity()
-        self._device = identity[0] if identity else 0
-        #: Folders that could not be listed: nothing is known about what lies below them.
-        self.blocked: set[bytes] = set()
-        #: Folders on another file system than the target.
-        self.mounts: set[bytes] = set()
-        #: Files of any kind that were met; 0 may be an unmounted disk.
-        self.met = 0
+        self._stop = stop
+        self._mounts: dict[Scope, set[bytes]] = {}
 
-    def batches(self) -> Iterator[list[FoundFile]]:
-        """The files whose names may be images, ``BATCH`` at a time; links to folders are not followed."""
-        batch: list[FoundFile] = []
-        for found in self._files():
-            batch.append(found)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+    def scan(self, scope: Scope, totals: Totals) -> None:
+        """Register everything of a scope and mark what is missing.
 
-    def _files(self) -> Iterator[FoundFile]:
-        pending = [(self._start, ignore.read_chain(self._root, self._start))]
-        while pending:
-            folder, outer = pending.pop()
-            rules = ignore.read(self._root, folder, outer)
-            prefix = folder + b"/" if folder else b""
-            try:
-                with os.scandir(os.path.join(self._root, folder)) as entries:
-                    for entry in entries:
-                        path = prefix + entry.name
-                        if entry.is_dir(follow_symlinks=False):
-                            if self._enters(entry, path, rules):
-                                pending.append((path, rules))
-                        elif found := self._judge(entry, path, rules):
-                            yield found
-            except OSError as error:
-                self._block(folder, error)
+        A scope that is not there, or suddenly empty, keeps its results. Raises Stopped.
+        """
+        totals.begin_scan()
+        scope.known = scope.identity()
+        if scope.known is None:
+            self._keep(scope, "is not there")
+            return
+        newest = self._patience.insist(self._ledger.newest_id)
+        walk, seen = self._walk(scope, scope.below, totals)
+        if scope.below in walk.blocked or not scope.is_same():
+            self._keep(scope, "cannot be read just now")
+        elif not walk.met and self._patience.insist(lambda: missing.has_rows(self._ledger, scope)):
+            self._keep(scope, "is empty, though it was not")
+        else:
+            self._notices.clear(scope.shown)
+            known = self._mounts.setdefault(scope, set())
+            known |= walk.mounts
+            unknown = walk.blocked | (known - walk.mounts)
+            self._mark_missing(scope, scope.below, seen, newest, unknown, totals)
 
-    def _enters(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> bool:
-        if not self._scope.enters(path, entry.name, rules):
-            self._totals.ignored += 1
-            return False
-        with contextlib.suppress(OSError):
-            if entry.stat(follow_symlinks=False).st_dev != self._device:
-                self.mounts.add(path)
-        return True
+    def scan_folder(self, scope: Scope, folder: bytes, totals: Totals) -> None:
+        """Register what is in a folder that came, mark missing what was in one that went. Raises Stopped."""
+        if not scope.is_same():
+            return
+        if os.path.lexists(os.path.join(scope.root.path, folder)):
+            if scope.rules(folder)[0]:
+                self._walk(scope, folder, totals)
+        else:
+            newest = self._patience.insist(self._ledger.newest_id)
+            self._mark_missing(scope, folder, IdSet(), newest, set(), totals)
 
-    def _judge(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> FoundFile | None:
-        kind = names.classify_name(entry.name)
-        if kind is names.Kind.SKIP:
-            self.met += 1
-            self._totals.skipped[_GROUPS[entry.name.lower().rpartition(b".")[2]]] += 1
-            return None
-        found = None
-        if kind is names.Kind.REGISTER and (rules is None or not rules.ignores(path, False)):
-            try:
-                found = files.judge(self._root, path, entry.stat(follow_symlinks=False))
-            except OSError as error:
-                if error.errno == errno.ENAMETOOLONG:
-                    self._block(path, error)
-                return None  # deleted meanwhile, or a mount that fails: the next scan sees
-        if found is None:
-            self._totals.ignored += 1
-            return None
-        self.met += 1
-        self._totals.seen += 1
-        return found
+    def _walk(self, scope: Scope, start: bytes, totals: Totals) -> tuple[Walk, IdSet]:
+        walk, seen = Walk(scope, start, totals, self._notices), IdSet()
+        for batch in walk.batches():
+            seen.update(self._intake.take(scope, batch, totals))
+            if self._stop.is_set():
+                raise Stopped
+        return walk, seen
 
-    def _block(self, folder: bytes, error: OSError) -> None:
-        if isinstance(error, FileNotFoundError | NotADirectoryError) and folder != self._start:
-            return  # deleted meanwhile
-        self.blocked.add(folder)
-        self._totals.unreadable += 1
-        where = shown(os.path.join(self._root, folder))
-        message = f"folder_unreadable: {where} cannot be listed ({error.strerror}); it is left out."
-        self._notices.warn(f"folder {where}", message)
+    def _mark_missing(
+        self, scope: Scope, below: bytes, seen: IdSet, newest: int, unknown: set[bytes], totals: Totals
+    ) -> None:
+        totals.missing += self._patience.insist(
+            lambda: missing.mark_missing(self._ledger, scope, below, seen, newest, unknown)
+        )
+
+    def _keep(self, scope: Scope, why: str) -> None:
+        self._notices.warn(scope.shown, f"folder_kept: {scope.shown} {why}; its results are kept.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from config.errors import UsageError
-from config.settings import Settings
-from db.roots import Target
-from imaging import names
-from producer import ignore
-from producer.notices import shown
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
+from tagtray.db.roots import Target
+from tagtray.imaging import filenames
+from tagtray.producer import ignore
+from tagtray.producer.notices import shown
 
 Identity = tuple[int, int]
 
@@ -50,7 +50,7 @@ class Scope:
 
     def enters(self, folder: bytes, name: bytes, rules: ignore.Rules | None) -> bool:
         """Whether ``folder``, whose last component is ``name``, is looked into."""
-        if names.is_ignored_dir(name) or folder == self._home:
+        if filenames.is_ignored_dir(name) or folder == self._home:
             return False
         return rules is None or not rules.ignores(folder, True)
 
@@ -69,6 +69,6 @@ class Scope:
 
     def admits(self, path: bytes, rules: ignore.Rules | None) -> bool:
         """Whether a file of this name, with the rules of its folder, may be an image."""
-        if names.classify_name(os.path.basename(path)) is not names.Kind.REGISTER:
+        if filenames.classify_name(os.path.basename(path)) is not filenames.Kind.REGISTER:
             return False
         return rules is None or not rules.ignores(path, False)

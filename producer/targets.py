@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from config.errors import UsageError
-from db.roots import Target
-from producer.notices import shown
+from tagtray.config.errors import UsageError
+from tagtray.db.roots import Target
+from tagtray.producer.notices import shown
 
 
 def check(folder: Path) -> None:

@@ -7,9 +7,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from producer import files
-from producer.files import FoundFile
-from producer.scope import Scope
+from tagtray.producer import files
+from tagtray.producer.files import FoundFile
+from tagtray.producer.scope import Scope
 
 Key = tuple[int, bytes]
 

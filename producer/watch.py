@@ -16,12 +16,12 @@ from watchdog.events import (
 )
 from watchdog.observers.api import ObservedWatch
 
-from config.settings import Settings
-from imaging import names
-from producer import ignore, mounts
-from producer.inbox import Inbox
-from producer.inotify import EVENTS, Observer, ReportingInotify
-from producer.scope import Identity, Scope
+from tagtray.config.settings import Settings
+from tagtray.imaging import filenames
+from tagtray.producer import ignore, mounts
+from tagtray.producer.inbox import Inbox
+from tagtray.producer.inotify import EVENTS, Observer, ReportingInotify
+from tagtray.producer.scope import Identity, Scope
 
 #: Seconds between scans of a polled folder, at least.
 POLL = 2.0
@@ -144,7 +144,7 @@ class Handler(FileSystemEventHandler):
         folder, name = os.path.split(path)
         if name == ignore.NAME:
             self._inbox.add_folder(self._scope, folder)
-        elif names.classify_name(name) is names.Kind.REGISTER:
+        elif filenames.classify_name(name) is filenames.Kind.REGISTER:
             self._inbox.add_file(self._scope, path, closed)
 
 

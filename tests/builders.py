@@ -12,13 +12,13 @@ from typing import Any
 from PIL import Image as Picture
 from sqlalchemy import Engine, RowMapping, select, text
 
-from config import settings as configuration
-from config.settings import Settings
-from db import catalogue, migrate, roots
-from db import engine as engines
-from db.ledger import Ledger
-from db.models import Image
-from db.records import Done, NewContent, Outcome, Run, SeenFile
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
+from tagtray.db import catalogue, migrate, roots
+from tagtray.db import engine as engines
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Done, NewContent, Outcome, Run, SeenFile
+from tagtray.db.tables import Image
 
 LABELS = [
     {"label_set": "few", "class_index": 0, "wnid": "n0", "name": "tabby", "name_zh": "虎斑猫"},

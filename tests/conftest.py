@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from config import settings as configuration
-from config.settings import Settings
-from db.ledger import Ledger
-from jobs import embedded
-from tests import builders, servers
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.jobs.embedded_redis import server
+from tests import builders
+from tools import servers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,7 +39,7 @@ def home() -> Iterator[Path]:
     """A TAGTRAY_HOME with a path short enough for a socket."""
     folder = Path(tempfile.mkdtemp(prefix="tagtray-home-"))
     yield folder
-    embedded.release(folder)
+    server.release(folder)
     shutil.rmtree(folder, ignore_errors=True)  # a server that is just stopping removes its socket itself
 
 

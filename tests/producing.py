@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from config import settings as configuration
-from db import engine, migrate, paths, roots
-from db.ledger import Ledger
-from db.models import Image
-from producer.service import Producer
+from tagtray.config import settings as configuration
+from tagtray.db import engine, migrate, paths, roots
+from tagtray.db.ledger import Ledger
+from tagtray.db.tables import Image
+from tagtray.producer.producer import Producer
 
 #: A file that begins and ends as a JPEG does.
 JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda" + b"picture" * 40 + b"\xff\xd9"

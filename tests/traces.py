@@ -8,8 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from weights import manifest
-from worker import tracing
+from tagtray.weights import manifest
+from tagtray.worker.networks import torchscript
 
 MODEL = manifest.model("resnet18")
 WEIGHTS = manifest.path(MODEL)
@@ -21,11 +21,11 @@ def home() -> Path:
     """A TAGTRAY_HOME that holds the trace; shared, so not to be changed."""
     folder = Path(tempfile.mkdtemp(prefix="tagtray-traces-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    tracing.load(WEIGHTS, SHA256, folder)
+    torchscript.load(WEIGHTS, SHA256, folder)
     return folder
 
 
 def copied_to(folder: Path) -> Path:
     """Copy the trace and its record into the home ``folder``; return where the trace lies."""
     shutil.copytree(home() / "cache", folder / "cache", dirs_exist_ok=True)
-    return folder / "cache" / tracing.name(SHA256)
+    return folder / "cache" / torchscript.name(SHA256)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from config.errors import WeightsError
-from weights import FOLDER
+from tagtray.config.errors import WeightsError
+from tagtray.weights import FOLDER
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from config.errors import WeightsError
-from weights import FOLDER
+from tagtray.config.errors import WeightsError
+from tagtray.weights import FOLDER
 
 MANIFEST = "manifest.json"
 

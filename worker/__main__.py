@@ -1,4 +1,4 @@
-"""``python -m worker``: the fork server, and the workers that it forks (see ``worker.forkserver``).
+"""``python -m tagtray.worker``: the fork server and the workers that it forks (``supervision.forkserver``).
 
 Forking is safe as long as no network was built here and no thread was started: only imports are shared.
 """
@@ -19,10 +19,10 @@ from typing import Any
 
 import setproctitle
 
-from config import logs
-from config import settings as configuration
-from config.errors import InfrastructureError, TagtrayError
-from worker.forkserver import MESSAGE_BYTES
+from tagtray.config import logs
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, TagtrayError
+from tagtray.worker.supervision.forkserver import MESSAGE_BYTES
 
 #: Exit status (EX_TEMPFAIL of sysexits.h) that asks the supervisor to try again: a store is away.
 TEMPFAIL = 75
@@ -70,7 +70,7 @@ class _Server:
         return pid
 
     def _work(self, order: dict[str, Any]) -> int:
-        from worker import process
+        from tagtray.worker import process
 
         setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
         return process.main(order["name"], order["threads"], order["note"], self._orders)
@@ -108,9 +108,10 @@ def _import() -> int:
     settings = configuration.load()
     logs.configure(settings.log_level)
     with _collector_at_rest():
-        from worker import engines, process  # noqa: F401
+        from tagtray.worker import process  # noqa: F401
+        from tagtray.worker.engines import selection
 
-        engines.preload(engines.choose(settings))
+        selection.preload(selection.choose(settings))
     return 0
 
 

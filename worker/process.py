@@ -15,21 +15,21 @@ from pathlib import Path
 
 import redis
 
-from config import settings as configuration
-from config.errors import InfrastructureError
-from config.settings import Settings
-from db import catalogue, engine, migrate
-from db.ledger import Ledger
-from db.records import Run
-from jobs.connection import connect
-from jobs.queue import ImageQueue
-from weights import manifest
-from worker import engines, rollup
-from worker.folders import Folders
-from worker.note import Note
-from worker.pipeline import Pipeline
-from worker.pulse import Pulse
-from worker.rq_worker import ImageWorker
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db import catalogue, engine, migrate
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Run
+from tagtray.jobs.connection import connect
+from tagtray.jobs.queue import ImageQueue
+from tagtray.weights import manifest
+from tagtray.worker.batch.pipeline import Pipeline
+from tagtray.worker.batch.reader import Folders
+from tagtray.worker.engines import rollup, selection
+from tagtray.worker.rq_worker import ImageWorker
+from tagtray.worker.supervision.heartbeat import Pulse
+from tagtray.worker.supervision.progress import Note
 
 #: Seconds between tries while a store is away, and between log lines about it.
 BACKOFF, SAY_EVERY = 2.0, 60.0
@@ -53,8 +53,8 @@ class WorkerProcess:
         model = catalogue.current(database)
         roll_up = rollup.load()
         entry = manifest.model(model.name)
-        choice = engines.choose(settings)
-        classifier = engines.load(choice, entry, settings.home, roll_up, settings.batch_size, threads)
+        choice = selection.choose(settings)
+        classifier = selection.load(choice, entry, settings.home, roll_up, settings.batch_size, threads)
         decode = "exact" if settings.exact else "draft"
         run = Run(model.id, classifier.engine, classifier.precision, decode)
         folders = Folders(database, settings)

@@ -15,8 +15,8 @@ from rq.exceptions import DequeueTimeout, StopRequested
 from rq.executions import Execution
 from rq.worker import SimpleWorker, WorkerStatus
 
-from jobs.job import ImageJob
-from jobs.queue import ImageQueue
+from tagtray.jobs.job import ImageJob
+from tagtray.jobs.queue import ImageQueue
 
 #: Seconds that a blocking pop waits at most; a stop request is seen that late on an idle worker.
 POP_SECONDS = 0.2

@@ -22,8 +22,8 @@ import redis
 from benchmarks import report
 from benchmarks.scale import crowd, files, hot, plans
 from benchmarks.scale.rows import scaled
-from jobs.queue import ImageQueue
-from tests import servers
+from tagtray.jobs.queue import ImageQueue
+from tools import servers
 
 SIZES = (1_000, 100_000, 1_000_000)
 PROCESSES = (1, 2, 4)

@@ -14,10 +14,10 @@ from sqlalchemy import text
 from benchmarks import report
 from benchmarks.scale import hot
 from benchmarks.scale.rows import Scaled
-from config.settings import Settings
-from db import engine
-from db.ledger import Ledger
-from db.records import Run
+from tagtray.config.settings import Settings
+from tagtray.db import engine
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Run
 
 #: Batches that the processes share, and seconds between looks at what PostgreSQL's sessions wait for.
 BATCHES, LOOK = 300, 0.02
@@ -103,7 +103,7 @@ class _Retries(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.count = 0
-        log = logging.getLogger("db.transactions")
+        log = logging.getLogger("tagtray.db.transactions")
         log.setLevel(logging.DEBUG)
         log.addHandler(self)
 

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cli import prepare
-from config import settings as configuration
-from db import roots
-from db.ledger import Ledger
-from producer.service import Producer
+from tagtray.app import bootstrap
+from tagtray.config import settings as configuration
+from tagtray.db import roots
+from tagtray.db.ledger import Ledger
+from tagtray.producer.producer import Producer
 
 #: Files in each folder, and what each of them holds.
 PER_FOLDER, DATA = 1_000, b"\xff\xd8\xff\xd9"
@@ -56,8 +56,8 @@ def scan(folder: Path, home: Path, url: str | None) -> dict[str, Any]:
 def main(folder: Path, home: Path) -> None:
     """Scan and print."""
     settings = configuration.load(home=home, stable=OLD, settle=OLD)
-    prepare.bring_up(settings)
-    with prepare.writing(settings) as database:
+    bootstrap.bring_up(settings)
+    with bootstrap.writing(settings) as database:
         target = roots.resolve(database, settings, folder)
         producer = Producer(settings, Ledger(database), lambda: None, [target])
         began = time.perf_counter()

@@ -9,11 +9,11 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.scale.rows import TAGS, Scaled
-from db import figures, queries
-from db.records import ClaimedImage, Done, NewContent, Run, SeenFile
-from jobs.feed import Feeder
-from jobs.queue import ImageQueue
-from weights import catalogue
+from tagtray.db import queries, run_stats
+from tagtray.db.records import ClaimedImage, Done, NewContent, Run, SeenFile
+from tagtray.jobs.feed import Feeder
+from tagtray.jobs.queue import ImageQueue
+from tagtray.weights import catalogue
 
 #: Images per batch, batches per round, rounds, and looks of each kind.
 BATCH, BATCHES, ROUNDS, LOOKS = 32, 40, 5, 5
@@ -79,7 +79,7 @@ def _round(made: Scaled, queue: ImageQueue, number: int) -> dict[str, float]:
 def questions(made: Scaled) -> dict[str, Callable[[], object]]:
     """What is asked of the ledger, by who asks."""
     database, ledger, targets = made.engine, made.ledger, [made.target]
-    since = figures.moment(database)
+    since = run_stats.moment(database)
 
     def status() -> None:
         ledger.counts()
@@ -88,17 +88,17 @@ def questions(made: Scaled) -> dict[str, Callable[[], object]]:
 
     return {
         "status": status,
-        "run_progress": lambda: figures.active(database, targets),
-        "scan_progress": lambda: figures.unqueued(database, targets),
+        "run_progress": lambda: run_stats.active(database, targets),
+        "scan_progress": lambda: run_stats.unqueued(database, targets),
         "feeder_look": lambda: (ledger.queued(), ledger.pending(4096)),
         "feeder_reconcile": lambda: (ledger.free_lapsed(), ledger.queued_ids(10.0)),
         "lease_renewal": lambda: ledger.renew(WORKER, 30.0),
         "show": lambda: queries.image(database, made.target.root.id, b"folder_0000000/IMG_0000002.jpg"),
         "failures": lambda: queries.failures(database, None, 20),
-        "summary_tallies": lambda: figures.tallies(database, targets, since),
-        "summary_forwarded": lambda: figures.forwarded(database, targets, since),
-        "summary_labels": lambda: figures.frequent_labels(database, targets, 10),
-        "summary_some_done": lambda: figures.some_done(database, targets, 3),
+        "summary_tallies": lambda: run_stats.tallies(database, targets, since),
+        "summary_forwarded": lambda: run_stats.forwarded(database, targets, since),
+        "summary_labels": lambda: run_stats.frequent_labels(database, targets, 10),
+        "summary_some_done": lambda: run_stats.some_done(database, targets, 3),
     }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from benchmarks.scale import hot
 from benchmarks.scale.rows import Scaled
-from db.records import ClaimedImage, Deferred, Failed, Gone, SeenFile
+from tagtray.db.records import ClaimedImage, Deferred, Failed, Gone, SeenFile
 
 #: Tables that grow with the collection.
 LARGE = ("images", "contents", "classifications", "predictions", "tags")

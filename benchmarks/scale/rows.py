@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from cli import prepare
-from config import settings as configuration
-from config.settings import Settings
-from db import catalogue, roots
-from db.engine import writing
-from db.ledger import Ledger
-from db.roots import Target
+from tagtray.app import bootstrap
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
+from tagtray.db import catalogue, roots
+from tagtray.db.engine import writing
+from tagtray.db.ledger import Ledger
+from tagtray.db.roots import Target
 
 #: Broader tags of an average photo at TAGTRAY_TAG_MIN.
 TAGS = 9
@@ -90,8 +90,8 @@ def scaled(rows: int, url: str | None = None) -> Iterator[Scaled]:
         folder = Path(scratch) / "photos"
         folder.mkdir()
         settings = configuration.load(home=Path(scratch) / "home", database_url=url)
-        prepare.bring_up(settings)
-        with prepare.writing(settings) as database:
+        bootstrap.bring_up(settings)
+        with bootstrap.writing(settings) as database:
             target = roots.resolve(database, settings, folder)
             made = Scaled(settings, Ledger(database), target, catalogue.current(database).id)
             if rows:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers, traces
+from tests import traces
 from tests.chaos import members
 from tests.chaos.photos import made_photos
 from tests.chaos.rounds import Round
+from tools import servers
 
 
 @pytest.mark.parametrize(

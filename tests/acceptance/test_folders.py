@@ -95,7 +95,7 @@ def test_two_runs_at_once_on_one_home_both_succeed(laptop: World, tmp_path: Path
 
 def test_damaged_weights_are_one_sentence(laptop: World, tmp_path: Path) -> None:
     # Given a copy of the program whose weights have a flipped byte
-    from weights import FOLDER
+    from tagtray.weights import FOLDER
 
     copy = tmp_path / "program" / "weights"
     copy.mkdir(parents=True)

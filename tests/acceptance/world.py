@@ -16,13 +16,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from config import settings as configuration
-from db import engine
+from tagtray.config import settings as configuration
+from tagtray.db import engine
 from tests import traces
 
 #: Seconds that anything may take on a busy machine.
 PATIENCE = 120.0
-COMMAND = [sys.executable, "-P", "-m", "cli.app"]
+COMMAND = [sys.executable, "-P", "-m", "tagtray"]
 
 _PR_CAPBSET_DROP = 24
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2

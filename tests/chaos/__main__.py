@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests import servers
 from tests.chaos import members
 from tests.chaos.photos import made_photos
 from tests.chaos.rounds import Report, Round
+from tools import servers
 
 #: What cannot be copied out of the home of a broken round.
 _SOCKETS = shutil.ignore_patterns("*.sock")

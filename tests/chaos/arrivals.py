@@ -21,8 +21,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from config import settings as configuration
-from db import engine
+from tagtray.config import settings as configuration
+from tagtray.db import engine
 from tests.chaos import members
 from tests.chaos.photos import made_photos
 
@@ -39,7 +39,7 @@ class Watched:
         home.mkdir()
         self._ledger = engine.connect(configuration.load(home=home))
         environment = os.environ | members.environment(home)
-        command = [sys.executable, "-P", "-m", "cli.app", "run", str(self.folder), "--watch"]
+        command = [sys.executable, "-P", "-m", "tagtray", "run", str(self.folder), "--watch"]
         with (home / "log").open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         while not (home / "tagtray.db").exists() or not members.of(home)[members.WORKER]:

@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 from sqlalchemy import func, select
 
-from config import settings as configuration
-from db import engine
-from db.models import Image, Status
+from tagtray.config import settings as configuration
+from tagtray.db import engine
+from tagtray.db.tables import Image, Status
 from tests.chaos import members
 
 #: Bytes that decoders trip over: limits of signed and unsigned fields.
@@ -101,7 +101,7 @@ def main() -> int:
 def _run(home: Path, folders: Sequence[Path]) -> int:
     began, peak = time.monotonic(), 0
     environment = os.environ | members.environment(home)
-    command = [sys.executable, "-P", "-m", "cli.app", "run", *map(str, folders)]
+    command = [sys.executable, "-P", "-m", "tagtray", "run", *map(str, folders)]
     with (home / "run.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         while process.poll() is None:

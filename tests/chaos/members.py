@@ -76,4 +76,4 @@ def _kind(process: psutil.Process, home: Path) -> str | None:
         return SERVER
     if "tagtray: worker" in title:
         return WORKER
-    return PRODUCER if "cli.app" in title or "tagtray: " in title or "tagtray run" in title else None
+    return PRODUCER if "tagtray: " in title or "tagtray run" in title else None

@@ -18,13 +18,13 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from config import settings as configuration
-from db import check, engine
-from db.models import Classification, Image, Status
-from jobs import embedded
-from tests import servers
+from tagtray.config import settings as configuration
+from tagtray.db import engine, invariants
+from tagtray.db.tables import Classification, Image, Status
+from tagtray.jobs.embedded_redis import server
 from tests.chaos import members
 from tests.chaos.photos import made_photos
+from tools import servers
 
 #: Share of the images done when the store goes.
 MOMENT = 0.3
@@ -60,7 +60,7 @@ class RedisOutage:
     def come_back(self) -> None:
         """Start it, empty."""
         options = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
-        command = [str(embedded.executable()), *options]
+        command = [str(server.executable()), *options]
         self._process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
 
 
@@ -116,7 +116,7 @@ def _play(store: str, seconds: float, photos: Path, home: Path) -> int:
 def _tagtray(environment: Mapping[str, str], home: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with (home / "outage.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "cli.app", *arguments],
+            [sys.executable, "-P", "-m", "tagtray", *arguments],
             env=os.environ | environment | {"TAGTRAY_LOG_LEVEL": "INFO"},
             stdout=log,
             stderr=log,
@@ -142,7 +142,7 @@ def _report(ledger: Engine, home: Path, total: int, code: int, recovered: float)
     with ledger.connect() as connection:
         unique = connection.scalar(select(func.count()).select_from(Classification)) or 0
     lost = total - _done(ledger)
-    broken = sum(finding.rows for finding in check.check(ledger))
+    broken = sum(finding.rows for finding in invariants.check(ledger))
     extra = members.forward_passes(home / "outage.log") - unique
     lines = sum(log.count(event) for event in (b"feeder_waits", b"worker_waits", b"producer_waits"))
     print(

@@ -16,12 +16,12 @@ from typing import TypeVar
 import redis
 from sqlalchemy import Connection, func, select
 
-from config import settings as configuration
-from config.errors import InfrastructureError
-from db import check, engine
-from db.models import Classification, Image, Status
-from db.transactions import read
-from jobs import embedded
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError
+from tagtray.db import engine, invariants
+from tagtray.db.tables import Classification, Image, Status
+from tagtray.db.transactions import read
+from tagtray.jobs.embedded_redis import server
 from tests.chaos import members
 
 #: Seconds between looks at the processes and the ledger.
@@ -92,7 +92,7 @@ class Round:
             self._environment["TAGTRAY_DATABASE_URL"] = database
         settings = configuration.load(home=home, database_url=database)
         self._engine = engine.connect(settings)
-        self._socket = embedded.socket_path(home)
+        self._socket = server.socket_path(home)
         count = self._random.randint(1, 3)
         moments = sorted(self._random.uniform(-STARTING, LATEST) for _ in range(count))
         self._plan = [(moment, self._random.choice(kinds)) for moment in moments]
@@ -181,7 +181,7 @@ class Round:
     def _command(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", "cli.app", *arguments],
+                [sys.executable, "-P", "-m", "tagtray", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -204,6 +204,6 @@ class Round:
             extra=forward - unique,
             in_hand=sum(len(fault.in_hand) for fault in self._faults),
             orphans=self._orphans,
-            broken_rules=sum(finding.rows for finding in check.check(self._engine)),
+            broken_rules=sum(finding.rows for finding in invariants.check(self._engine)),
             seconds=seconds,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config import settings as configuration
+from tagtray.config import settings as configuration
 
 PROBE = """
 import sys

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from cli import app
-from config.settings import Settings
-from db import figures, roots
-from db.ledger import Ledger
-from db.records import Deferred, Failed, Gone
-from jobs.queue import ImageQueue
+from tagtray.cli import main
+from tagtray.config.settings import Settings
+from tagtray.db import roots, run_stats
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Deferred, Failed, Gone
+from tagtray.jobs.queue import ImageQueue
 from tests import builders
 
 Command = Callable[..., str]
@@ -42,7 +42,7 @@ def command(
     monkeypatch.setenv("TAGTRAY_DATABASE_URL", str(settings.database_url))
 
     def run(*arguments: str, code: int = 0) -> str:
-        ended = app.invoke([*arguments])
+        ended = main.invoke([*arguments])
         captured = capsys.readouterr()
         assert ended == code, captured
         return captured.out if code == 0 else captured.err
@@ -185,7 +185,7 @@ def test_the_figures_of_a_run_are_those_of_its_folders(
     ledger: Ledger, settings: Settings, mixed: roots.RootFolder
 ) -> None:
     # Given a second root, and a folder of it beside one whose name differs in case
-    start = figures.moment(ledger.engine)
+    start = run_stats.moment(ledger.engine)
     other = builders.root(ledger, settings, "other")
     files = [builders.seen(name) for name in ("sub/a.jpg", "Sub/b.jpg", "subway/c.jpg", "d.jpg")]
     ledger.register(other.id, files)
@@ -194,13 +194,13 @@ def test_the_figures_of_a_run_are_those_of_its_folders(
 
     # Then each target counts its own, and none what is deferred for long
     engine = ledger.engine
-    counted = [figures.active(engine, [t]) for t in (whole, below, first)]
+    counted = [run_stats.active(engine, [t]) for t in (whole, below, first)]
     assert counted == [4, 1, 2]
-    assert [figures.unqueued(engine, [t]) for t in (whole, below, first)] == [4, 1, 1]
-    assert figures.active(engine, [below, first]) == 3
-    assert figures.active(engine, []) == 0
-    assert sum(t.images for t in figures.tallies(engine, [first], start) if t.since) == 0
-    assert sum(t.images for t in figures.tallies(engine, [whole], start) if t.since) == 4
+    assert [run_stats.unqueued(engine, [t]) for t in (whole, below, first)] == [4, 1, 1]
+    assert run_stats.active(engine, [below, first]) == 3
+    assert run_stats.active(engine, []) == 0
+    assert sum(t.images for t in run_stats.tallies(engine, [first], start) if t.since) == 0
+    assert sum(t.images for t in run_stats.tallies(engine, [whole], start) if t.since) == 4
 
 
 def test_known_content_is_no_forward_pass(ledger: Ledger, mixed: roots.RootFolder) -> None:
@@ -209,9 +209,9 @@ def test_known_content_is_no_forward_pass(ledger: Ledger, mixed: roots.RootFolde
     long_ago = datetime(2000, 1, 1, tzinfo=UTC)
 
     # Then one was classified, and since now none
-    assert figures.forwarded(engine, [target], long_ago) == 1
-    assert figures.forwarded(engine, [target], figures.moment(engine)) == 0
-    assert [(row.label, row.images) for row in figures.frequent_labels(engine, [target], 10)] == [
+    assert run_stats.forwarded(engine, [target], long_ago) == 1
+    assert run_stats.forwarded(engine, [target], run_stats.moment(engine)) == 0
+    assert [(row.label, row.images) for row in run_stats.frequent_labels(engine, [target], 10)] == [
         ("beagle", 2)
     ]
-    assert figures.some_done(engine, [target], 1) == [(mixed.id, b"0.jpg")]
+    assert run_stats.some_done(engine, [target], 1) == [(mixed.id, b"0.jpg")]

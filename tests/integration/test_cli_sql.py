@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from config import settings as configuration
-from config.errors import InfrastructureError, UsageError
-from config.settings import Settings
-from db import readonly
-from db.ledger import Ledger
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
+from tagtray.db import readonly
+from tagtray.db.ledger import Ledger
 from tests import builders
 
 #: Refused by both databases.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from db import check
-from db.ledger import Ledger
+from tagtray.db import invariants
+from tagtray.db.ledger import Ledger
 from tests import builders
 
 BROKEN: dict[str, Callable[[int], str]] = {
@@ -23,7 +23,7 @@ BROKEN: dict[str, Callable[[int], str]] = {
 
 
 def broken(ledger: Ledger, fix: bool = False) -> dict[str, int]:
-    return {finding.name: finding.rows for finding in check.check(ledger.engine, fix) if finding.rows}
+    return {finding.name: finding.rows for finding in invariants.check(ledger.engine, fix) if finding.rows}
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -16,9 +16,10 @@ import psutil
 import pytest
 from redis import Redis
 
-from config.errors import InfrastructureError, UsageError
-from config.settings import Settings
-from jobs import connection, embedded, keeper
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
+from tagtray.jobs import connection
+from tagtray.jobs.embedded_redis import keeper, server
 
 #: Seconds in which a unit without users has to be gone, and a killed one to be back.
 SOON = 2.0
@@ -69,7 +70,7 @@ def test_the_last_user_takes_keeper_and_server_along(home: Path, users: Callable
 
     first.communicate()
     time.sleep(SOON / 4)
-    assert embedded.running(home)
+    assert server.running(home)
 
     last.communicate()
     _soon(lambda: not _unit(home))
@@ -85,64 +86,64 @@ def test_a_killed_user_counts_as_gone(home: Path, users: Callable[[int], list[Us
 
 
 def test_a_killed_server_is_started_again_with_a_new_keeper(home: Path) -> None:
-    embedded.ensure(home)
+    server.ensure(home)
     former = _unit(home)
 
     _servers(home)[0].kill()
-    _soon(lambda: not embedded.running(home))
-    embedded.ensure(home)
+    _soon(lambda: not server.running(home))
+    server.ensure(home)
 
     _soon(lambda: len(_unit(home)) == len(former) and not set(_unit(home)) & set(former))
 
 
 def test_a_killed_keeper_takes_its_server_along_and_both_come_back(home: Path) -> None:
-    embedded.ensure(home)
+    server.ensure(home)
     former = _unit(home)
 
     _keepers(home)[0].kill()
     _soon(lambda: not _servers(home))
-    embedded.ensure(home)
+    server.ensure(home)
 
     assert len(_servers(home)) == 1
     assert not set(_unit(home)) & set(former)
-    embedded.release(home)
+    server.release(home)
     _soon(lambda: not _unit(home))
 
 
 def test_a_user_who_comes_while_the_server_stops_gets_a_new_one(home: Path) -> None:
     for _ in range(10):
-        embedded.ensure(home)
-        embedded.release(home)
-        embedded.ensure(home)
-        assert embedded.running(home)
+        server.ensure(home)
+        server.release(home)
+        server.ensure(home)
+        assert server.running(home)
     assert len(_servers(home)) == 1
 
 
 def test_a_hung_server_is_killed_by_its_keeper(home: Path) -> None:
-    embedded.ensure(home)
+    server.ensure(home)
     _servers(home)[0].suspend()
 
-    embedded.release(home)
+    server.release(home)
 
     _soon(lambda: not _unit(home), keeper.STOP_SECONDS + SOON)
 
 
 def test_a_hung_server_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedded.ensure(home)
-    monkeypatch.setattr(embedded, "PING_SECONDS", 0.1)
-    monkeypatch.setattr(embedded, "START_SECONDS", 0.5)
-    server = _servers(home)[0]
-    server.suspend()
+    server.ensure(home)
+    monkeypatch.setattr(server, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(server, "START_SECONDS", 0.5)
+    process = _servers(home)[0]
+    process.suspend()
 
     with pytest.raises(InfrastructureError, match=r"does not answer; see redis.log"):
-        embedded.ensure(home)
+        server.ensure(home)
 
-    server.resume()
-    embedded.ensure(home)
+    process.resume()
+    server.ensure(home)
 
 
 def test_only_the_user_may_use_the_socket(home: Path) -> None:
-    path = embedded.ensure(home)
+    path = server.ensure(home)
 
     assert path == home / "redis.sock"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -161,10 +162,10 @@ def test_a_stale_socket_is_replaced(home: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(os.fspath(home / "redis.sock"))
 
-    assert not embedded.running(home)
-    embedded.ensure(home)
+    assert not server.running(home)
+    server.ensure(home)
 
-    assert embedded.running(home)
+    assert server.running(home)
 
 
 @pytest.mark.parametrize(
@@ -173,43 +174,43 @@ def test_a_stale_socket_is_replaced(home: Path) -> None:
 def test_a_home_may_have_any_name(home: Path, name: str) -> None:
     strange = home / name
 
-    embedded.ensure(strange)
+    server.ensure(strange)
 
-    assert embedded.running(strange)
-    embedded.release(strange)
+    assert server.running(strange)
+    server.release(strange)
 
 
 def test_a_home_that_does_not_exist_is_made_private(home: Path) -> None:
     new = home / "deep" / "new"
 
-    embedded.ensure(new)
+    server.ensure(new)
 
     assert stat.S_IMODE(new.stat().st_mode) == 0o700
-    embedded.release(new)
+    server.release(new)
 
 
 def test_a_path_too_long_for_a_socket_moves_to_a_private_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "SOCKET_PARENT", home)
+    monkeypatch.setattr(server, "SOCKET_PARENT", home)
     long = home / ("x" * 120)
 
-    path = embedded.ensure(long)
+    path = server.ensure(long)
 
-    assert len(os.fsencode(path)) <= embedded.SOCKET_PATH_BYTES
+    assert len(os.fsencode(path)) <= server.SOCKET_PATH_BYTES
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert embedded.running(long)
-    embedded.release(long)
+    assert server.running(long)
+    server.release(long)
 
 
 @pytest.mark.parametrize("found", ["open to others", "a link", "a file"])
 def test_a_folder_for_sockets_that_is_not_private_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch, found: str
 ) -> None:
-    monkeypatch.setattr(embedded, "SOCKET_PARENT", home)
+    monkeypatch.setattr(server, "SOCKET_PARENT", home)
     long = home / ("x" * 120)
-    folder = embedded.socket_path(long).parent
+    folder = server.socket_path(long).parent
     if found == "open to others":
         folder.mkdir()
         folder.chmod(0o755)
@@ -219,32 +220,32 @@ def test_a_folder_for_sockets_that_is_not_private_is_refused(
         folder.touch()
 
     with pytest.raises(InfrastructureError, match="not a private folder"):
-        embedded.ensure(long)
+        server.ensure(long)
 
 
 def test_a_home_that_is_a_file_is_one_sentence(home: Path) -> None:
     (home / "file").touch()
 
     with pytest.raises(UsageError, match=r"TAGTRAY_HOME=.* cannot be used: File exists."):
-        embedded.ensure(home / "file")
+        server.ensure(home / "file")
     with pytest.raises(UsageError, match=r"TAGTRAY_HOME=.* cannot be used: Not a directory."):
-        embedded.ensure(home / "file" / "below")
+        server.ensure(home / "file" / "below")
 
 
 def test_a_home_where_nothing_can_be_written_is_one_sentence() -> None:
     with pytest.raises(InfrastructureError, match="The embedded Redis cannot run in /proc/tagtray: "):
-        embedded.ensure(Path("/proc/tagtray"))
+        server.ensure(Path("/proc/tagtray"))
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     (home / "redis.sock").mkdir()
 
     with pytest.raises(InfrastructureError, match=r"does not start: Opening Unix socket: .*in use"):
-        embedded.ensure(home)
+        server.ensure(home)
 
 
 def test_looking_starts_nothing(home: Path, settings: Settings) -> None:
-    assert not embedded.running(home)
+    assert not server.running(home)
     with pytest.raises(InfrastructureError, match="No embedded Redis is running"):
         connection.connect(settings, start=False)
 
@@ -320,7 +321,7 @@ def test_a_malformed_url_is_one_sentence_without_the_password(settings: Settings
 
 
 def test_a_url_of_a_socket_is_accepted(settings: Settings) -> None:
-    path = embedded.ensure(settings.home)
+    path = server.ensure(settings.home)
 
     with connection.connect(settings.model_copy(update={"redis_url": f"unix://{path}?db=1"})) as client:
         assert client.ping()

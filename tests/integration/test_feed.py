@@ -10,16 +10,16 @@ import pytest
 import redis as redis_py
 from redis import Redis
 
-from config import settings as configuration
-from config.settings import Settings
-from db.ledger import Ledger
-from jobs import feed
-from jobs.feed import Feeder, FeederLoop
-from jobs.queue import ImageQueue
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.jobs import feed
+from tagtray.jobs.feed import Feeder, FeederLoop
+from tagtray.jobs.queue import ImageQueue
+from tagtray.worker.rq_worker import ImageWorker
 from tests import builders
 from tests.builders import status
 from tests.waiting import wait_for
-from worker.rq_worker import ImageWorker
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from db.ledger import Ledger
-from db.records import Deferred, Done, Failed, Gone, NewContent, Outcome
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome
 from tests import builders
 from tests.builders import commit, content, done, query, row, seen, sha, status
 

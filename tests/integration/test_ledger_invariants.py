@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from config.settings import Settings
-from db.ledger import Ledger
-from db.models import Status
-from db.records import Deferred, Failed, Gone, Outcome
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Deferred, Failed, Gone, Outcome
+from tagtray.db.tables import Status
 from tests import builders
 from tests.builders import content, done, query, seen, sha
 

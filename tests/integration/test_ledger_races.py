@@ -10,9 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from config.settings import Settings
-from db.ledger import Ledger
-from db.records import Deferred, Failed, Outcome
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import Deferred, Failed, Outcome
 from tests import builders
 from tests.builders import commit, content, done, query, seen, status
 

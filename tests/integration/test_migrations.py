@@ -15,12 +15,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from config import settings as configuration
-from config.errors import InfrastructureError
-from config.settings import Settings
-from db import engine as engines
-from db import migrate, views
-from db.models import Base
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db import engine as engines
+from tagtray.db import migrate, views
+from tagtray.db.tables import Base
 from tests import builders
 
 VIEWS = {

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from config import settings as configuration
-from config.errors import UsageError
-from db import roots
-from db.models import Status
-from db.roots import RootFolder, Target
-from producer import reconcile
-from producer.notices import Notices
-from producer.reconcile import IdSet
-from producer.scan import Walk
-from producer.scope import Scope
-from producer.service import Producer
-from producer.totals import Totals
+from tagtray.config import settings as configuration
+from tagtray.config.errors import UsageError
+from tagtray.db import roots
+from tagtray.db.roots import RootFolder, Target
+from tagtray.db.tables import Status
+from tagtray.producer import missing
+from tagtray.producer.missing import IdSet
+from tagtray.producer.notices import Notices
+from tagtray.producer.producer import Producer
+from tagtray.producer.scope import Scope
+from tagtray.producer.totals import Totals
+from tagtray.producer.walk import Walk
 from tests.producing import HALF, JPEG, Studio
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
@@ -244,9 +244,9 @@ def test_rows_in_a_folder_that_could_not_be_listed_are_left_alone(studio: Studio
     scope = Scope(studio.target, studio.settings)
     scope.known = scope.identity()
     # When
-    missing = reconcile.mark_missing(studio.ledger, scope, b"", IdSet(), studio.ledger.newest_id(), {b"a"})
+    marked = missing.mark_missing(studio.ledger, scope, b"", IdSet(), studio.ledger.newest_id(), {b"a"})
     # Then
-    assert missing == 1
+    assert marked == 1
     assert studio.rows()[b"b/x.jpg"] == MISSING
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from watchdog.observers import inotify_c
 
-from db.models import Status
-from producer import rounds
-from producer.inotify import ReportingInotify
+from tagtray.db.tables import Status
+from tagtray.producer import scan_loop
+from tagtray.producer.inotify import ReportingInotify
 from tests.producing import HALF, JPEG, Studio, until
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
@@ -276,7 +276,7 @@ def test_a_polled_folder_is_kept_up_to_date(
 ) -> None:
     # Given
     monkeypatch.setenv("TAGTRAY_POLL", "1")
-    monkeypatch.setattr(rounds, "POLL", 0.1)
+    monkeypatch.setattr(scan_loop, "POLL", 0.1)
     studio = Studio(home, tmp_path / "photos")
     (studio.folder / "loop").symlink_to(".")
     producer = studio.watching()
@@ -298,7 +298,7 @@ def test_a_root_that_goes_and_comes_back_is_watched_again(
     studio: Studio, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
-    monkeypatch.setattr(rounds, "TURN", 0.05)
+    monkeypatch.setattr(scan_loop, "TURN", 0.05)
     studio.put("a.jpg")
     studio.put("b/c.jpg")
     studio.watching()
@@ -325,7 +325,7 @@ def test_the_producer_outlives_its_database(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given
-    monkeypatch.setattr("producer.patience.BACKOFF", 0.1)
+    monkeypatch.setattr("tagtray.producer.patience.BACKOFF", 0.1)
     studio.watching()
     database = studio.settings.home / "tagtray.db"
     studio.ledger.engine.dispose()

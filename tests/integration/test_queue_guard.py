@@ -15,8 +15,8 @@ import pytest
 from redis import Redis
 from rq.exceptions import DequeueTimeout
 
-from jobs.job import FUNCTION, MAX_ID, MAX_IMAGES, ImageJob, JobRefused
-from jobs.queue import ImageQueue
+from tagtray.jobs.job import FUNCTION, MAX_ID, MAX_IMAGES, ImageJob, JobRefused
+from tagtray.jobs.queue import ImageQueue
 
 #: Imported by a forged job if anything ever is: it leaves a file behind.
 TRAP = "tagtray_test_trap"
@@ -177,7 +177,7 @@ def _reads(redis: Redis) -> list[int]:
 
 def _expect_refused(queue: ImageQueue, caplog: pytest.LogCaptureFixture, trap: Path) -> None:
     queue.put([[41, 42]])
-    with caplog.at_level(logging.WARNING, "jobs.queue"):
+    with caplog.at_level(logging.WARNING, "tagtray.jobs.queue"):
         served = pop(queue)
 
     assert served is not None and list(served.image_ids) == [41, 42]

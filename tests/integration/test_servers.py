@@ -9,9 +9,9 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from sqlalchemy import create_engine, text
 
-from config.settings import Settings
-from jobs import connection
-from tests.servers import Postgres
+from tagtray.config.settings import Settings
+from tagtray.jobs import connection
+from tools.servers import Postgres
 
 
 def test_every_database_starts_empty(ledger_url: str, settings: Settings) -> None:

@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli import prepare
-from config import settings as configuration
-from config.settings import Settings
-from db import engine
-from db.ledger import Ledger
+from tagtray.app import bootstrap
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
+from tagtray.db import engine
+from tagtray.db.ledger import Ledger
+from tagtray.worker.supervision.forkserver import ForkServer
+from tagtray.worker.supervision.resources import Plan
+from tagtray.worker.supervision.supervisor import Supervisor
 from tests import traces
 from tests.waiting import wait_for
-from worker.cpus import Plan
-from worker.forkserver import ForkServer
-from worker.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def host(home: Path, redis_url: str) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     database = engine.connect(host)
-    prepare.upgrade(database)
+    bootstrap.upgrade(database)
     yield Ledger(database)
     database.dispose()
 

@@ -18,25 +18,25 @@ from PIL import Image as Picture
 from redis import Redis
 from rq.command import send_shutdown_command
 
-from cli import prepare
-from config import settings as configuration
-from config.errors import InfrastructureError
-from config.settings import Settings
-from db import engine as engines
-from db.ledger import Ledger
-from jobs.connection import connect
-from jobs.feed import Feeder, FeederLoop
-from jobs.queue import ImageQueue
+from tagtray.app import bootstrap
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db import engine as engines
+from tagtray.db.ledger import Ledger
+from tagtray.jobs.connection import connect
+from tagtray.jobs.feed import Feeder, FeederLoop
+from tagtray.jobs.queue import ImageQueue
+from tagtray.worker import process as worker_process
+from tagtray.worker.process import WorkerProcess
+from tagtray.worker.rq_worker import ImageWorker
+from tagtray.worker.supervision import supervisor as supervision
+from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.resources import Plan
+from tagtray.worker.supervision.supervisor import Supervisor
 from tests import builders, traces
 from tests.builders import execute, jpeg, query, row, seen, status
 from tests.waiting import PATIENCE, wait_for
-from worker import process as worker_process
-from worker import supervisor as supervision
-from worker.cpus import Plan
-from worker.note import Note
-from worker.process import WorkerProcess
-from worker.rq_worker import ImageWorker
-from worker.supervisor import Supervisor
 
 # The RQ worker
 
@@ -197,7 +197,7 @@ def host(home: Path, redis_url: str) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     engine = engines.connect(host)
-    prepare.upgrade(engine)
+    bootstrap.upgrade(engine)
     ledger = Ledger(engine)
     builders.root(ledger, host)
     yield ledger
@@ -404,7 +404,8 @@ def test_workers_that_cannot_start_are_given_up(
 def test_workers_end_when_their_supervisor_is_gone(host: Settings, ledger: Ledger) -> None:
     program = (
         "import time; from config import settings; from db import engine; from db.ledger import Ledger\n"
-        "from worker.cpus import Plan; from worker.supervisor import Supervisor\n"
+        "from tagtray.worker.supervision.resources import Plan\n"
+        "from tagtray.worker.supervision.supervisor import Supervisor\n"
         "host = settings.load(); s = Supervisor(host, Ledger(engine.connect(host)), Plan(1, 1)); s.start()\n"
         "while not s.ready: time.sleep(0.05)\n"
         "print(*s.pids, flush=True); time.sleep(999)"

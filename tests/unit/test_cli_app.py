@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli import app
-from config.errors import InfrastructureError
+from tagtray.cli import main
+from tagtray.config.errors import InfrastructureError
 
 
 @pytest.fixture(autouse=True)
@@ -19,17 +19,17 @@ def _fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("db.engine.connect", lambda _settings: fail())
-    monkeypatch.setattr("cli.prepare.reading", lambda _settings: fail())
-    return app.invoke(["status"])
+    monkeypatch.setattr("tagtray.db.engine.connect", lambda _settings: fail())
+    monkeypatch.setattr("tagtray.app.bootstrap.reading", lambda _settings: fail())
+    return main.invoke(["status"])
 
 
 def test_version_and_help_end_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert app.invoke(["--version"]) == 0
+    assert main.invoke(["--version"]) == 0
     assert capsys.readouterr().out.startswith("tagtray 0.")
-    assert app.invoke(["run", "--help"]) == 0
+    assert main.invoke(["run", "--help"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_wrong_command_line_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert app.invoke([*arguments]) == 2
+    assert main.invoke([*arguments]) == 2
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     assert line.startswith(sentence)
@@ -101,5 +101,5 @@ def test_a_setting_that_is_none_ends_every_command(
     monkeypatch.setenv("TAGTRAY_LEASE", "-1")
 
     for arguments in (["status"], ["config"], ["sql", "SELECT 1"], ["weights", "list"], ["db", "upgrade"]):
-        assert app.invoke([*arguments]) == 2
+        assert main.invoke([*arguments]) == 2
         assert capsys.readouterr().err.startswith("tagtray: TAGTRAY_LEASE=-1 is not accepted")

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from cli import bench_plot, bench_table
-from cli.bench_table import Table
-from config import settings as configuration
-from config.errors import InfrastructureError, UsageError
-from config.settings import Settings
-from worker import cpus, engines, measuring
-from worker.cpus import Plan
-from worker.engines import Choice
-from worker.measuring import Row
+from tagtray.cli.bench import plotting, report
+from tagtray.cli.bench.report import Table
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
+from tagtray.worker.engines import selection
+from tagtray.worker.engines.selection import Choice
+from tagtray.worker.measure import throughput
+from tagtray.worker.measure.throughput import Row
+from tagtray.worker.supervision import resources
+from tagtray.worker.supervision.resources import Plan
 
 GOOD, BAD = Choice("torch", "fp32"), Choice("onnx", "int8")
 
@@ -36,23 +38,23 @@ def _measure(
 
 @pytest.fixture(autouse=True)
 def _two_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "available", lambda: [GOOD, BAD])
-    monkeypatch.setattr(cpus, "splits", lambda _: [Plan(2, 1), Plan(1, 2)])
-    monkeypatch.setattr(measuring, "measure", _measure)
+    monkeypatch.setattr(selection, "available", lambda: [GOOD, BAD])
+    monkeypatch.setattr(resources, "splits", lambda _: [Plan(2, 1), Plan(1, 2)])
+    monkeypatch.setattr(throughput, "measure", _measure)
 
 
 def test_a_refused_precision_is_left_out_with_its_sentence(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # When both are measured
-    table = bench_table.measure(settings, [8, 32])
+    table = report.measure(settings, [8, 32])
 
     # Then the good one has a row for each split and batch, best first, and the bad one a sentence, once
     assert [row.workers for row in table.rows] == [2, 2, 1, 1]
     assert [(left.engine, left.precision) for left in table.left_out] == [("onnx", "int8")]
 
     # And all of it is printed, with what sets the best
-    bench_table.write(table, measuring.recommend(table.rows))
+    report.write(table, throughput.recommend(table.rows))
     output = capsys.readouterr().out
     assert "Left out: onnx in int8. It is wrong on this processor." in output
     assert "torch in fp32, 2 workers of 1 thread, batches of 32: 20.0 images/s" in output
@@ -62,25 +64,25 @@ def test_a_refused_precision_is_left_out_with_its_sentence(
 def test_options_narrow_the_table(settings: Settings, home: Path) -> None:
     narrow = configuration.load(home=home, engine="torch")
 
-    assert bench_table.measure(narrow, [8]).left_out == []
+    assert report.measure(narrow, [8]).left_out == []
 
 
 def test_nothing_left_is_an_error_with_the_first_sentence(home: Path) -> None:
     with pytest.raises(InfrastructureError, match=r"^It is wrong on this processor\.$"):
-        bench_table.measure(configuration.load(home=home, precision="int8"), [8])
+        report.measure(configuration.load(home=home, precision="int8"), [8])
 
 
 def test_a_picture_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
     with pytest.raises(UsageError, match=r"pip install 'tagtray\[plot\]'"):
-        bench_plot.check(tmp_path / "bench.png")
+        plotting.check(tmp_path / "bench.png")
 
 
 def test_a_picture_is_written(settings: Settings, tmp_path: Path) -> None:
-    table: Table = bench_table.measure(settings, [8, 32])
+    table: Table = report.measure(settings, [8, 32])
 
-    bench_plot.draw(table, tmp_path / "bench.png")
+    plotting.draw(table, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(UsageError, match=r"none.*cannot be written"):
-        bench_plot.draw(table, tmp_path / "none" / "bench.png")
+        plotting.draw(table, tmp_path / "none" / "bench.png")

@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from cli import config, options
-from cli.session import split
-from config.errors import UsageError
-from config.settings import Settings
+from tagtray.app.session import split
+from tagtray.cli import config, options
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
 
 
 @pytest.mark.parametrize(

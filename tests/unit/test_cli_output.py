@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import output
-from cli.output import Format
+from tagtray.cli import output
+from tagtray.cli.output import Format
 
 COLUMNS = ("path", "score", "path")
 ROWS: list[Sequence[Any]] = [("a\tb\n.jpg", 0.5, None), ("猫 \x1b[31m", 1, b"\xff\x00")]

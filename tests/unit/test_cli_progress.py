@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import progress
-from cli.progress import Lines, Meter, Snapshot
+from tagtray.cli import progress
+from tagtray.cli.progress import Lines, Meter, Snapshot
 
 COUNTS = st.integers(0, 1000)
 
@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("cli.progress.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("tagtray.cli.progress.time.monotonic", lambda: self.now)
 
 
 @pytest.fixture

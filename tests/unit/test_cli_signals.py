@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cli.signals import AtOnce, StopRequest
+from tagtray.cli.signals import AtOnce, StopRequest
 
 
 def test_nobody_asked() -> None:

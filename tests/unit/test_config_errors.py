@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from config import errors
-from config.errors import ImageCode, ImageDeferred, ImageError, ImageGone, TagtrayError
+from tagtray.config import errors
+from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone, TagtrayError
 
 
 @pytest.mark.parametrize(

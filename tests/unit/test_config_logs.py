@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from config import logs
+from tagtray.config import logs
 
 
 @pytest.fixture(autouse=True)

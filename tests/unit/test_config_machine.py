@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from config import machine
-from config import settings as configuration
-from config.errors import UsageError
-from config.settings import Settings
+from tagtray.config import machine
+from tagtray.config import settings as configuration
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
 
 KEPT = {"engine": "torch", "precision": "fp32", "workers": 3, "batch_size": 8}
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from config import settings as configuration
-from config.errors import UsageError
-from config.settings import Settings
+from tagtray.config import settings as configuration
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
 
 
 def _refusal(**overrides: Any) -> str:

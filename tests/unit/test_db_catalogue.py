@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from config.errors import InfrastructureError
-from config.settings import Settings
-from db import catalogue, migrate
-from db import engine as engines
-from db.ledger import Ledger
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db import catalogue, migrate
+from tagtray.db import engine as engines
+from tagtray.db.ledger import Ledger
 from tests import builders
 
 TABLES = ("labels", "categories", "label_categories", "models")

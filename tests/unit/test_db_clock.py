@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, literal, select
 
-from db import clock
-from db import engine as engines
+from tagtray.db import clock
+from tagtray.db import engine as engines
 from tests import builders
 
 moments = Table("moments", MetaData(), Column("id", Integer), Column("at", clock.UtcDateTime))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from config import settings as configuration
-from config.errors import InfrastructureError, UsageError
-from db import engine as engines
-from db import transactions
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.db import engine as engines
+from tagtray.db import transactions
 from tests import builders
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from db import paths
+from tagtray.db import paths
 
 names = st.binary(min_size=1).filter(lambda raw: b"\0" not in raw) | st.lists(
     st.sampled_from([b"\xef\xbf\xbd", b"\xff", b"\xef", b"\xbf", b"ef", b"bf", b"a", b"/", b"\xe4\xb8\xad"]),

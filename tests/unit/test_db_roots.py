@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import UsageError
-from config.settings import Settings
-from db import roots
-from db.ledger import Ledger
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
+from tagtray.db import roots
+from tagtray.db.ledger import Ledger
 from tests import builders
 
 

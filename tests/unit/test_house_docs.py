@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from config import settings as configuration
-from config.errors import ImageCode
-from db import engine, migrate, views
-from db.models import Base
-from docs import generate
+from tagtray.config import settings as configuration
+from tagtray.config.errors import ImageCode
+from tagtray.db import engine, migrate, views
+from tagtray.db.tables import Base
+from tools import generate_docs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -39,12 +39,12 @@ def connection(ledger_url: str, home: Path) -> Iterator[sa.Connection]:
     database.dispose()
 
 
-@pytest.mark.parametrize(("path", "name", "text"), generate.PARTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("path", "name", "text"), generate_docs.PARTS, ids=lambda value: str(value))
 def test_what_is_written_from_the_code_is_up_to_date(path: str, name: str, text: object) -> None:
     page = (REPOSITORY / path).read_text("utf-8")
 
     assert callable(text)
-    assert page == generate.renew(page, name, text()), "run `python -m docs.generate`"
+    assert page == generate_docs.renew(page, name, text()), "run `python -m tools.generate_docs`"
 
 
 def test_every_error_code_is_documented() -> None:

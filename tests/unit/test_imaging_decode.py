@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from config.errors import ImageCode, ImageError
-from imaging import decode, exif, faults
-from imaging.decode import ImageInfo
+from tagtray.config.errors import ImageCode, ImageError
+from tagtray.imaging import decode, exif, faults
+from tagtray.imaging.decode import ImageInfo
 
 MAX_PIXELS = 100_000_000
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 from torchvision.transforms import functional  # type: ignore[import-untyped]
 
-from imaging import decode, geometry
+from tagtray.imaging import decode, geometry
 
 MAX_PIXELS = 100_000_000
 #: Every fifth of the labelled photos: one takes 0.1 s.

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from config.errors import ImageError
-from imaging import decode
+from tagtray.config.errors import ImageError
+from tagtray.imaging import decode
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 MAX_PIXELS = 4_000_000

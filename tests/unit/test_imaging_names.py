@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging import names
-from imaging.names import Kind
+from tagtray.imaging import filenames
+from tagtray.imaging.filenames import Kind
 
 HIDDEN = [".hidden.jpg", "._IMG_1.jpg", "Thumbs.db", "THUMBS.DB", "desktop.ini", "Icon\r"]
 TEMPORARY = ["a.jpg.part", "a.CRDOWNLOAD", "a.jpg~", "a.tmp", "~$report.docx", "a.jpg.filepart", "a.!ut"]
@@ -13,7 +13,7 @@ TEMPORARY = ["a.jpg.part", "a.CRDOWNLOAD", "a.jpg~", "a.tmp", "~$report.docx", "
 
 @pytest.mark.parametrize("name", [*HIDDEN, *TEMPORARY])
 def test_hidden_and_temporary_names_are_ignored(name: str) -> None:
-    assert names.classify_name(name.encode()) is Kind.IGNORE
+    assert filenames.classify_name(name.encode()) is Kind.IGNORE
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_hidden_and_temporary_names_are_ignored(name: str) -> None:
     ["a.txt", "a.MP4", "a.mov", "a.mp3", "a.zip", "a.jpg.xmp", "IMG_1.AAE", "a.pdf", "a.tar.gz", "a.json"],
 )
 def test_text_video_audio_archives_and_sidecars_are_skipped(name: str) -> None:
-    assert names.classify_name(name.encode()) is Kind.SKIP
+    assert filenames.classify_name(name.encode()) is Kind.SKIP
 
 
 @pytest.mark.parametrize(
@@ -41,22 +41,22 @@ def test_text_video_audio_archives_and_sidecars_are_skipped(name: str) -> None:
     ],
 )
 def test_everything_else_is_registered(name: str) -> None:
-    assert names.classify_name(name.encode()) is Kind.REGISTER
+    assert filenames.classify_name(name.encode()) is Kind.REGISTER
 
 
 @given(st.binary(min_size=1))
 def test_any_bytes_are_a_name_of_some_kind(name: bytes) -> None:
-    assert names.classify_name(name) in Kind
-    assert names.is_ignored_dir(name) in (True, False)
+    assert filenames.classify_name(name) in Kind
+    assert filenames.is_ignored_dir(name) in (True, False)
 
 
 @pytest.mark.parametrize(
     "name", [b"@eaDir", b".stfolder", b".git", b"#recycle", b"$RECYCLE.BIN", b"__MACOSX"]
 )
 def test_folders_of_systems_are_never_entered(name: bytes) -> None:
-    assert names.is_ignored_dir(name)
+    assert filenames.is_ignored_dir(name)
 
 
 @pytest.mark.parametrize("name", [b"holiday", b"2024", b"eaDir", b"tmp"])
 def test_ordinary_folders_are_entered(name: bytes) -> None:
-    assert not names.is_ignored_dir(name)
+    assert not filenames.is_ignored_dir(name)

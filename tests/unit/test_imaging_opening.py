@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
-from imaging import opening
+from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
+from tagtray.imaging import opening
 
 MAX_BYTES = 1_000_000
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from config.errors import ImageCode
-from imaging import foreign, sniff
+from tagtray.config.errors import ImageCode
+from tagtray.imaging import foreign, sniff
 
 pillow_heif.register_heif_opener()
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]

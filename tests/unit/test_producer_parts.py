@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.errors import UsageError
-from db.records import MAX_NS
-from db.roots import RootFolder, Target
-from producer import files, ignore, mounts, targets
-from producer.files import FoundFile
-from producer.notices import shown
-from producer.reconcile import IdSet
+from tagtray.config.errors import UsageError
+from tagtray.db.records import MAX_NS
+from tagtray.db.roots import RootFolder, Target
+from tagtray.producer import files, ignore, mounts, targets
+from tagtray.producer.files import FoundFile
+from tagtray.producer.missing import IdSet
+from tagtray.producer.notices import shown
 
 
 @given(st.sets(st.integers(0, 100_000)), st.integers(0, 100_000))

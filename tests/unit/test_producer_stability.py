@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer import stability
-from producer.stability import READY, verdict
+from tagtray.producer import stability
+from tagtray.producer.stability import READY, verdict
 
 ENDS = st.sampled_from([True, False, None])
 SECONDS = st.floats(0, 1000)

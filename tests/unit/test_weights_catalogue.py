@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 
-import weights
-from config.errors import WeightsError
-from weights import catalogue, wordnet
+from tagtray import weights
+from tagtray.config.errors import WeightsError
+from tagtray.weights import catalogue
+from tools import wordnet
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 DATA_NOUN = Path("/usr/share/wordnet/data.noun")  # Debian: wordnet-base

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weights
-from config.errors import WeightsError
-from weights import card, manifest, release
-from weights.manifest import FileEntry
+from tagtray import weights
+from tagtray.config.errors import WeightsError
+from tagtray.weights import manifest
+from tagtray.weights.manifest import FileEntry
+from tools import card, release
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = "labels.tsv"

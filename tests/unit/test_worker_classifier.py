@@ -11,9 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tagtray.worker.engines import classifier, cpu_features, rollup, selection
+from tagtray.worker.engines.classifier import BatchClassifier, Classifier
 from tests import references, traces
-from worker import classifier, engines, processor, rollup
-from worker.classifier import BatchClassifier, Classifier
 
 #: One slice of the network and a part of another.
 BATCH = classifier.SLICE + 3
@@ -30,16 +30,16 @@ class Way(NamedTuple):
 
 WAYS = [
     Way(engine, precision)
-    for engine in engines.installed()
-    for precision in engines.precisions(engine)
-    if precision != "bf16" or processor.has_bf16()
+    for engine in selection.installed()
+    for precision in selection.precisions(engine)
+    if precision != "bf16" or cpu_features.has_bf16()
 ]
 each_way = pytest.mark.parametrize("way", WAYS, ids="-".join)
 
 
 def load(way: Way, batch_size: int) -> BatchClassifier:
-    choice = engines.Choice(*way)
-    return engines.load(choice, traces.MODEL, traces.home(), rollup.load(), batch_size, 1)
+    choice = selection.Choice(*way)
+    return selection.load(choice, traces.MODEL, traces.home(), rollup.load(), batch_size, 1)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker import cpus
+from tagtray.worker.supervision import resources
 
 CORES = 16
 GIB = 2**30
@@ -31,7 +31,7 @@ def machine(root: Path, files: dict[str, str], available_bytes: int = 64 * GIB) 
 
 
 def test_without_a_cgroup_the_affinity_counts(tmp_path: Path) -> None:
-    assert cpus.available_cpus(machine(tmp_path, {})) == CORES
+    assert resources.available_cpus(machine(tmp_path, {})) == CORES
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_without_a_cgroup_the_affinity_counts(tmp_path: Path) -> None:
 )
 def test_a_quota_of_cgroup_v2_bounds_the_cores(tmp_path: Path, quota: str, cores: int) -> None:
     root = machine(tmp_path, {"proc/self/cgroup": "0::/app\n", "sys/fs/cgroup/app/cpu.max": f"{quota}\n"})
-    assert cpus.available_cpus(root) == cores
+    assert resources.available_cpus(root) == cores
 
 
 def test_the_tightest_of_nested_cgroups_counts(tmp_path: Path) -> None:
@@ -60,13 +60,13 @@ def test_the_tightest_of_nested_cgroups_counts(tmp_path: Path) -> None:
     }
     root = machine(tmp_path, files)
     # Then the slice's limits hold
-    assert cpus.available_cpus(root) == 3
-    assert cpus.available_memory_bytes(root) == GIB
+    assert resources.available_cpus(root) == 3
+    assert resources.available_memory_bytes(root) == GIB
 
 
 def test_in_a_container_that_shows_the_host_path_the_top_of_the_mount_counts(tmp_path: Path) -> None:
     files = {"proc/self/cgroup": "0::/docker/0123abcd\n", "sys/fs/cgroup/cpu.max": "400000 100000\n"}
-    assert cpus.available_cpus(machine(tmp_path, files)) == 4
+    assert resources.available_cpus(machine(tmp_path, files)) == 4
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("250000", 2), ("-1", CORES)])
@@ -76,7 +76,7 @@ def test_a_quota_of_cgroup_v1_bounds_the_cores(tmp_path: Path, quota: str, cores
         "sys/fs/cgroup/cpu/app/cpu.cfs_quota_us": f"{quota}\n",
         "sys/fs/cgroup/cpu/app/cpu.cfs_period_us": "100000\n",
     }
-    assert cpus.available_cpus(machine(tmp_path, files)) == cores
+    assert resources.available_cpus(machine(tmp_path, files)) == cores
 
 
 def test_memory_that_a_cgroup_can_drop_from_its_cache_is_available(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_memory_that_a_cgroup_can_drop_from_its_cache_is_available(tmp_path: Pat
         "sys/fs/cgroup/memory.current": f"{4 * GIB}\n",
         "sys/fs/cgroup/memory.stat": f"anon 1\ninactive_file {2 * GIB}\nactive_file 7\n",
     }
-    assert cpus.available_memory_bytes(machine(tmp_path, files)) == 2 * GIB
+    assert resources.available_memory_bytes(machine(tmp_path, files)) == 2 * GIB
 
 
 def test_a_memory_limit_of_cgroup_v1_counts_and_its_absence_does_not(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_memory_limit_of_cgroup_v1_counts_and_its_absence_does_not(tmp_path: P
         "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
         "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{5 * GIB}\n",
     }
-    assert cpus.available_memory_bytes(machine(tmp_path, files)) == 2 * GIB
+    assert resources.available_memory_bytes(machine(tmp_path, files)) == 2 * GIB
 
 
 def test_a_cgroup_over_its_limit_leaves_nothing(tmp_path: Path) -> None:
@@ -107,33 +107,33 @@ def test_a_cgroup_over_its_limit_leaves_nothing(tmp_path: Path) -> None:
         "sys/fs/cgroup/memory.max": "1000\n",
         "sys/fs/cgroup/memory.current": "2000\n",
     }
-    assert cpus.available_memory_bytes(machine(tmp_path, files)) == 0
+    assert resources.available_memory_bytes(machine(tmp_path, files)) == 0
 
 
 def test_auto_is_one_worker_with_one_thread_on_each_core(tmp_path: Path) -> None:
-    assert cpus.plan(None, 32, machine(tmp_path, {})) == cpus.Plan(workers=CORES, threads=1)
+    assert resources.plan(None, 32, machine(tmp_path, {})) == resources.Plan(workers=CORES, threads=1)
 
 
 def test_auto_starts_fewer_workers_where_memory_is_short_and_gives_them_the_cores(tmp_path: Path) -> None:
     # Given memory for four workers
-    need = cpus.BYTES_PER_WORKER + 32 * cpus.BYTES_PER_SLOT
+    need = resources.BYTES_PER_WORKER + 32 * resources.BYTES_PER_SLOT
     root = machine(tmp_path, {}, available_bytes=4 * need + 2**20)
     # Then the cores are divided among them
-    assert cpus.plan(None, 32, root) == cpus.Plan(workers=4, threads=4)
+    assert resources.plan(None, 32, root) == resources.Plan(workers=4, threads=4)
 
 
 def test_with_hardly_any_memory_there_is_still_one_worker(tmp_path: Path) -> None:
-    assert cpus.plan(None, 32, machine(tmp_path, {}, available_bytes=2**20)).workers == 1
+    assert resources.plan(None, 32, machine(tmp_path, {}, available_bytes=2**20)).workers == 1
 
 
 @given(workers=st.integers(1, 256))
 def test_as_many_workers_as_asked_for_share_the_cores(workers: int) -> None:
-    cores = cpus.available_cpus()
-    planned = cpus.plan(workers, 32)
+    cores = resources.available_cpus()
+    planned = resources.plan(workers, 32)
     assert planned.workers == workers
     assert planned.threads == max(1, cores // workers)
 
 
 def test_this_machine_has_a_core_and_some_memory() -> None:
-    assert cpus.available_cpus() >= 1
-    assert cpus.available_memory_bytes() > 0
+    assert resources.available_cpus() >= 1
+    assert resources.available_memory_bytes() > 0

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from config import settings as configuration
-from config.errors import InfrastructureError, UsageError, WeightsError
-from config.settings import Settings
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, UsageError, WeightsError
+from tagtray.config.settings import Settings
+from tagtray.worker.engines import cpu_features, rollup, selection, self_test, torch_engine
+from tagtray.worker.engines.classifier import BatchClassifier
+from tagtray.worker.engines.selection import Choice
+from tagtray.worker.networks import torchscript
 from tests import traces
-from worker import agreement, engine_torch, engines, processor, rollup, tracing
-from worker.classifier import BatchClassifier
-from worker.engines import Choice
 
 MODULES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
@@ -29,12 +30,12 @@ def settings(engine: str = "auto", precision: str = "auto") -> Settings:
 
 @pytest.fixture
 def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "has_bf16", lambda: False)
+    monkeypatch.setattr(cpu_features, "has_bf16", lambda: False)
 
 
 @pytest.fixture
 def bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "has_bf16", lambda: True)
+    monkeypatch.setattr(cpu_features, "has_bf16", lambda: True)
 
 
 def remove(monkeypatch: pytest.MonkeyPatch, *extras: str) -> None:
@@ -45,31 +46,31 @@ def remove(monkeypatch: pytest.MonkeyPatch, *extras: str) -> None:
 
 @pytest.mark.usefixtures("no_bf16")
 def test_auto_is_fp32_on_the_fastest_engine_where_there_is_no_bf16() -> None:
-    assert engines.choose(settings()) == Choice("onnx", "fp32")
+    assert selection.choose(settings()) == Choice("onnx", "fp32")
 
 
 @pytest.mark.usefixtures("bf16")
 def test_auto_is_bf16_where_the_processor_has_it() -> None:
-    assert engines.choose(settings()) == Choice("openvino", "bf16", fallback=True)
+    assert selection.choose(settings()) == Choice("openvino", "bf16", fallback=True)
 
 
 @pytest.mark.usefixtures("bf16")
 def test_torch_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     remove(monkeypatch, "onnx", "openvino")
-    assert engines.installed() == ["torch"]
-    assert engines.choose(settings()) == Choice("torch", "bf16", fallback=True)
+    assert selection.installed() == ["torch"]
+    assert selection.choose(settings()) == Choice("torch", "bf16", fallback=True)
 
 
 @pytest.mark.usefixtures("bf16")
 def test_an_engine_that_was_asked_for_computes_in_the_best_that_it_can() -> None:
-    assert engines.choose(settings("onnx")) == Choice("onnx", "fp32")
-    assert engines.choose(settings("torch")) == Choice("torch", "bf16", fallback=True)
+    assert selection.choose(settings("onnx")) == Choice("onnx", "fp32")
+    assert selection.choose(settings("torch")) == Choice("torch", "bf16", fallback=True)
 
 
 def test_int8_takes_the_fastest_engine_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert engines.choose(settings(precision="int8")) == Choice("openvino", "int8")
+    assert selection.choose(settings(precision="int8")) == Choice("openvino", "int8")
     remove(monkeypatch, "openvino")
-    assert engines.choose(settings(precision="int8")) == Choice("onnx", "int8")
+    assert selection.choose(settings(precision="int8")) == Choice("onnx", "int8")
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
@@ -78,7 +79,7 @@ def test_a_missing_engine_is_a_sentence_that_names_the_extra(
 ) -> None:
     remove(monkeypatch, engine)
     with pytest.raises(UsageError) as caught:
-        engines.choose(settings(engine))
+        selection.choose(settings(engine))
     assert str(caught.value) == f"The engine {engine} needs the extra: pip install 'tagtray[{engine}]'."
 
 
@@ -93,18 +94,18 @@ def test_a_missing_engine_is_a_sentence_that_names_the_extra(
 )
 def test_what_cannot_be_had_is_a_sentence(engine: str, precision: str, sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
-        engines.choose(settings(engine, precision))
+        selection.choose(settings(engine, precision))
     assert str(caught.value) == sentence
 
 
 def test_int8_without_an_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     remove(monkeypatch, "onnx", "openvino")
     with pytest.raises(UsageError, match=r"pip install 'tagtray\[openvino\]' or 'tagtray\[onnx\]'"):
-        engines.choose(settings(precision="int8"))
+        selection.choose(settings(precision="int8"))
 
 
 def test_every_choice_is_one_that_the_settings_can_say() -> None:
-    for precision, named in engines.FASTEST.items():
+    for precision, named in selection.FASTEST.items():
         assert all(settings(engine, precision) for engine in named)
 
 
@@ -121,13 +122,13 @@ made = engines.load(engines.Choice({engine!r}, "fp32"), model, home, rollup.load
 made.classify(1)
 print("torch" in sys.modules, "onnx" in sys.modules)
 """
-    engines.load(Choice(engine, "fp32"), traces.MODEL, traces.home(), rollup.load(), 1, 1)
+    selection.load(Choice(engine, "fp32"), traces.MODEL, traces.home(), rollup.load(), 1, 1)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     # Then neither torch nor what makes ONNX files is in memory
     assert (ended.stderr, ended.stdout) == ("", "False False\n")
 
 
-class Broken(engine_torch.TorchClassifier):
+class Broken(torch_engine.TorchClassifier):
     """An engine with a kernel that is wrong."""
 
     error = 0.0
@@ -138,7 +139,7 @@ class Broken(engine_torch.TorchClassifier):
 
 
 def broken(precision: str, error: float) -> BatchClassifier:
-    network = tracing.load(traces.WEIGHTS, traces.SHA256, traces.home())
+    network = torchscript.load(traces.WEIGHTS, traces.SHA256, traces.home())
     made = Broken(network, rollup.load(), 2, precision=precision)
     made.error = error
     return made
@@ -150,25 +151,25 @@ def test_an_engine_that_is_wrong_on_this_processor_is_not_used(
     precision: str, error: float, sign: float
 ) -> None:
     with pytest.raises(InfrastructureError, match=f"^The engine torch in {precision} is wrong on this"):
-        agreement.check(broken(precision, sign * error), traces.MODEL)
+        self_test.check(broken(precision, sign * error), traces.MODEL)
 
 
 def test_a_precision_that_nobody_asked_for_gives_way_to_fp32(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a processor whose bf16 is wrong
-    right = engine_torch.load(traces.MODEL, traces.home(), rollup.load(), 2)
+    right = torch_engine.load(traces.MODEL, traces.home(), rollup.load(), 2)
     monkeypatch.setattr(
-        engine_torch, "load", lambda *given: right if given[-1] == "fp32" else broken("bf16", 1.0)
+        torch_engine, "load", lambda *given: right if given[-1] == "fp32" else broken("bf16", 1.0)
     )
     # When the precision was left open, then fp32 is used, and said so
     arguments = (traces.MODEL, traces.home(), rollup.load(), 2, 1)
-    made = engines.load(Choice("torch", "bf16", fallback=True), *arguments)
+    made = selection.load(Choice("torch", "bf16", fallback=True), *arguments)
     assert (made, made.precision) == (right, "fp32")
     assert caplog.messages[0].startswith("precision_lowered: The engine torch in bf16 is wrong")
     # When bf16 was asked for, then it is refused
     with pytest.raises(InfrastructureError, match="choose another engine or precision"):
-        engines.load(Choice("torch", "bf16"), *arguments)
+        selection.load(Choice("torch", "bf16"), *arguments)
 
 
 def test_int8_is_right_without_vnni() -> None:
@@ -194,8 +195,8 @@ except TagtrayError as error:
 
 
 def test_pictures_for_the_check_are_the_same_everywhere() -> None:
-    found = agreement.pictures()
-    assert (found.shape, found.dtype.name) == ((agreement.PICTURES, 224, 224, 3), "uint8")
+    found = self_test.pictures()
+    assert (found.shape, found.dtype.name) == ((self_test.PICTURES, 224, 224, 3), "uint8")
     assert found[0, 0, 0].tolist() == found[0, 31, 31].tolist() != found[0, 32, 32].tolist()
     assert int(found.astype(np.int64).sum()) == 39853056
 
@@ -203,21 +204,21 @@ def test_pictures_for_the_check_are_the_same_everywhere() -> None:
 def test_flags_of_the_processor_are_read(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor : 0\nflags\t\t: fpu avx2 avx512_vnni\n\nflags : other\n")
-    assert processor.flags(cpuinfo) == {"fpu", "avx2", "avx512_vnni"}
-    assert processor.flags(tmp_path / "none") == frozenset()
+    assert cpu_features.flags(cpuinfo) == {"fpu", "avx2", "avx512_vnni"}
+    assert cpu_features.flags(tmp_path / "none") == frozenset()
 
 
 def test_weights_that_are_not_what_the_manifest_says_are_refused(tmp_path: Path) -> None:
     weights = dataclasses.replace(traces.MODEL.weights, sha256="0" * 64)
     changed = dataclasses.replace(traces.MODEL, weights=weights)
-    for engine in engines.installed():
+    for engine in selection.installed():
         with pytest.raises(WeightsError, match="damaged"):
-            engines.load(Choice(engine, "fp32"), changed, tmp_path, rollup.load(), 1, 1)
+            selection.load(Choice(engine, "fp32"), changed, tmp_path, rollup.load(), 1, 1)
     assert not list(tmp_path.iterdir())
 
 
 def test_threads_of_torch_are_set_as_asked() -> None:
-    engine_torch.set_threads(2)
+    torch_engine.set_threads(2)
     assert (torch.get_num_threads(), torch.get_num_interop_threads()) == (2, 1)
-    engine_torch.set_threads(1)
+    torch_engine.set_threads(1)
     assert torch.get_num_threads() == 1

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from config.errors import UsageError, WeightsError
+from tagtray.config.errors import UsageError, WeightsError
+from tagtray.weights import catalogue, manifest
+from tagtray.worker.networks import activation_ranges, export, onnx_graph, onnx_variants, quantize
+from tagtray.worker.networks.onnx_variants import Form
 from tests import references, traces
-from weights import catalogue, manifest
-from worker import exporting, forms, graph, ranges, rounding
-from worker.forms import Form
 
 FORMS = [Form("fp32"), Form("int8"), Form("int8", sums=True)]
 
 
 def built(form: Form) -> onnx.ModelProto:
-    return graph.build(traces.WEIGHTS.read_bytes(), form, ranges.load(traces.MODEL))
+    return onnx_graph.build(traces.WEIGHTS.read_bytes(), form, activation_ranges.load(traces.MODEL))
 
 
 def kernels(network: onnx.ModelProto) -> list[NDArray[np.int8]]:
@@ -38,19 +38,19 @@ def kernels(network: onnx.ModelProto) -> list[NDArray[np.int8]]:
 def test_every_form_is_valid_and_has_one_input_and_one_output(form: Form) -> None:
     network = built(form)
     onnx.checker.check_model(network, full_check=True)
-    assert [tensor.name for tensor in network.graph.input] == [graph.PIXELS]
-    assert [tensor.name for tensor in network.graph.output] == [graph.LOGITS]
+    assert [tensor.name for tensor in network.graph.input] == [onnx_graph.PIXELS]
+    assert [tensor.name for tensor in network.graph.output] == [onnx_graph.LOGITS]
     assert not any(node.op_type == "BatchNormalization" for node in network.graph.node)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_the_name_of_a_form_is_read_back(form: Form) -> None:
-    assert forms.parse(str(form)) == form
+    assert onnx_variants.parse(str(form)) == form
 
 
 def test_convolutions_are_int8_but_those_that_cost_the_most_agreement() -> None:
-    assert len(kernels(built(Form("int8")))) == 20 - len(graph.FLOAT)
-    assert len(kernels(built(Form("int8", sums=True)))) == 20 - len(graph.FLOAT_SUMS)
+    assert len(kernels(built(Form("int8")))) == 20 - len(onnx_graph.FLOAT)
+    assert len(kernels(built(Form("int8", sums=True)))) == 20 - len(onnx_graph.FLOAT_SUMS)
     assert kernels(built(Form("fp32"))) == []
 
 
@@ -73,17 +73,17 @@ def test_rounding_keeps_the_sum_of_every_output_channel(seed: int, shape: tuple[
     generator = np.random.default_rng(seed)
     weight = generator.normal(scale=generator.uniform(1e-3, 10), size=shape).astype(np.float32)
     # When they are quantised
-    steps, scale = rounding.quantise(weight)
+    steps, scale = quantize.quantise(weight)
     # Then each is at most two steps off, and their sum at most one half, but where 127 is the end
     exact = weight / scale[:, None, None, None]
     assert np.abs(steps - exact).max() <= 2
-    inside = np.abs(steps).max(axis=(1, 2, 3)) < rounding.WEIGHT_MAX
+    inside = np.abs(steps).max(axis=(1, 2, 3)) < quantize.WEIGHT_MAX
     assert np.abs((steps - exact).sum(axis=(1, 2, 3)))[inside].max(initial=0) <= 0.51
 
 
 def test_ranges_are_of_these_weights_and_of_every_tensor_that_int8_rounds() -> None:
     # Given the file beside the weights
-    limits = ranges.load(traces.MODEL)
+    limits = activation_ranges.load(traces.MODEL)
     # Then it has what the int8 networks need, and nothing else
     nodes = [node for form in FORMS for node in built(form).graph.node]
     assert set(limits) == {node.input[0] for node in nodes if node.op_type == "QuantizeLinear"}
@@ -92,17 +92,17 @@ def test_ranges_are_of_these_weights_and_of_every_tensor_that_int8_rounds() -> N
 
 def test_ranges_of_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a folder whose ranges were measured with other weights
-    name = ranges.file_name(traces.MODEL)
+    name = activation_ranges.file_name(traces.MODEL)
     content = json.loads((manifest.path(traces.MODEL).parent / name).read_text())
     (tmp_path / name).write_text(json.dumps(content | {"weights_sha256": "0" * 64}))
     entry = manifest.digest(tmp_path / name)
-    monkeypatch.setattr(ranges, "entry", lambda _: entry)
+    monkeypatch.setattr(activation_ranges, "entry", lambda _: entry)
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
     monkeypatch.setattr(manifest.path, "__defaults__", (tmp_path,))
     monkeypatch.setattr(manifest.verify, "__defaults__", (None, tmp_path))
     # When they are loaded, then a sentence says so
     with pytest.raises(WeightsError, match="was measured with other weights"):
-        ranges.load(traces.MODEL)
+        activation_ranges.load(traces.MODEL)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_ranges_of_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest
 )
 def test_bytes_that_are_no_resnet18_are_refused_in_one_sentence(data: bytes) -> None:
     with pytest.raises(WeightsError, match="does not hold a ResNet-18"):
-        graph.build(data, Form("fp32"))
+        onnx_graph.build(data, Form("fp32"))
 
 
 def test_an_exported_file_tells_other_programs_all_they_need(tmp_path: Path) -> None:
     # Given an exported file and pixels
     target = tmp_path / "tagtray.onnx"
-    exporting.export(traces.MODEL, target)
+    export.export(traces.MODEL, target)
     pixels = np.random.default_rng(5).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     # When ONNX Runtime runs it
     session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
@@ -133,4 +133,4 @@ def test_an_exported_file_tells_other_programs_all_they_need(tmp_path: Path) -> 
 
 def test_an_export_into_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none/tagtray\.onnx cannot be written: No such file"):
-        exporting.export(traces.MODEL, tmp_path / "none" / "tagtray.onnx")
+        export.export(traces.MODEL, tmp_path / "none" / "tagtray.onnx")

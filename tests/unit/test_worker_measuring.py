@@ -10,15 +10,17 @@ import psutil
 import pytest
 from PIL import Image
 
-from config import machine
-from config import settings as configuration
-from config.errors import InfrastructureError, UsageError
+from tagtray.config import machine
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.worker.engines import selection
+from tagtray.worker.engines.selection import Choice
+from tagtray.worker.measure import ceiling, pool, throughput
+from tagtray.worker.measure.process import Order
+from tagtray.worker.measure.throughput import Row
+from tagtray.worker.supervision import resources
+from tagtray.worker.supervision.resources import Plan
 from tests import traces
-from worker import cpus, engines, ideal, measuring, probes
-from worker.cpus import Plan
-from worker.engines import Choice
-from worker.measuring import Row
-from worker.probe import Order
 
 TORCH = Choice("torch", "fp32")
 
@@ -39,18 +41,20 @@ def _machine(root: Path, cores: int, memory: int) -> Path:
 
 
 def _children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "worker.probe" in child.cmdline()]
+    return [
+        child for child in psutil.Process().children() if "tagtray.worker.measure.process" in child.cmdline()
+    ]
 
 
 def test_the_fastest_is_recommended() -> None:
-    assert measuring.recommend([_row(10), _row(30, workers=1), _row(20)]) == _row(30, workers=1)
-    assert measuring.recommend([]) is None
+    assert throughput.recommend([_row(10), _row(30, workers=1), _row(20)]) == _row(30, workers=1)
+    assert throughput.recommend([]) is None
 
 
 def test_of_those_that_are_as_fast_most_workers_then_the_largest_batch_win() -> None:
     rows = [_row(100, workers=1, batch_size=64), _row(98, batch_size=8), _row(98.5, batch_size=32)]
 
-    assert measuring.recommend([*rows, _row(90, workers=4)]) == rows[2]
+    assert throughput.recommend([*rows, _row(90, workers=4)]) == rows[2]
 
 
 def test_the_cores_are_shared_out_evenly_the_most_workers_first(
@@ -59,23 +63,23 @@ def test_the_cores_are_shared_out_evenly_the_most_workers_first(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
 
     plenty = _machine(tmp_path / "plenty", 12, 2**40)
-    assert cpus.splits(32, plenty) == [Plan(12, 1), Plan(6, 2), Plan(4, 3), Plan(3, 4), Plan(2, 6)]
+    assert resources.splits(32, plenty) == [Plan(12, 1), Plan(6, 2), Plan(4, 3), Plan(3, 4), Plan(2, 6)]
     little = _machine(tmp_path / "little", 12, 4 * 2**30)
-    assert cpus.splits(32, little) == [Plan(4, 3), Plan(3, 4), Plan(2, 6), Plan(1, 12)]
+    assert resources.splits(32, little) == [Plan(4, 3), Plan(3, 4), Plan(2, 6), Plan(1, 12)]
     least = _machine(tmp_path / "least", 7, 2**20)
-    assert cpus.splits(32, least) == [Plan(1, 7)]
+    assert resources.splits(32, least) == [Plan(1, 7)]
 
 
 def test_what_can_be_measured_is_what_can_be_chosen(home: Path) -> None:
-    for choice in engines.available():
+    for choice in selection.available():
         settings = configuration.load(home=home, engine=choice.engine, precision=choice.precision)
-        assert engines.choose(settings) == choice
+        assert selection.choose(settings) == choice
 
 
 def test_probes_classify_decode_and_are_gone_afterwards(tmp_path: Path) -> None:
     # Given two processes
     settings = configuration.load(home=traces.home())
-    with probes.running(settings, TORCH, Plan(2, 1), 2) as started:
+    with pool.running(settings, TORCH, Plan(2, 1), 2) as started:
         # When they are asked for passes, then both have done whole batches for as long as asked
         answers = started.ask([Order(2, 0.2), Order(1, 0.0)])
         assert answers[0].images % 2 == 0
@@ -90,7 +94,7 @@ def test_probes_classify_decode_and_are_gone_afterwards(tmp_path: Path) -> None:
 
 def test_a_probe_that_dies_is_a_sentence() -> None:
     settings = configuration.load(home=traces.home())
-    with probes.running(settings, TORCH, Plan(1, 1), 2) as started:
+    with pool.running(settings, TORCH, Plan(1, 1), 2) as started:
         _children()[0].send_signal(signal.SIGKILL)
 
         with pytest.raises(InfrastructureError, match="ended with status -9"):
@@ -102,7 +106,7 @@ def test_a_precision_that_is_refused_is_a_sentence(home: Path) -> None:
 
     with (
         pytest.raises(InfrastructureError, match="The cache of the network cannot be used"),
-        probes.running(configuration.load(home=home), TORCH, Plan(1, 1), 2),
+        pool.running(configuration.load(home=home), TORCH, Plan(1, 1), 2),
     ):
         pass
     assert not _children()
@@ -113,7 +117,7 @@ def test_the_ideal_takes_fewer_files_than_workers(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), "red").save(file)
     settings = configuration.load(home=traces.home(), engine="torch", precision="fp32")
 
-    assert ideal.rate(settings, [str(file)], Plan(2, 1)) > 0
+    assert ceiling.rate(settings, [str(file)], Plan(2, 1)) > 0
 
 
 def test_an_engine_that_is_gone_is_said_with_the_file_that_asks_for_it(
@@ -124,13 +128,13 @@ def test_an_engine_that_is_gone_is_said_with_the_file_that_asks_for_it(
     file = machine.write(home, kept, {})
 
     # When that is no longer installed
-    monkeypatch.setattr(engines, "_is_installed", lambda name: name == "torch")
+    monkeypatch.setattr(selection, "_is_installed", lambda name: name == "torch")
 
     # Then the sentence says where it was asked for, unless it was elsewhere
     with pytest.raises(UsageError) as caught:
-        engines.choose(configuration.load(home=home))
+        selection.choose(configuration.load(home=home))
     assert str(caught.value) == (
         f"The engine onnx needs the extra: pip install 'tagtray[onnx]'. {file} sets the engine."
     )
     with pytest.raises(UsageError, match=r"\[openvino\]'\.$"):
-        engines.choose(configuration.load(home=home, engine="openvino"))
+        selection.choose(configuration.load(home=home, engine="openvino"))

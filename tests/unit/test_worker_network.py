@@ -8,9 +8,9 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from config.errors import WeightsError
+from tagtray.config.errors import WeightsError
+from tagtray.worker.networks import resnet
 from tests import references, traces
-from worker import network
 
 
 def random_images(n: int) -> NDArray[np.uint8]:
@@ -22,7 +22,7 @@ def test_probabilities_are_those_of_torchvision() -> None:
     images = np.concatenate([random_images(3), np.zeros((1, 224, 224, 3), np.uint8)])
     images = np.concatenate([images, np.full((1, 224, 224, 3), 255, np.uint8)])
     # When our network sees their bytes
-    built = network.build(traces.WEIGHTS.read_bytes())
+    built = resnet.build(traces.WEIGHTS.read_bytes())
     with torch.inference_mode():
         softmax = built(torch.from_numpy(images).permute(0, 3, 1, 2)).softmax(1).numpy()
     # Then it says what torchvision says after its own transforms
@@ -30,7 +30,7 @@ def test_probabilities_are_those_of_torchvision() -> None:
 
 
 def test_weights_lie_in_channels_last_and_in_full_precision() -> None:
-    built = network.build(traces.WEIGHTS.read_bytes())
+    built = resnet.build(traces.WEIGHTS.read_bytes())
     kernels = [value for value in built.backbone.parameters() if value.dim() == 4]
     assert len(kernels) == 20
     assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
@@ -52,13 +52,13 @@ def test_bytes_that_are_no_resnet18_are_refused_in_one_sentence(data: bytes) -> 
     with pytest.raises(
         WeightsError, match=r"^The weights file does not hold a ResNet-18 of 1,000 classes\.$"
     ):
-        network.build(data)
+        resnet.build(data)
 
 
 def test_bf16_is_rounded_only_after_batch_norms_are_folded() -> None:
     # Given the same weights in both precisions
     data = traces.WEIGHTS.read_bytes()
-    exact, rounded = network.build(data), network.build(data, torch.bfloat16)
+    exact, rounded = resnet.build(data), resnet.build(data, torch.bfloat16)
     # Then those in bf16 are the others, rounded once
     for one, other in zip(exact.backbone.parameters(), rounded.backbone.parameters(), strict=True):
         assert torch.equal(one.bfloat16(), other)

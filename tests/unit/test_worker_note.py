@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.note import Note
+from tagtray.worker.supervision.progress import Note
 
 
 def test_a_new_note_says_nothing(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_cleared_note_blames_nobody(tmp_path: Path) -> None:
 def test_the_note_of_a_killed_process_stays(tmp_path: Path) -> None:
     note = Note.create(tmp_path / "note")
     program = (
-        "import pathlib, signal, sys; from worker.note import Note\n"
+        "import pathlib, signal, sys; from tagtray.worker.supervision.progress import Note\n"
         "with Note(pathlib.Path(sys.argv[1])).decoding(42): print(flush=True); signal.pause()"
     )
     process = subprocess.Popen(

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from config.errors import InfrastructureError
-from config.settings import Settings
-from db.ledger import Ledger
-from db.records import ClaimedImage
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.db.records import ClaimedImage
+from tagtray.worker.batch.pipeline import Pipeline
+from tagtray.worker.batch.reader import Folders
+from tagtray.worker.engines.classifier import Scores
+from tagtray.worker.engines.rollup import RollUp
+from tagtray.worker.supervision.progress import Note
 from tests import builders
 from tests.builders import jpeg, query, row, seen, status
-from worker.classifier import Scores
-from worker.folders import Folders
-from worker.note import Note
-from worker.pipeline import Pipeline
-from worker.rollup import RollUp
 
 BATCH = 4
 ROLL_UP = RollUp(("c_cat", "c_dog"), np.array([[1, 0], [0, 1], [0, 1], [0, 0]], dtype=np.float32))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from weights import catalogue
-from worker import rollup
+from tagtray.weights import catalogue
+from tagtray.worker.engines import rollup
 
 DOG, CAT, ANIMAL = "n02084071", "n02121620", "n00015388"
 SMALL = rollup.RollUp((DOG, CAT, ANIMAL), np.array([[1, 0, 1], [1, 0, 1], [0, 1, 1], [0, 0, 0]], np.float32))

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from config.errors import InfrastructureError, WeightsError
+from tagtray.config.errors import InfrastructureError, WeightsError
+from tagtray.worker.networks import torchscript
 from tests import traces
-from worker import tracing
 
 LOAD = f"""
 import logging, sys
@@ -60,7 +60,7 @@ def record_half(target: Path) -> None:
 
 def test_the_trace_and_its_record_are_private_and_agree() -> None:
     # Given a home that load() made
-    target = traces.home() / "cache" / tracing.name(traces.SHA256)
+    target = traces.home() / "cache" / torchscript.name(traces.SHA256)
     record = target.with_suffix(".json")
     # Then nobody else can write there, and the record is the file's hash
     assert target.parent.stat().st_mode & 0o777 == 0o700
@@ -70,14 +70,14 @@ def test_the_trace_and_its_record_are_private_and_agree() -> None:
 
 def test_the_name_tells_weights_precision_torch_and_graph() -> None:
     version = torch.__version__.partition("+")[0]
-    assert tracing.name("0123456789abcdef", "bf16") == (
-        f"resnet18-0123456789ab-bf16-torch{version}-g{tracing.GRAPH}.pt"
+    assert torchscript.name("0123456789abcdef", "bf16") == (
+        f"resnet18-0123456789ab-bf16-torch{version}-g{torchscript.GRAPH}.pt"
     )
 
 
 def test_a_cached_trace_is_loaded_as_it_lies_there_and_without_torchvision() -> None:
     # Given a trace, when a fresh process loads it
-    target = traces.home() / "cache" / tracing.name(traces.SHA256)
+    target = traces.home() / "cache" / torchscript.name(traces.SHA256)
     process = start(traces.home())
     out, err = process.communicate(timeout=120)
     # Then it neither imports torchvision, nor warns, nor makes it anew
@@ -91,7 +91,7 @@ def test_processes_that_start_at_once_make_the_trace_once(tmp_path: Path) -> Non
     ended = [(process.communicate(timeout=240), process.returncode) for process in processes]
     # Then one of them makes the trace, and all load it
     assert [code for _, code in ended] == [0, 0, 0], ended
-    target = tmp_path / "home" / "cache" / tracing.name(traces.SHA256)
+    target = tmp_path / "home" / "cache" / torchscript.name(traces.SHA256)
     assert sorted(err for (_, err), _ in ended) == ["", "", f"network_made: {target}.\n"]
     assert len({out for (out, _), _ in ended}) == 1
 
@@ -105,7 +105,7 @@ def test_a_damaged_trace_is_made_anew_with_one_warning(
     left = target.with_name(f".{target.name}.x1y2z3")
     left.write_bytes(b"half a trace")
     # When it is loaded
-    module = tracing.load(traces.WEIGHTS, traces.SHA256, tmp_path)
+    module = torchscript.load(traces.WEIGHTS, traces.SHA256, tmp_path)
     # Then it works, the user is told once, and the leftovers are gone
     assert module(torch.zeros(1, 3, 224, 224, dtype=torch.uint8)).shape == (1, 1000)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
@@ -125,14 +125,14 @@ def test_a_trace_that_no_record_vouches_for_is_not_loaded(
     damage(traces.copied_to(tmp_path))
     # When it is loaded, then nothing is
     with pytest.raises(WeightsError, match=r"^The network could not be prepared: .*No such file"):
-        tracing.load(tmp_path / "gone.safetensors", traces.SHA256, tmp_path)
+        torchscript.load(tmp_path / "gone.safetensors", traces.SHA256, tmp_path)
 
 
 def test_weights_with_another_hash_are_not_traced(tmp_path: Path) -> None:
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"something else")
     with pytest.raises(WeightsError, match=r"weights\.safetensors is damaged"):
-        tracing.load(weights, traces.SHA256, tmp_path)
+        torchscript.load(weights, traces.SHA256, tmp_path)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
@@ -140,12 +140,12 @@ def test_a_home_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("")
     with pytest.raises(InfrastructureError, match=r"^The cache of the network cannot be used: "):
-        tracing.load(traces.WEIGHTS, traces.SHA256, home)
+        torchscript.load(traces.WEIGHTS, traces.SHA256, home)
 
 
 def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
     # Given the file as it was saved
-    target = traces.home() / "cache" / tracing.name(traces.SHA256)
+    target = traces.home() / "cache" / torchscript.name(traces.SHA256)
     with pytest.warns(FutureWarning, match="torch.jit.load"):
         graph = torch.jit.load(str(target)).inlined_graph  # type: ignore[no-untyped-call]
     # Then only convolutions are left, with their weights channel by channel
@@ -166,5 +166,5 @@ def test_a_trace_is_not_looked_for_in_the_current_folder(
     monkeypatch.chdir(tmp_path)
     # When tracing fails for lack of weights, then it is our module that says so
     with pytest.raises(WeightsError, match="No such file"):
-        tracing.load(tmp_path / "gone", traces.SHA256, tmp_path)
-    assert os.listdir(tmp_path / "cache") == [Path(tracing.name(traces.SHA256)).with_suffix(".lock").name]
+        torchscript.load(tmp_path / "gone", traces.SHA256, tmp_path)
+    assert os.listdir(tmp_path / "cache") == [Path(torchscript.name(traces.SHA256)).with_suffix(".lock").name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from db.clock import UtcDateTime
+from tagtray.db.clock import UtcDateTime
 
 revision = "0001"
 down_revision = None

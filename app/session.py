@@ -1,0 +1,82 @@
+"""Producer and feeder of one command: what `run`, `scan` and `watch` have in common."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.db import roots, run_stats
+from tagtray.db.ledger import Ledger
+from tagtray.db.roots import Target
+from tagtray.jobs.connection import connect
+from tagtray.jobs.feed import Feeder, FeederLoop
+from tagtray.jobs.queue import ImageQueue
+from tagtray.producer import targets
+from tagtray.producer.producer import Producer
+
+log = logging.getLogger(__name__)
+
+_NAMED = re.compile(r"([^/=]*)=(.+)", re.DOTALL)
+
+
+class Session:
+    """The folders that the user named, on their way into the queue."""
+
+    def __init__(self, settings: Settings, database: Engine, folders: Sequence[str]) -> None:
+        self.settings = settings
+        self.ledger = Ledger(database)
+        self.targets = [_target(database, settings, folder) for folder in folders]
+        self.started = run_stats.moment(database)
+        queue = ImageQueue(settings.queue, connect(settings))
+        self._feeder = FeederLoop(Feeder(settings, self.ledger, queue))
+        self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
+
+    def start(self, watch: bool) -> None:
+        """Begin to scan (and to watch) and to feed."""
+        self._feeder.start()
+        self.producer.start(watch)
+
+    def stop(self) -> None:
+        """End after what is in hand."""
+        self.producer.stop()
+        self._feeder.stop()
+
+    def active(self) -> int | None:
+        """Images of the folders that are on their way; None while the database is away."""
+        return self._count(run_stats.active)
+
+    def unqueued(self) -> int | None:
+        """Images of the folders that are not in the queue yet; None while the database is away."""
+        return self._count(run_stats.unqueued)
+
+    def _count(self, count: Callable[[Engine, Sequence[Target]], int]) -> int | None:
+        try:
+            return count(self.ledger.engine, self.targets)
+        except InfrastructureError as error:
+            log.debug("database_away: %s", error)
+            return None
+
+
+def check(arguments: Sequence[str]) -> None:
+    """Raise UsageError unless every folder is one that can be listed."""
+    for argument in arguments:
+        targets.check(split(argument)[1])
+
+
+def split(argument: str) -> tuple[str | None, Path]:
+    """``[NAME=]DIR``; what exists as a folder is no NAME=DIR, whatever it is called."""
+    named = _NAMED.fullmatch(argument)
+    if named is None or Path(argument).is_dir():
+        return None, Path(argument)
+    return named[1], Path(named[2])
+
+
+def _target(database: Engine, settings: Settings, argument: str) -> Target:
+    name, folder = split(argument)
+    return roots.resolve(database, settings, folder, name)

@@ -1,0 +1,101 @@
+"""``tagtray scan`` and ``tagtray watch``: the producer alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tagtray.app import bootstrap
+from tagtray.cli import options
+from tagtray.cli.signals import AtOnce, StopRequest
+
+if TYPE_CHECKING:
+    from tagtray.app.session import Session
+    from tagtray.config.settings import Settings
+
+#: Seconds between looks at the ledger.
+LOOK = 0.25
+#: Seconds between looks at whether to stop, where nothing else is looked at.
+IDLE = 3600.0
+
+
+def scan(folders: options.Folders) -> int:
+    """Register the images of folders and queue them; ends when all are queued."""
+    return _produce(bootstrap.load(), folders, watch=False)
+
+
+def watch(
+    folders: options.Folders,
+    poll: Annotated[
+        bool | None,
+        typer.Option("--poll", help="Look instead of listening (network mounts).", show_default=False),
+    ] = None,
+) -> int:
+    """Register and queue the images of folders and what arrives there, until Ctrl-C."""
+    return _produce(bootstrap.load(poll=poll), folders, watch=True)
+
+
+def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
+    from tagtray.app.session import Session, check
+
+    check(folders)
+    bootstrap.name_process("watch" if watch else "scan")
+    with StopRequest() as request, bootstrap.writing(settings) as database:
+        session = Session(settings, database, folders)
+        try:
+            session.start(watch)
+            if watch:
+                _say_watching(session)
+                while not request.wait(IDLE):
+                    pass
+            else:
+                _look_until_queued(session, request)
+            session.stop()
+        except AtOnce:
+            os._exit(request.exit_code)
+        if not watch:
+            _print(session)
+        return request.exit_code
+
+
+def _look_until_queued(session: Session, request: StopRequest) -> None:
+    from tagtray.cli import progress
+
+    meter = progress.Meter(session.unqueued() or 0)
+    producer = session.producer
+    with progress.display() as display:
+        while True:
+            idle = producer.idle  # before the count: what it has taken up is counted
+            left, totals = session.unqueued(), producer.progress
+            if left is not None:
+                snapshot = meter.read(totals.new + totals.changed, left, producer.waiting, idle, "Queueing")
+                if snapshot.over:
+                    return
+                display.show(snapshot)
+            if request.wait(LOOK):
+                return
+
+
+def _say_watching(session: Session) -> None:
+    count = len(session.targets)
+    folders = "1 folder" if count == 1 else f"{count} folders"
+    print(f"Watching {folders}; Ctrl-C ends.", file=sys.stderr)
+
+
+def _print(session: Session) -> None:
+    totals = session.producer.progress
+    counts = [
+        f"{count:,} {name}"
+        for name, count in (
+            ("new", totals.new),
+            ("changed", totals.changed),
+            ("unchanged", totals.unchanged),
+            ("missing", totals.missing),
+            ("skipped by name", totals.skipped.total()),
+        )
+        if count
+    ]
+    print(", ".join(counts) or "No images found.")

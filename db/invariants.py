@@ -1,0 +1,152 @@
+"""What must be true of a ledger at rest, and how to make it true again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Update,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute
+
+from tagtray.db import clock
+from tagtray.db.tables import Classification, Image, Prediction, Status, Tag
+from tagtray.db.transactions import read, write
+
+#: Rows of the Top-3.
+RANKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A rule, the rows that break it, and the statement that mends them."""
+
+    name: str
+    sentence: str
+    table: type[Image] | type[Classification] | type[Prediction] | type[Tag]
+    broken: ColumnElement[bool]
+    mend: Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How many rows break an invariant."""
+
+    name: str
+    sentence: str
+    rows: int
+
+
+def check(engine: Engine, fix: bool = False) -> Sequence[Finding]:
+    """Count the rows that break each invariant; with ``fix``, mend them in one transaction."""
+    return (write if fix else read)(engine, lambda connection: _check(connection, fix))
+
+
+def _check(connection: Connection, fix: bool) -> list[Finding]:
+    findings = []
+    for rule in invariants():
+        rows = connection.scalar(select(func.count()).select_from(rule.table).where(rule.broken)) or 0
+        if rows and fix:
+            connection.execute(rule.mend.where(rule.broken))
+        findings.append(Finding(rule.name, rule.sentence, rows))
+    return findings
+
+
+def invariants() -> Sequence[Invariant]:
+    """All rules; what is mended early may bring rows under a later one."""
+    again = update(Image).values(
+        status=Status.PENDING, worker=None, lease_until=None, content_id=None, updated_at=clock.now()
+    )
+    no_results = ~_classified(Image.content_id)
+    held = or_(Image.worker.is_not(None), Image.lease_until.is_not(None))
+    running = Image.status == Status.RUNNING
+    return (
+        Invariant(
+            "incomplete_top3",
+            "classifications whose predictions are not exactly the ranks 1, 2 and 3",
+            Classification,
+            _incomplete(),
+            delete(Classification),
+        ),
+        Invariant(
+            "orphan_predictions",
+            "predictions without the classification they belong to",
+            Prediction,
+            ~_belongs(Prediction),
+            delete(Prediction),
+        ),
+        Invariant(
+            "orphan_tags", "tags without the classification they belong to", Tag, ~_belongs(Tag), delete(Tag)
+        ),
+        Invariant(
+            "done_without_results",
+            "images that are done and have no results",
+            Image,
+            and_(Image.status == Status.DONE, no_results),
+            again,
+        ),
+        Invariant(
+            "failed_without_reason",
+            "images that failed without a code or a sentence",
+            Image,
+            and_(
+                Image.status == Status.FAILED, or_(Image.error_code.is_(None), Image.error_message.is_(None))
+            ),
+            again,
+        ),
+        Invariant(
+            "running_without_lease",
+            "images that are running and in nobody's hands",
+            Image,
+            and_(running, or_(Image.worker.is_(None), Image.lease_until.is_(None))),
+            again,
+        ),
+        Invariant(
+            "lease_without_running",
+            "images that are leased and not running",
+            Image,
+            and_(~running, held),
+            update(Image).values(worker=None, lease_until=None),
+        ),
+        Invariant(
+            "unknown_status",
+            "images in a state that does not exist",
+            Image,
+            Image.status.not_in(list(Status)),
+            again,
+        ),
+    )
+
+
+def _classified(content_id: InstrumentedAttribute[int | None]) -> ColumnElement[bool]:
+    return exists().where(Classification.content_id == content_id)
+
+
+def _belongs(table: type[Prediction] | type[Tag]) -> ColumnElement[bool]:
+    return exists().where(
+        Classification.content_id == table.content_id, Classification.model_id == table.model_id
+    )
+
+
+def _incomplete() -> ColumnElement[bool]:
+    mine = and_(
+        Prediction.content_id == Classification.content_id, Prediction.model_id == Classification.model_id
+    )
+    found = [
+        select(func.coalesce(measure(Prediction.rank), 0)).where(mine).scalar_subquery()
+        for measure in (func.count, func.min, func.max)
+    ]
+    # The rank is part of the primary key: three of them from 1 to 3 are each there once.
+    return or_(*(value != expected for value, expected in zip(found, (RANKS, 1, RANKS), strict=True)))

@@ -1,0 +1,152 @@
+"""The figures of a run: how far its folders are, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Select,
+    SQLColumnExpression,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+)
+
+from tagtray.db import clock, paths
+from tagtray.db.hints import unindexed
+from tagtray.db.roots import Target
+from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Status
+from tagtray.db.transactions import read
+
+#: Images that are deferred for more than this many seconds keep nobody waiting.
+SOON = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many images of some folders are in a state, and whether they came to it since a moment."""
+
+    status: str
+    error_code: str | None
+    since: bool
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How many images have a label as their first."""
+
+    label: str
+    label_zh: str
+    images: int
+
+
+def moment(engine: Engine) -> datetime:
+    """Now, on the database's clock."""
+    return read(engine, lambda connection: connection.execute(select(clock.now())).scalar_one())
+
+
+def active(engine: Engine, targets: Sequence[Target]) -> int:
+    """Images of ``targets`` that are on their way; those deferred for long are not."""
+    # Only a pending image is ever deferred.
+    on_their_way = Image.status.in_((Status.PENDING, Status.QUEUED, Status.RUNNING))
+    return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets, few=True)))
+
+
+def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
+    """Images of ``targets`` that are not in the queue yet; those deferred for long are not counted."""
+    query = select(func.count()).where(Image.status == Status.PENDING, _soon(), _within(targets, few=True))
+    return _number(engine, query)
+
+
+def tallies(engine: Engine, targets: Sequence[Target], since: datetime) -> list[Tally]:
+    """The images of ``targets`` by state and error code, those that changed ``since`` apart."""
+    fresh = Image.updated_at >= since
+    query = (
+        select(Image.status, Image.error_code, fresh, func.count())
+        .where(_within(targets))
+        .group_by(Image.status, Image.error_code, fresh)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [Tally(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+
+
+def forwarded(engine: Engine, targets: Sequence[Target], since: datetime) -> int:
+    """Contents of ``targets`` that the current model classified ``since``: forward passes, not files."""
+    # An image that is not done has no content, or is missing; "=" would have SQLite read all that are done.
+    there = exists().where(
+        Image.content_id == Classification.content_id,
+        Image.status != Status.MISSING,
+        _within(targets, few=True),
+    )
+    query = (
+        select(func.count())
+        .select_from(Classification)
+        .join(Model, and_(Model.id == Classification.model_id, Model.is_current))
+        .where(Classification.classified_at >= since, there)
+    )
+    return _number(engine, query)
+
+
+def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> list[LabelCount]:
+    """The most frequent first labels of ``targets`` under the current model."""
+    count = func.count().label("images")
+    first = and_(
+        Prediction.content_id == Image.content_id, Prediction.model_id == Model.id, Prediction.rank == 1
+    )
+    name = and_(Label.label_set == Model.label_set, Label.class_index == Prediction.class_index)
+    query = (
+        select(Label.name, Label.name_zh, count)
+        .join_from(Image, Model, Model.is_current.is_(True))
+        .join(Prediction, first)
+        .join(Label, name)
+        .where(Image.status == Status.DONE, _within(targets))
+        .group_by(Label.name, Label.name_zh)
+        .order_by(count.desc(), Label.name)
+        .limit(limit)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [LabelCount(*row) for row in rows]
+
+
+def some_done(engine: Engine, targets: Sequence[Target], limit: int) -> list[tuple[int, bytes]]:
+    """Root id and relative name of a few images of ``targets`` that are done."""
+    query = (
+        select(Image.root_id, Image.path, Image.path_raw)
+        .where(Image.status == Status.DONE, _within(targets))
+        .order_by(Image.id)
+        .limit(limit)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [(root_id, paths.to_bytes(path, path_raw)) for root_id, path, path_raw in rows]
+
+
+def _soon() -> ColumnElement[bool]:
+    return or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
+
+
+def _within(targets: Sequence[Target], few: bool = False) -> ColumnElement[bool]:
+    # Where a state or a moment leaves few images, SQLite is not to read the whole root.
+    root_id = unindexed(Image.root_id) if few else Image.root_id
+    return or_(false(), *(_below(target, root_id) for target in targets))
+
+
+def _below(target: Target, root_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    inside = root_id == target.root.id
+    if not target.below:
+        return inside
+    # Not LIKE: SQLite's takes no notice of case.
+    prefix = paths.to_text(target.below)[0] + "/"
+    return and_(inside, func.substr(Image.path, 1, len(prefix)) == prefix)
+
+
+def _number(engine: Engine, query: Select[Any]) -> int:
+    return read(engine, lambda connection: connection.scalar(query)) or 0

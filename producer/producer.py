@@ -1,0 +1,122 @@
+"""The producer: scans, watches, and brings what it finds into the ledger."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.db.roots import Target
+from tagtray.producer import intake
+from tagtray.producer.inbox import Inbox
+from tagtray.producer.intake import Intake
+from tagtray.producer.notices import Notices
+from tagtray.producer.patience import BACKOFF, Patience, Stopped
+from tagtray.producer.scan import Scanner
+from tagtray.producer.scan_loop import Rounds
+from tagtray.producer.scope import Scope
+from tagtray.producer.targets import outermost
+from tagtray.producer.totals import Totals
+from tagtray.producer.waiting import Waiting
+from tagtray.producer.watch import Watch
+
+#: Seconds at most between looks at what waits and at whether the producer should stop.
+TURN = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Producer:
+    """Keeps the ledger true to the folders of ``targets``; ``notify`` is called when images were registered.
+
+    Either ``scan()`` once in the caller's thread, or ``start()`` ... ``stop()`` in threads of its own. It
+    outlives outages of the database and errors that nobody expected.
+    """
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, notify: Callable[[], None], targets: Sequence[Target]
+    ) -> None:
+        self._scopes = [Scope(target, settings) for target in outermost(targets)]
+        self._totals = {scope: Totals() for scope in self._scopes}
+        # Each thread counts for itself.
+        self._events = Totals()
+        self._stop = threading.Event()
+        self._settings = settings
+        self._waiting = Waiting()
+        self._inbox = Inbox()
+        notices = Notices()
+        patience = Patience(self._stop, notices)
+        self._intake = Intake(settings, ledger, notify, self._waiting, patience)
+        self._scanner = Scanner(ledger, self._intake, patience, notices, self._stop)
+        self._rounds: Rounds | None = None
+        self._watch: Watch | None = None
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def progress(self) -> Totals:
+        """What was counted so far."""
+        return Totals.of([*self._totals.values(), self._events])
+
+    @property
+    def waiting(self) -> int:
+        """Files that may still be being written."""
+        return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the first scan is done and nothing is left to take up."""
+        came = self._inbox.files_came.is_set() or self._inbox.folders_came.is_set()
+        return self._rounds is not None and self._rounds.scanned.is_set() and not came and not self._waiting
+
+    def scan(self) -> Totals:
+        """Scan all targets and wait for the files that are still being written; what was counted."""
+        try:
+            for scope in self._scopes:
+                self._scanner.scan(scope, self._totals[scope])
+            while self._waiting and not self._stop.is_set():
+                self._turn()
+        except Stopped:
+            pass
+        return self.progress
+
+    def start(self, watch: bool) -> None:
+        """Scan in the background; with ``watch`` go on with events and rescans until ``stop``."""
+        self._watch = Watch(self._settings, self._inbox) if watch else None
+        self._rounds = Rounds(
+            self._settings, self._scanner, self._watch, self._inbox, self._totals, self._stop
+        )
+        for name, work in (("scan", self._rounds.run), ("intake", self._intake_loop)):
+            thread = threading.Thread(target=work, name=f"producer-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """End after the batches in hand."""
+        self._stop.set()
+        self._inbox.wake()
+        for thread in self._threads:
+            thread.join()
+        if self._watch is not None:
+            self._watch.close()
+
+    def _intake_loop(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except Stopped:
+                return
+            except Exception:
+                log.exception("intake_failed: an unexpected error; the producer goes on.")
+                if self._watch is not None:
+                    self._inbox.lose()
+                self._stop.wait(BACKOFF)
+
+    def _turn(self) -> None:
+        seconds = self._waiting.next_in()
+        self._inbox.files_came.wait(TURN if seconds is None else min(seconds, TURN))
+        for scope, paths in self._inbox.take_files(intake.BATCH).items():
+            self._intake.look(scope, paths, self._events)
+        self._inbox.rest_files()
+        self._intake.settle(self._events)

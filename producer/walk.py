@@ -1,0 +1,120 @@
+"""The walk: every file below a folder as a stream of batches, never the whole tree in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from tagtray.imaging import filenames
+from tagtray.producer import files, ignore
+from tagtray.producer.files import FoundFile
+from tagtray.producer.notices import Notices, shown
+from tagtray.producer.scope import Scope
+from tagtray.producer.totals import Totals
+
+#: Files per batch: enough for bulk statements, few enough for short transactions.
+BATCH = 1_000
+
+_GROUPS = {
+    extension: group
+    for group, extensions in {
+        "text": filenames.TEXT,
+        "video": filenames.VIDEO,
+        "audio": filenames.AUDIO,
+        "archive": filenames.ARCHIVE,
+        "sidecar": filenames.SIDECAR,
+    }.items()
+    for extension in extensions
+}
+
+
+class Walk:
+    """One pass over the folder ``start`` (relative to the root) of a scope.
+
+    A folder that cannot be listed is counted, said and left out; the walk goes on.
+    """
+
+    def __init__(self, scope: Scope, start: bytes, totals: Totals, notices: Notices) -> None:
+        self._scope = scope
+        self._root = scope.root.path
+        self._start = start
+        self._totals = totals
+        self._notices = notices
+        identity = scope.identity()
+        self._device = identity[0] if identity else 0
+        #: Folders that could not be listed: nothing is known about what lies below them.
+        self.blocked: set[bytes] = set()
+        #: Folders on another file system than the target.
+        self.mounts: set[bytes] = set()
+        #: Files of any kind that were met; 0 may be an unmounted disk.
+        self.met = 0
+
+    def batches(self) -> Iterator[list[FoundFile]]:
+        """The files whose names may be images, ``BATCH`` at a time; links to folders are not followed."""
+        batch: list[FoundFile] = []
+        for found in self._files():
+            batch.append(found)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _files(self) -> Iterator[FoundFile]:
+        pending = [(self._start, ignore.read_chain(self._root, self._start))]
+        while pending:
+            folder, outer = pending.pop()
+            rules = ignore.read(self._root, folder, outer)
+            prefix = folder + b"/" if folder else b""
+            try:
+                with os.scandir(os.path.join(self._root, folder)) as entries:
+                    for entry in entries:
+                        path = prefix + entry.name
+                        if entry.is_dir(follow_symlinks=False):
+                            if self._enters(entry, path, rules):
+                                pending.append((path, rules))
+                        elif found := self._judge(entry, path, rules):
+                            yield found
+            except OSError as error:
+                self._block(folder, error)
+
+    def _enters(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> bool:
+        if not self._scope.enters(path, entry.name, rules):
+            self._totals.ignored += 1
+            return False
+        with contextlib.suppress(OSError):
+            if entry.stat(follow_symlinks=False).st_dev != self._device:
+                self.mounts.add(path)
+        return True
+
+    def _judge(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> FoundFile | None:
+        kind = filenames.classify_name(entry.name)
+        if kind is filenames.Kind.SKIP:
+            self.met += 1
+            self._totals.skipped[_GROUPS[entry.name.lower().rpartition(b".")[2]]] += 1
+            return None
+        found = None
+        if kind is filenames.Kind.REGISTER and (rules is None or not rules.ignores(path, False)):
+            try:
+                found = files.judge(self._root, path, entry.stat(follow_symlinks=False))
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    self._block(path, error)
+                return None  # deleted meanwhile, or a mount that fails: the next scan sees
+        if found is None:
+            self._totals.ignored += 1
+            return None
+        self.met += 1
+        self._totals.seen += 1
+        return found
+
+    def _block(self, folder: bytes, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and folder != self._start:
+            return  # deleted meanwhile
+        self.blocked.add(folder)
+        self._totals.unreadable += 1
+        where = shown(os.path.join(self._root, folder))
+        message = f"folder_unreadable: {where} cannot be listed ({error.strerror}); it is left out."
+        self._notices.warn(f"folder {where}", message)

@@ -1,0 +1,1 @@
+"""tagtray: from drop folders to labels and tags in SQL."""

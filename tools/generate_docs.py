@@ -1,0 +1,182 @@
+"""For developers: write into the pages what the code says of itself (``python -m tools.generate_docs``).
+
+Each page keeps its prose; only what stands between ``<!-- name -->`` and ``<!-- /name -->`` is written.
+A test holds every page against the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import typer.main
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from tagtray.cli.main import app
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
+from tagtray.weights import manifest
+from tools import performance_page
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+#: How a default that is worked out at run time is said.
+_WORKED_OUT = {"home": "`~/.local/share/tagtray` (XDG)", "roots": "where the database says"}
+#: How the limits of a value are said.
+_LIMITS = {"ge": "from {:,}", "gt": "above {:,}", "le": "up to {:,}", "pattern": "`{}`"}
+
+
+def settings() -> str:
+    """Every setting: variable, default, accepted values, meaning."""
+    rows = (
+        (
+            _variable(name),
+            _default(name, field),
+            _accepted(field),
+            (field.description or "").replace("<", r"\<"),
+        )
+        for name, field in Settings.model_fields.items()
+    )
+    return _table(("variable", "default", "accepted", "meaning"), rows)
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    return "\n".join(_section(name, command) for name, command in _leaves(root, "tagtray"))
+
+
+def figures() -> str:
+    """How good the embedded model is."""
+    entry = manifest.load().models[0]
+    photos, band = entry.accuracy.labelled_sets[0], entry.thresholds["tag"]
+    tags = next(found for found in entry.accuracy.tags if found.min_score == band)
+    rows = [
+        (f"the right label is the first one ({photos.photos:,} labelled photos)", _percent(photos.top1)),
+        ("the right label is among the three", _percent(photos.top3)),
+        (f"a broader tag that is shown (score from {band}) is right", _percent(tags.precision)),
+        ("photos with at least one broader tag", _percent(tags.photos)),
+    ]
+    rows += [
+        (f"a first label with a score from {label.min_score} is right", _percent(label.right))
+        for label in entry.accuracy.labels
+    ]
+    return _table((f"`{entry.name}`, measured {entry.date.isoformat()}", ""), rows)
+
+
+#: What is written where: page, name of its marks, text.
+PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("README.md", "figures", figures),
+    ("docs/reference/settings.md", "settings", settings),
+    ("docs/reference/commands.md", "commands", commands),
+    ("docs/performance.md", "comparison", performance_page.comparison),
+    ("docs/performance.md", "stages", performance_page.stages),
+    ("docs/performance.md", "ablations", performance_page.ablations),
+    ("docs/performance.md", "overhead", performance_page.overhead),
+    ("docs/performance.md", "agreement", performance_page.agreement),
+    ("docs/performance.md", "scale", performance_page.scale),
+    ("docs/performance.md", "memory", performance_page.memory),
+    ("docs/performance.md", "startup", performance_page.startup),
+    ("docs/performance.md", "latency", performance_page.latency),
+)
+
+
+def renew(page: str, name: str, text: str) -> str:
+    """``page`` with ``text`` between its marks; raises ValueError where it has none."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}{text}{end}{after}"
+
+
+def main() -> None:
+    """Renew all pages."""
+    for path, name, text in PARTS:
+        page = REPOSITORY / path
+        page.write_text(renew(page.read_text("utf-8"), name, text()), "utf-8")
+
+
+def _variable(name: str) -> str:
+    if name == "roots":
+        return f"`{configuration.ROOT_PREFIX}<NAME>`"
+    alias = Settings.model_fields[name].validation_alias
+    names = alias.choices if isinstance(alias, AliasChoices) else [configuration.variable(name)]
+    return " or ".join(f"`{choice}`" for choice in names)
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name in _WORKED_OUT:
+        return _WORKED_OUT[name]
+    default = field.default
+    if default is None:
+        return "unset"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _accepted(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    if field.annotation is bool:
+        return "`true`, `false`"
+    return ", ".join(
+        text.format(getattr(limit, kind))
+        for limit in field.metadata
+        for kind, text in _LIMITS.items()
+        if getattr(limit, kind, None) is not None
+    )
+
+
+def _leaves(group: TyperGroup, prefix: str) -> Iterator[tuple[str, TyperCommand]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from _leaves(command, f"{prefix} {name}")
+        else:
+            assert isinstance(command, TyperCommand)
+            yield f"{prefix} {name}", command
+
+
+def _section(name: str, command: TyperCommand) -> str:
+    arguments = [param for param in command.params if isinstance(param, TyperArgument)]
+    options = [param for param in command.params if isinstance(param, TyperOption)]
+    usage = " ".join([name, *map(_argument, arguments)])
+    rows = [(f"`{_argument(param)}`", param.help or "") for param in arguments]
+    rows += [(f"`{_option(param)}`", param.help or "") for param in options]
+    table = "\n" + _table(("", ""), rows) if rows else ""
+    return f"### `{usage}`\n\n{' '.join((command.help or '').split())}\n{table}"
+
+
+def _argument(param: TyperArgument) -> str:
+    return param.metavar or (param.name or "").upper()
+
+
+def _option(param: TyperOption) -> str:
+    value = "" if param.is_flag else f" {param.metavar or _value(param)}"
+    return ", ".join(param.opts) + value
+
+
+def _value(param: TyperOption) -> str:
+    kind: object = param.type_descriptor.annotation
+    if get_origin(kind) is Literal:
+        return "|".join(get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(member.value for member in kind)
+    return "VALUE" if param.min is None else "N"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def _percent(share: float | None) -> str:
+    return "not measured" if share is None else f"{100 * share:.0f} %"
+
+
+if __name__ == "__main__":
+    main()

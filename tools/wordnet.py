@@ -1,0 +1,68 @@
+"""For developers: recompute from WordNet 3.0 which class lies below which category, and compare.
+
+``python -m tools.wordnet /usr/share/wordnet/data.noun`` (Debian: wordnet-base) exits 1 on a difference.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tagtray.weights import FOLDER, catalogue
+
+#: Categories of fewer classes add nothing to a label, those of more say nothing ("entity").
+FEWEST, MOST = 2, 400
+
+#: A pointer of a synset to a noun above it: "@" a kind of, "@i" an instance of, then the offset.
+#: https://wordnet.princeton.edu/documentation/wndb5wn and wninput5wn
+HYPERNYM = re.compile(r" @i? (\d{8}) n ")
+
+
+def parents(data_noun: Path) -> dict[str, tuple[str, ...]]:
+    """The direct hypernyms of every noun synset; a wnid is "n" and the synset's offset."""
+    found = {}
+    for line in data_noun.read_text(encoding="latin-1").splitlines():
+        if not line.startswith("  "):  # the licence
+            synset, _, _ = line.partition(" | ")
+            found["n" + synset[:8]] = tuple("n" + offset for offset in HYPERNYM.findall(synset))
+    return found
+
+
+def ancestors(wnid: str, above: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """All synsets above ``wnid``, at any distance; a synset may have several parents."""
+    seen: set[str] = set()
+    waiting = list(above[wnid])
+    while waiting:
+        found = waiting.pop()
+        if found not in seen:
+            seen.add(found)
+            waiting.extend(above[found])
+    return frozenset(seen)
+
+
+def closure(wnids: Iterable[str], above: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
+    """For every class its categories: the ancestors that FEWEST to MOST of the classes share."""
+    all_of = {wnid: ancestors(wnid, above) for wnid in wnids}
+    size = Counter(category for found in all_of.values() for category in found)
+    kept = {category for category, n in size.items() if FEWEST <= n <= MOST}
+    return {wnid: found & kept for wnid, found in all_of.items()}
+
+
+def differences(data_noun: Path, folder: Path = FOLDER) -> set[tuple[str, str]]:
+    """(class, category) pairs that WordNet has and ``folder`` has not, or the other way round."""
+    return _pairs(data_noun, folder) ^ set(catalogue.closure(folder))
+
+
+def _pairs(data_noun: Path, folder: Path) -> set[tuple[str, str]]:
+    wnids = [label.wnid for label in catalogue.labels(folder=folder)]
+    found = closure(wnids, parents(data_noun))
+    return {(wnid, category) for wnid, categories in found.items() for category in categories}
+
+
+if __name__ == "__main__":
+    found = differences(Path(sys.argv[1]))
+    print(f"{len(found)} pairs differ from WordNet.")
+    sys.exit(bool(found))

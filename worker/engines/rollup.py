@@ -1,0 +1,55 @@
+"""From the scores of 1,000 classes to broader tags: a class counts for every one of its ancestors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagtray.weights import catalogue
+
+
+@dataclass(frozen=True, eq=False)
+class RollUp:
+    """The categories and who belongs to them.
+
+    ``matrix`` is (classes, C) float32: 1 where the class lies below the category, else 0.
+    Column j belongs to ``wnids[j]``.
+    """
+
+    wnids: tuple[str, ...]
+    matrix: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.matrix.ndim != 2 or self.matrix.shape[1] != len(self.wnids):
+            raise ValueError(f"{len(self.wnids)} categories do not fit a matrix of {self.matrix.shape}")
+
+    def above(
+        self, tag_scores: NDArray[np.float32], minimum: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and column indices, row by row, of the entries >= ``minimum`` of ``tag_scores`` (n, C)."""
+        rows, columns = np.nonzero(tag_scores >= np.float32(minimum))
+        return rows, columns
+
+    def tags_above(self, scores: NDArray[np.float32], minimum: float) -> list[tuple[str, float]]:
+        """The (wnid, score) pairs of one image's ``scores`` (C,) that are >= ``minimum``, best first."""
+        _, columns = self.above(scores[np.newaxis], minimum)
+        best = columns[np.argsort(-scores[columns], kind="stable")]
+        return [(self.wnids[column], float(scores[column])) for column in best]
+
+
+def load() -> RollUp:
+    """The roll-up to the categories that ship; raises WeightsError where their files are damaged."""
+    return RollUp(*catalogue.membership())
+
+
+def sum_members(
+    probabilities: NDArray[np.float32], matrix: NDArray[np.float32], out: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Sum softmax scores (n, classes) over the members of each category into ``out`` (n, C), at most 1.
+
+    The members' scores sum to 1 at most; float32 may round a hair above it.
+    """
+    np.matmul(probabilities, matrix, out=out)
+    return np.minimum(out, np.float32(1), out=out)

@@ -1,0 +1,100 @@
+"""Processes that share the cores out as workers do, with no queue, no ledger and no results: to measure."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import repeat
+
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
+from tagtray.worker.engines.selection import Choice
+from tagtray.worker.measure.process import Answer, Order
+from tagtray.worker.supervision.resources import ONE_BLAS_THREAD, Plan
+
+
+class Probes:
+    """``plan.workers`` processes with the network loaded in each, ready for orders."""
+
+    def __init__(self, processes: Sequence[subprocess.Popen[str]]) -> None:
+        self._processes = processes
+
+    def ask(self, orders: Sequence[Order]) -> list[Answer]:
+        """Have every process carry out one order, all at once; raises InfrastructureError."""
+        for process, order in zip(self._processes, orders, strict=True):
+            assert process.stdin is not None
+            # A process that died takes no orders; its answer says so.
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(asdict(order)), file=process.stdin, flush=True)
+        return self.answers()
+
+    def answers(self) -> list[Answer]:
+        """The next answer of every process; raises InfrastructureError with what one says instead."""
+        return [_answer(process) for process in self._processes]
+
+    def forward_rate(self, batch_size: int, seconds: float) -> float:
+        """Images per second of all processes together, decode not included."""
+        answers = self.ask([Order(batch_size, seconds)] * len(self._processes))
+        return sum(answer.images / answer.seconds for answer in answers)
+
+
+@contextlib.contextmanager
+def running(settings: Settings, choice: Choice, plan: Plan, batch_size: int) -> Iterator[Probes]:
+    """Start the processes, with ``batch_size`` slots each, and end them; raises InfrastructureError."""
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for command in repeat(_command(choice, plan, batch_size), plan.workers):
+            processes.append(_start(command, settings))
+        probes = Probes(processes)
+        probes.answers()
+        yield probes
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            # Orders that a dead process never read are lost with it.
+            with contextlib.suppress(BrokenPipeError), process:
+                pass
+
+
+def _command(choice: Choice, plan: Plan, batch_size: int) -> list[str]:
+    figures = [str(plan.threads), str(batch_size)]
+    # -P: a folder of the user's that is called `config` or `worker` must not be imported for ours.
+    return [
+        sys.executable,
+        "-P",
+        "-m",
+        "tagtray.worker.measure.process",
+        choice.engine,
+        choice.precision,
+        *figures,
+    ]
+
+
+def _start(command: Sequence[str], settings: Settings) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | configuration.environment(settings) | ONE_BLAS_THREAD,
+        start_new_session=True,
+    )
+
+
+def _answer(process: subprocess.Popen[str]) -> Answer:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise InfrastructureError(f"The process that measures ended with status {process.wait()}.")
+    answer = Answer(**json.loads(line))
+    if answer.refusal is not None:
+        raise InfrastructureError(answer.refusal)
+    return answer
