@@ -125,7 +125,7 @@ def _bring_in_model(database: Engine) -> None:
         "name": entry.name,
         "label_set": entry.label_set,
         "weights_sha256": entry.weights.sha256,
-        "preprocess": dataclasses.asdict(entry.preprocess),
-        "thresholds": dict(entry.thresholds),
+        "architecture": entry.architecture,
+        "input": dataclasses.asdict(entry.preprocess),
     }
-    catalogue.sync(database, labels, categories, closure, row)
+    catalogue.sync(database, labels, categories, closure, row, {"": entry.thresholds["tag"]})

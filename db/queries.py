@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy.orm import aliased
 
 from tagtray.db import clock, paths
 from tagtray.db.tables import (
@@ -20,6 +21,7 @@ from tagtray.db.tables import (
     Root,
     Status,
     Tag,
+    Threshold,
 )
 from tagtray.db.transactions import read
 
@@ -183,12 +185,14 @@ def _results(connection: Connection, content_id: int, model_id: int) -> list[Res
 
 
 def _tags(connection: Connection, content_id: int, model_id: int) -> list[TagResult]:
-    thresholds = connection.scalar(select(Model.thresholds).where(Model.id == model_id))
+    default = aliased(Threshold)
     query = (
         select(Category.name, Category.name_zh, Category.wnid, Tag.score)
         .join_from(Tag, Category, Category.wnid == Tag.wnid)
         .where(Tag.content_id == content_id, Tag.model_id == model_id)
-        .where(Category.curated, Tag.score >= (thresholds or {}).get("tag", 0.0))
+        .join(default, and_(default.model_id == Tag.model_id, default.wnid == ""))
+        .outerjoin(Threshold, and_(Threshold.model_id == Tag.model_id, Threshold.wnid == Tag.wnid))
+        .where(Category.curated, Tag.score >= func.coalesce(Threshold.score, default.score))
         .order_by(Tag.score.desc(), Category.name)
     )
     return [TagResult(*row) for row in connection.execute(query)]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 
 from tagtray.db import clock, paths
 from tagtray.db.records import SeenFile
-from tagtray.db.tables import Image, Status
+from tagtray.db.tables import Image, Priority, Status
 from tagtray.db.upsert import add_new
 
 
@@ -50,6 +50,7 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None
                 "size_bytes": file.size_bytes,
                 "mtime_ns": file.mtime_ns,
                 "status": Status.PENDING,
+                "priority": Priority.NEW,
                 "first_seen_at": moment,
                 "updated_at": moment,
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -36,6 +36,14 @@ class Status(StrEnum):
     MISSING = "missing"
 
 
+class Priority(IntEnum):
+    """Which pending images are queued first; within one priority, the order they came in."""
+
+    STALE = 0
+    NEW = 1
+    URGENT = 2
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -45,16 +53,20 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {int: BigId, datetime: UtcDateTime, dict[str, Any]: JSON}
+    type_annotation_map: ClassVar = {int: BigId, datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}
 
 
 class Root(Base):
-    """A watched folder; where it lies may differ per host (``TAGTRAY_ROOT_<NAME>``)."""
+    """A watched folder; where it lies may differ per host (``TAGTRAY_ROOT_<NAME>``).
+
+    Nothing of it is queued before ``held_until``: it is paused, or its files cannot be read just now.
+    """
 
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     path: Mapped[str]
+    held_until: Mapped[datetime | None]
 
 
 class Content(Base):
@@ -66,8 +78,9 @@ class Content(Base):
     format: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
-    taken_at: Mapped[datetime | None] = mapped_column(DateTime())
-    camera: Mapped[str | None]
+    # Albums by month and by camera.
+    taken_at: Mapped[datetime | None] = mapped_column(DateTime(), index=True)
+    camera: Mapped[str | None] = mapped_column(index=True)
 
 
 class Image(Base):
@@ -77,8 +90,8 @@ class Image(Base):
     __table_args__ = (
         # A scan looks up its files.
         UniqueConstraint("root_id", "path"),
-        # The feeder takes the oldest that wait; leases, retries, progress and status ask for a state.
-        Index("ix_images_status_id", "status", "id"),
+        # The feeder takes what waits, the urgent first; leases, retries, progress and status ask for a state.
+        Index("ix_images_status_priority_id", "status", "priority", "id"),
         # From results to files: the views where a label or a category is asked for, and a run's summary.
         Index("ix_images_content_id", "content_id"),
     )
@@ -90,6 +103,7 @@ class Image(Base):
     size_bytes: Mapped[int]
     mtime_ns: Mapped[int]
     status: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=Priority.NEW)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0)
@@ -102,18 +116,27 @@ class Image(Base):
 
 
 class Model(Base):
-    """One description of a network: weights, label set, preprocessing and thresholds."""
+    """One description of a network: architecture, weights, input and label set."""
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("name", "weights_sha256"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
+    architecture: Mapped[str]
     label_set: Mapped[str]
     weights_sha256: Mapped[str]
-    preprocess: Mapped[dict[str, Any]]
-    thresholds: Mapped[dict[str, Any]]
+    input: Mapped[dict[str, Any]]
     is_current: Mapped[bool]
     created_at: Mapped[datetime]
+
+
+class Threshold(Base):
+    """The score from which a model's tags are shown: of one category, or (``wnid`` empty) of all others."""
+
+    __tablename__ = "thresholds"
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    wnid: Mapped[str] = mapped_column(primary_key=True)
+    score: Mapped[float]
 
 
 class Label(Base):
@@ -161,15 +184,42 @@ class Classification(Base):
     classified_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Feature(Base):
+    """The pooled feature vector of a content under a model: little-endian float16, 512 of a ResNet-18."""
+
+    __tablename__ = "features"
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    vector: Mapped[bytes]
+
+
+class Worker(Base):
+    """A worker process that lives, or was heard of lately; ``roots`` are the names of those it can read."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    version: Mapped[str]
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    engine: Mapped[str]
+    precision: Mapped[str]
+    roots: Mapped[list[str]]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    images: Mapped[int] = mapped_column(default=0)
+
+
 class Prediction(Base):
     """One of the Top-3 of a content under a model."""
 
     __tablename__ = "predictions"
+    # Photos of a label, the surest first.
+    __table_args__ = (Index("ix_predictions_class_index_score", "class_index", "model_id", "score"),)
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    # The views where a label is asked for.
-    class_index: Mapped[int] = mapped_column(index=True)
+    class_index: Mapped[int]
     score: Mapped[float]
 
 
@@ -177,8 +227,9 @@ class Tag(Base):
     """A broader tag: the softmax summed over the member classes of a category."""
 
     __tablename__ = "tags"
+    # Photos of a category, the surest first.
+    __table_args__ = (Index("ix_tags_wnid_score", "wnid", "model_id", "score"),)
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
-    # The index is the view's, where a category is asked for.
-    wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True, index=True)
+    wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)
     score: Mapped[float]

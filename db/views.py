@@ -7,10 +7,6 @@ from sqlalchemy import Connection, text
 NAMES = ("results", "top1", "image_tags", "failures")
 
 _MONTH = {"sqlite": "substr({0}, 1, 7)", "postgresql": "to_char({0}, 'YYYY-MM')"}
-_TAG_THRESHOLD = {
-    "sqlite": "json_extract(m.thresholds, '$.tag')",
-    "postgresql": "CAST(m.thresholds ->> 'tag' AS double precision)",
-}
 
 _RESULTS = """
 CREATE VIEW results AS
@@ -48,9 +44,11 @@ FROM images i
 JOIN roots r ON r.id = i.root_id
 JOIN contents k ON k.id = i.content_id
 JOIN models m ON m.is_current
-JOIN tags t ON t.content_id = k.id AND t.model_id = m.id AND t.score >= {tag_threshold}
+JOIN tags t ON t.content_id = k.id AND t.model_id = m.id
 JOIN categories g ON g.wnid = t.wnid AND g.curated
-WHERE i.status <> 'missing'
+JOIN thresholds d ON d.model_id = m.id AND d.wnid = ''
+LEFT JOIN thresholds o ON o.model_id = m.id AND o.wnid = t.wnid
+WHERE i.status <> 'missing' AND t.score >= COALESCE(o.score, d.score)
 """
 
 _FAILURES = """
@@ -67,7 +65,7 @@ def create(connection: Connection) -> None:
     dialect = connection.dialect.name
     month = _MONTH[dialect].format("k.taken_at")
     for statement in (_RESULTS, _TOP1, _IMAGE_TAGS, _FAILURES):
-        connection.execute(text(statement.format(month=month, tag_threshold=_TAG_THRESHOLD[dialect])))
+        connection.execute(text(statement.format(month=month)))
 
 
 def drop(connection: Connection) -> None:

@@ -41,15 +41,15 @@ MODEL = {
     "name": "tiny",
     "label_set": "few",
     "weights_sha256": "0" * 64,
-    "preprocess": {"side": 224},
-    "thresholds": {"tag": TAG_THRESHOLD},
+    "architecture": "resnet18",
+    "input": {"side": 224},
 }
 RUN = Run(model_id=1, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
     """Bring in the small catalogue above."""
-    catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL)
+    catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
 
 
 @contextlib.contextmanager

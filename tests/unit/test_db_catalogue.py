@@ -32,7 +32,9 @@ def test_to_sync_twice_changes_nothing(ledger: Ledger) -> None:
 def test_what_changed_in_the_files_changes_in_the_rows(ledger: Ledger) -> None:
     labels = [{**builders.LABELS[0], "name": "tiger cat"}, *builders.LABELS[1:]]
 
-    catalogue.sync(ledger.engine, labels, builders.CATEGORIES, builders.CLOSURE[:1], builders.MODEL)
+    catalogue.sync(
+        ledger.engine, labels, builders.CATEGORIES, builders.CLOSURE[:1], builders.MODEL, {"": 0.5}
+    )
 
     names = builders.query(ledger, "SELECT name FROM labels WHERE class_index = 0")
     assert names == [("tiger cat",)]
@@ -43,14 +45,16 @@ def test_another_model_becomes_the_only_current_one_and_back(ledger: Ledger) -> 
     other = {**builders.MODEL, "name": "other", "weights_sha256": "1" * 64}
     first = catalogue.current(ledger.engine)
 
-    catalogue.sync(ledger.engine, builders.LABELS, builders.CATEGORIES, builders.CLOSURE, other)
+    catalogue.sync(ledger.engine, builders.LABELS, builders.CATEGORIES, builders.CLOSURE, other, {"": 0.5})
     assert catalogue.current(ledger.engine).name == "other"
     assert not catalogue.has(ledger.engine, "tiny", "0" * 64)
     assert catalogue.has(ledger.engine, "other", "1" * 64)
 
     builders.sync(ledger.engine)
     assert catalogue.current(ledger.engine) == first
-    assert first.thresholds == {"tag": builders.TAG_THRESHOLD}
+    assert builders.query(ledger, "SELECT wnid, score FROM thresholds WHERE model_id = 1") == [
+        ("", builders.TAG_THRESHOLD)
+    ]
 
 
 def test_a_database_without_a_model_says_what_brings_it(host: Settings) -> None:

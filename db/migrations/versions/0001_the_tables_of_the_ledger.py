@@ -40,6 +40,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_contents"),
         sa.UniqueConstraint("sha256", name="uq_contents_sha256"),
     )
+    op.create_index("ix_contents_taken_at", "contents", ["taken_at"])
+    op.create_index("ix_contents_camera", "contents", ["camera"])
+
     op.create_table(
         "labels",
         sa.Column("label_set", sa.String(), nullable=False),
@@ -56,10 +59,10 @@ def upgrade() -> None:
         "models",
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("architecture", sa.String(), nullable=False),
         sa.Column("label_set", sa.String(), nullable=False),
         sa.Column("weights_sha256", sa.String(), nullable=False),
-        sa.Column("preprocess", sa.JSON(), nullable=False),
-        sa.Column("thresholds", sa.JSON(), nullable=False),
+        sa.Column("input", sa.JSON(), nullable=False),
         sa.Column("is_current", sa.Boolean(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_models"),
@@ -70,6 +73,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("path", sa.String(), nullable=False),
+        sa.Column("held_until", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_roots"),
         sa.UniqueConstraint("name", name="uq_roots_name"),
     )
@@ -88,6 +92,39 @@ def upgrade() -> None:
     op.create_index("ix_classifications_classified_at", "classifications", ["classified_at"])
 
     op.create_table(
+        "thresholds",
+        sa.Column("model_id", BIG_ID, nullable=False),
+        sa.Column("wnid", sa.String(), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_thresholds_model_id"),
+        sa.PrimaryKeyConstraint("model_id", "wnid", name="pk_thresholds"),
+    )
+    op.create_table(
+        "features",
+        sa.Column("content_id", BIG_ID, nullable=False),
+        sa.Column("model_id", BIG_ID, nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name="fk_features_content_id"),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_features_model_id"),
+        sa.PrimaryKeyConstraint("content_id", "model_id", name="pk_features"),
+    )
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("pid", BIG_ID, nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("model_id", BIG_ID, nullable=False),
+        sa.Column("engine", sa.String(), nullable=False),
+        sa.Column("precision", sa.String(), nullable=False),
+        sa.Column("roots", sa.JSON(), nullable=False),
+        sa.Column("started_at", MOMENT, nullable=False),
+        sa.Column("heartbeat_at", MOMENT, nullable=False),
+        sa.Column("images", BIG_ID, nullable=False),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_workers_model_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_workers"),
+    )
+    op.create_table(
         "images",
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("root_id", BIG_ID, nullable=False),
@@ -97,6 +134,7 @@ def upgrade() -> None:
         sa.Column("size_bytes", BIG_ID, nullable=False),
         sa.Column("mtime_ns", BIG_ID, nullable=False),
         sa.Column("status", sa.String(), nullable=False),
+        sa.Column("priority", BIG_ID, nullable=False),
         sa.Column("error_code", sa.String(), nullable=True),
         sa.Column("error_message", sa.String(), nullable=True),
         sa.Column("attempts", BIG_ID, nullable=False),
@@ -112,7 +150,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("root_id", "path", name="uq_images_root_id_path"),
     )
     op.create_index("ix_images_content_id", "images", ["content_id"])
-    op.create_index("ix_images_status_id", "images", ["status", "id"])
+    op.create_index("ix_images_status_priority_id", "images", ["status", "priority", "id"])
 
     op.create_table(
         "label_categories",
@@ -134,7 +172,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_predictions_model_id"),
         sa.PrimaryKeyConstraint("content_id", "model_id", "rank", name="pk_predictions"),
     )
-    op.create_index("ix_predictions_class_index", "predictions", ["class_index"])
+    op.create_index("ix_predictions_class_index_score", "predictions", ["class_index", "model_id", "score"])
 
     op.create_table(
         "tags",
@@ -147,4 +185,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["wnid"], ["categories.wnid"], name="fk_tags_wnid"),
         sa.PrimaryKeyConstraint("content_id", "model_id", "wnid", name="pk_tags"),
     )
-    op.create_index("ix_tags_wnid", "tags", ["wnid"])
+    op.create_index("ix_tags_wnid_score", "tags", ["wnid", "model_id", "score"])
