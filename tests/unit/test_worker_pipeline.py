@@ -90,7 +90,7 @@ def pipeline(
 ) -> Pipeline:
     builders.root(ledger, settings)
     folders = Folders(ledger.engine, settings)
-    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.RUN, note)
+    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.PROVENANCE, note)
 
 
 def _claim(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list[ClaimedImage]:
