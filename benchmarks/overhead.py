@@ -24,7 +24,7 @@ from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.db import catalogue, roots
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Run, SeenFile
+from tagtray.db.records import Provenance, SeenFile
 from tagtray.imaging.decode import ImageInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder
@@ -99,7 +99,7 @@ def world(
         ledger.register(roots.resolve(database, settings, folder).root.id, files)
         queue = ImageQueue("bench", connect(settings))
         progress = Progress.create(home / "progress")
-        run = Run(model, "none", "none", "none")
+        run = Provenance(model, "none", "none", "none")
         folders, roll_up = RootReader(database, settings), rollup.load()
         work = Pipeline(settings, ledger, folders, network, roll_up, run, progress)
 

@@ -20,7 +20,7 @@ from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import catalogue, engine, migrate
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Run
+from tagtray.db.records import Provenance
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.weights import manifest
@@ -56,7 +56,7 @@ class WorkerProcess:
         choice = selection.choose(settings)
         classifier = selection.load(choice, entry, settings.home, roll_up, settings.batch_size, threads)
         decode = "exact" if settings.exact else "draft"
-        run = Run(model.id, classifier.engine, classifier.precision, decode)
+        run = Provenance(model.id, classifier.engine, classifier.precision, decode)
         folders = RootReader(database, settings)
         self._pipeline = Pipeline(settings, self._ledger, folders, classifier, roll_up, run, progress)
         self._stopping = False

@@ -90,7 +90,7 @@ def pipeline(
 ) -> Pipeline:
     builders.root(ledger, settings)
     folders = RootReader(ledger.engine, settings)
-    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.RUN, progress)
+    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.PROVENANCE, progress)
 
 
 def _claim(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list[ClaimedImage]:

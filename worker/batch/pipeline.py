@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from tagtray.config.errors import ImageDeferred, ImageError, ImageGone
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import ClaimedImage, Deferred, Done, Failed, Gone, NewContent, Outcome, Run, stored_ns
+from tagtray.db.records import (
+    ClaimedImage,
+    Deferred,
+    Done,
+    Failed,
+    Gone,
+    NewContent,
+    Outcome,
+    Provenance,
+    stored_ns,
+)
 from tagtray.imaging.decode import ImageInfo, decode_into
 from tagtray.imaging.opening import Source
 from tagtray.worker.batch import packing
@@ -41,7 +51,7 @@ class Pipeline:
         folders: RootReader,
         classifier: Classifier,
         roll_up: RollUp,
-        run: Run,
+        run: Provenance,
         progress: Progress,
     ) -> None:
         self._settings = settings
@@ -68,7 +78,7 @@ class Pipeline:
         """Read a group, and decode what neither the ledger nor this batch knows into the next slots."""
         sources = [(image, source) for image in group if (source := self._source(batch, image))]
         hashes = {source.sha256 for _, source in sources}
-        known = self._ledger.known(sorted(hashes), self._run.model_id) if hashes else set()
+        known = self._ledger.classified(sorted(hashes), self._run.model_id) if hashes else set()
         for image, source in sources:
             if source.sha256 in known or source.sha256 in batch.slots or self._decode(batch, image, source):
                 done = Done(image.id, source.sha256, source.size_bytes, stored_ns(source.mtime_ns), None)
