@@ -23,10 +23,10 @@ from tagtray.db.records import (
 from tagtray.imaging.decode import ImageInfo, decode_into
 from tagtray.imaging.opening import Source
 from tagtray.worker.batch import packing
-from tagtray.worker.batch.reader import Folders
+from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines.classifier import Classifier, Scores
 from tagtray.worker.engines.rollup import RollUp
-from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,11 @@ class Pipeline:
         self,
         settings: Settings,
         ledger: Ledger,
-        folders: Folders,
+        folders: RootReader,
         classifier: Classifier,
         roll_up: RollUp,
         run: Provenance,
-        note: Note,
+        progress: Progress,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -60,7 +60,7 @@ class Pipeline:
         self._classifier = classifier
         self._roll_up = roll_up
         self._run = run
-        self._note = note
+        self._progress = progress
 
     def process(self, images: Sequence[ClaimedImage], worker: str) -> None:
         """Bring every image to its end, one transaction per batch.
@@ -98,7 +98,7 @@ class Pipeline:
     def _decode(self, batch: _Batch, image: ClaimedImage, source: Source) -> bool:
         slot = len(batch.infos)
         try:
-            with self._note.decoding(image.id):
+            with self._progress.decoding(image.id):
                 info = decode_into(
                     self._classifier.slots[slot],
                     source.data,
