@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from tagtray.cli import config, database, failures, run, scan, show, sql, status, weights, work
+from tagtray.cli import config, database, failures, pause, run, scan, show, sql, status, weights, work
 from tagtray.cli.bench import command
 from tagtray.cli.signals import INTERRUPTED, AtOnce
 from tagtray.config.errors import TagtrayError
@@ -32,6 +32,8 @@ app.command()(work.work)
 app.command()(show.show)
 app.command()(sql.sql)
 app.command()(status.status)
+app.command()(pause.pause)
+app.command()(pause.resume)
 app.command()(failures.failures)
 app.command()(failures.retry)
 app.command()(command.bench)

@@ -49,6 +49,8 @@ def run(
         manifest.verify(bootstrap.model())
         with bootstrap.writing(settings) as database:
             session = Session(settings, database, folders)
+            if not watch:
+                session.refuse_paused()
             crew = supervisor(settings, session.ledger, plan, server)
             return _Run(session, crew, request, watch).go()
 

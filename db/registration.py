@@ -36,12 +36,14 @@ def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[b
     return {names[row[0]]: RegisteredFile(*row[1:]) for row in rows}
 
 
-def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None:
-    """Insert new files as ``pending``; those that another producer was first with are left to it."""
+def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict[bytes, int]:
+    """Insert new files as ``pending``; their ids by name, also of those that another producer inserted."""
     moment = connection.scalar(select(clock.now()))
+    names: dict[str, bytes] = {}
     rows = []
     for file in files:
         path, path_raw = paths.to_text(file.path)
+        names[path] = file.path
         rows.append(
             {
                 "root_id": root_id,
@@ -55,7 +57,9 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None
                 "updated_at": moment,
             }
         )
-    add_new(connection, Image, rows)
+    ids = {names.pop(path): row for path, row in add_new(connection, Image, rows, Image.path, Image.id)}
+    others = lookup(connection, root_id, list(names.values())) if names else {}
+    return ids | {name: file.id for name, file in others.items()}
 
 
 def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
@@ -70,6 +74,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
         .where(Image.id == bindparam("row"), differs)
         .values(
             status=Status.PENDING,
+            priority=Priority.NEW,
             content_id=None,
             size_bytes=bindparam("size"),
             mtime_ns=bindparam("mtime"),
