@@ -43,9 +43,9 @@ def lanes(connection: Connection, least: Priority = Priority.STALE) -> list[Lane
     ]
 
 
-def count(connection: Connection, limit: int) -> int:
+def count(connection: Connection, limit: int, least: Priority) -> int:
     """How many images could be taken now, counted up to ``limit``."""
-    found = lanes(connection)
+    found = lanes(connection, least)
     if not found:
         return 0
     first = select(Image.id).where(

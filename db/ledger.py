@@ -18,7 +18,7 @@ from tagtray.config.settings import LONGEST_LEASE
 from tagtray.db import clock, commits, dialects, feeding, holds, paths, registration, stale
 from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
 from tagtray.db.registration import RegisteredFile
-from tagtray.db.tables import Image, Priority, Root, Status
+from tagtray.db.tables import Image, Model, Priority, Root, Status
 from tagtray.db.transactions import read, write
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
@@ -86,9 +86,9 @@ class Ledger:
         """
         return write(self.engine, lambda connection: feeding.take(connection, limit, least))
 
-    def pending(self, limit: int) -> int:
-        """How many images ``take_pending`` would find, counted up to ``limit``."""
-        return read(self.engine, lambda connection: feeding.count(connection, limit))
+    def pending(self, limit: int, least: Priority = Priority.STALE) -> int:
+        """How many images ``take_pending`` would find."""
+        return read(self.engine, lambda connection: feeding.count(connection, limit, least))
 
     def enqueue(self, ids: Sequence[int]) -> list[PendingImage]:
         """Make those of ``ids`` that wait urgent and ``queued``, whatever the queue holds already.
@@ -161,15 +161,17 @@ class Ledger:
 
     # Workers
 
-    def claim(self, ids: Sequence[int], worker: str, lease: float) -> list[ClaimedImage]:
+    def claim(self, ids: Sequence[int], worker: str, lease: float, model_id: int) -> list[ClaimedImage]:
         """Move those of ``ids`` that are ``queued`` to ``running`` for ``lease`` seconds, in order of id.
 
-        Those that the worker holds already are among them: the answer to its first try may have been lost.
+        None, unless the model is the current one. Those that the worker holds already are among them: the
+        answer to its first try may have been lost.
         """
+        current = select(Model.id).where(Model.id == model_id, Model.is_current).exists()
         mine = and_(Image.status == Status.RUNNING, Image.worker == worker)
         statement = (
             update(Image)
-            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine))
+            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine), current)
             .values(_to(Status.RUNNING, worker=worker, lease_until=clock.after(lease)))
             .returning(Image.id, Image.root_id, Image.path, Image.path_raw, Image.size_bytes, Image.attempts)
         )
@@ -219,6 +221,17 @@ class Ledger:
                 **_FREE,
             )
         )
+
+    def put_off(self, image_id: int, seconds: float, root_seconds: float) -> None:
+        """Reading an image hung: it waits for ``seconds``, and its root is held for ``root_seconds``."""
+        image = Image.id == image_id
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(Image).where(image).values(not_before=clock.after(seconds)))
+            for root_id in connection.scalars(select(Image.root_id).where(image)):
+                holds.hold(connection, root_id, root_seconds)
+
+        write(self.engine, work)
 
     # People
 

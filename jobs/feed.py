@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import redis
 
@@ -13,7 +13,7 @@ from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import workers
+from tagtray.db import catalogue, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import PendingImage
 from tagtray.db.tables import Priority
@@ -59,25 +59,34 @@ class Feeder:
         room = self._high_water - queued
         self._stale.look()
         if room <= 0:
-            return self._put(self._ledger.take_pending(self._high_water, Priority.URGENT), self._chunk)
+            return self._feed_urgent()
         waiting = self._ledger.pending(room)
         if not waiting and flush:
             waiting = self._stale.bring_back(room)
         limit = waiting if flush else waiting - waiting % self._chunk
         if limit <= 0:
             return 0
-        return self._put(self._ledger.take_pending(limit), self._chunk if queued else self._share(limit))
+        size = self._chunk if queued else self._share(limit)
+        return self._put(size, lambda: self._ledger.take_pending(limit))
 
     def enqueue(self, ids: Sequence[int]) -> int:
         """Put images that somebody waits for before all others; how many. Raises redis.RedisError."""
-        return self._put(self._ledger.enqueue(ids), self._share(len(ids)))
+        return self._put(self._share(len(ids)), lambda: self._ledger.enqueue(ids))
 
-    def _put(self, images: Sequence[PendingImage], size: int) -> int:
+    def _feed_urgent(self) -> int:
+        waiting = self._ledger.pending(self._high_water, Priority.URGENT)
+        if not waiting:
+            return 0
+        return self._put(self._chunk, lambda: self._ledger.take_pending(waiting, Priority.URGENT))
+
+    def _put(self, size: int, take: Callable[[], Sequence[PendingImage]]) -> int:
+        model_id = catalogue.current(self._ledger.engine).id
+        images = take()
         urgent = [image for image in images if image.priority == Priority.URGENT]
         others = [image for image in images if image.priority != Priority.URGENT]
         try:
-            self._queue.put(_chunks(urgent, size), at_front=True)
-            self._queue.put(_chunks(others, size))
+            self._queue.put(_chunks(urgent, size), model_id, at_front=True)
+            self._queue.put(_chunks(others, size), model_id)
         except redis.RedisError:
             self._ledger.unqueue([image.id for image in images])
             raise

@@ -44,12 +44,20 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
-PROVENANCE = Provenance(model_id=1, engine="torch", precision="fp32", decode="draft")
+#: Its id in a fresh ledger.
+MODEL_ID = 1
+PROVENANCE = Provenance(model_id=MODEL_ID, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
     """Bring in the small catalogue above."""
     catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
+
+
+def use_other_model(ledger: Ledger) -> None:
+    """Make another model the current one."""
+    row = {**MODEL, "name": "other", "weights_sha256": "1" * 64}
+    catalogue.sync(ledger.engine, LABELS, CATEGORIES, CLOSURE, row, {"": TAG_THRESHOLD})
 
 
 @contextlib.contextmanager
@@ -98,7 +106,7 @@ def queued(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[i
 def running(ledger: Ledger, root_id: int, count: int, worker: str = "w", lease: float = 60.0) -> list[int]:
     """Ids of new images in the hands of ``worker``."""
     ids = queued(ledger, root_id, count)
-    assert [image.id for image in ledger.claim(ids, worker, lease)] == sorted(ids)
+    assert [image.id for image in ledger.claim(ids, worker, lease, MODEL_ID)] == sorted(ids)
     return ids
 
 

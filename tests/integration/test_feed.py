@@ -19,7 +19,7 @@ from tagtray.jobs import feed
 from tagtray.jobs.feed import Feeder, FeederLoop
 from tagtray.jobs.queue import ImageQueue
 from tests import builders
-from tests.builders import status
+from tests.builders import MODEL_ID, status
 from tests.waiting import wait_for
 
 
@@ -125,7 +125,7 @@ def test_an_urgent_image_that_came_back_overtakes_the_backlog_again(
     # Given an urgent image whose worker went away, and a full queue
     (urgent,) = builders.register(ledger, root, 1, "upload ")
     feeder.enqueue([urgent])
-    ledger.claim(chunks(queue)[0], "w", 60)
+    ledger.claim(chunks(queue)[0], "w", 60, MODEL_ID)
     builders.register(ledger, root, 25)
     feeder.feed()
     ledger.release("w")
@@ -147,8 +147,8 @@ def test_what_the_feeder_took_up_already_can_still_become_urgent(
 
     found = chunks(queue)
     assert found[0] == [late]
-    assert [image.id for image in ledger.claim(found[0], "w", 60)] == [late]
-    claimed = [image.id for chunk in found[1:] for image in ledger.claim(chunk, "v", 60)]
+    assert [image.id for image in ledger.claim(found[0], "w", 60, MODEL_ID)] == [late]
+    claimed = [image.id for chunk in found[1:] for image in ledger.claim(chunk, "v", 60, MODEL_ID)]
     assert claimed == others
 
 
@@ -190,7 +190,7 @@ def test_the_queue_holds_no_more_than_its_high_water_mark(
     assert feeder.feed() == 10
     assert feeder.feed() == 0
 
-    ledger.claim(chunks(queue)[0], "w", 60)
+    ledger.claim(chunks(queue)[0], "w", 60, MODEL_ID)
     assert feeder.feed() == 4
     assert ledger.queued() == 10
 

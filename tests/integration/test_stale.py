@@ -22,7 +22,7 @@ from tagtray.jobs.queue import ImageQueue
 from tests import builders
 from tests.builders import content, query, status
 
-FORMER, LATTER = 1, 2
+FORMER, LATTER = builders.MODEL_ID, builders.MODEL_ID + 1
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def classify(
 ) -> None:
     """Have a worker with that model classify queued images, each with a content of its own."""
     new = replace(content(), taken_at=taken_at)
-    claimed = [image.id for image in ledger.claim(ids, "w", 60)]
+    claimed = [image.id for image in ledger.claim(ids, "w", 60, model_id)]
     provenance = replace(builders.PROVENANCE, model_id=model_id)
     ledger.commit("w", provenance, [builders.done(image_id, str(image_id), new) for image_id in claimed])
 
@@ -115,7 +115,7 @@ def test_old_results_stay_visible_until_there_are_new_ones(feeder: Feeder, ledge
     before = query(ledger, "SELECT * FROM results")
 
     switch(ledger, LATTER)
-    for step in (feeder.feed, lambda: ledger.claim([image_id], "w", 60)):
+    for step in (feeder.feed, lambda: ledger.claim([image_id], "w", 60, LATTER)):
         step()
         assert query(ledger, "SELECT * FROM results") == before
         assert query(ledger, "SELECT * FROM top1") == query(ledger, "SELECT * FROM image_tags") == []
@@ -139,8 +139,6 @@ def test_new_images_go_before_stale_ones(feeder: Feeder, ledger: Ledger, root: i
     feeder.feed()
     new = builders.register(ledger, root, 3, "new ")
 
-    # Given room for some of both
-    classify(ledger, [row for (row,) in query(ledger, "SELECT min(id) FROM images WHERE status = 'queued'")])
     ledger.unqueue()
     taken = ledger.take_pending(5)
 
@@ -154,7 +152,7 @@ def test_the_former_model_comes_back_without_any_work(feeder: Feeder, ledger: Le
     switch(ledger, LATTER)
     feeder.feed()
     ledger.unqueue(ids[-3:])
-    ledger.claim([ids[-4]], "w", 60)
+    ledger.claim([ids[-4]], "w", 60, LATTER)
 
     # When the former model is the current one again
     switch(ledger, FORMER)
@@ -181,15 +179,18 @@ def test_another_feeder_goes_on_where_one_was_interrupted(
 def test_what_a_worker_still_commits_with_the_former_model_is_found(
     feeder: Feeder, ledger: Ledger, root: int
 ) -> None:
+    # Given an image in the hands of a worker, and a switch that the worker has not heard of
     photos(ledger, root, [1])
+    (late,) = builders.queued(ledger, root, 1, "late ")
+    ledger.claim([late], "w", 60, FORMER)
     switch(ledger, LATTER)
     drained(feeder, ledger, LATTER)
     assert feeder.settled
 
-    # When one that has not heard of the switch commits
-    (late,) = builders.queued(ledger, root, 1, "late ")
-    classify(ledger, [late], FORMER)
+    # When it commits
+    ledger.commit("w", builders.PROVENANCE, [builders.done(late, str(late), content())])
 
+    # Then its image is stale
     assert drained(feeder, ledger, LATTER) == [late]
 
 
@@ -212,7 +213,7 @@ def test_copies_of_a_photo_and_missing_files_end_the_walk(feeder: Feeder, ledger
     # Given a content with many copies, and one whose file is gone
     ids = builders.queued(ledger, root, 10)
     more = builders.queued(ledger, root, 8, "more ")
-    claimed = [image.id for image in ledger.claim([*ids, *more], "w", 60)]
+    claimed = [image.id for image in ledger.claim([*ids, *more], "w", 60, FORMER)]
     outcomes = [builders.done(image_id, "copy", content()) for image_id in claimed[:-1]]
     ledger.commit("w", builders.PROVENANCE, [*outcomes, builders.done(claimed[-1], "gone", content())])
     ledger.mark_missing([claimed[-1]])
@@ -222,7 +223,7 @@ def test_copies_of_a_photo_and_missing_files_end_the_walk(feeder: Feeder, ledger
     for _ in range(6):
         feeder.feed()
         page = [row for (row,) in query(ledger, "SELECT id FROM images WHERE status = 'queued'")]
-        taken = ledger.claim(page, "w", 60)
+        taken = ledger.claim(page, "w", 60, LATTER)
         latter = replace(builders.PROVENANCE, model_id=LATTER)
         ledger.commit("w", latter, [builders.done(image.id, "copy", content()) for image in taken])
         order += page

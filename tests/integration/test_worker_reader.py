@@ -18,7 +18,7 @@ from tagtray.worker.batch import reader as reading
 from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.batch.root_watch import RootWatch
 from tests import builders
-from tests.builders import status
+from tests.builders import MODEL_ID, status
 from tests.waiting import wait_for
 
 
@@ -38,7 +38,7 @@ def reader(ledger: Ledger, host: Settings, photos: Path) -> RootReader:
 def claimed(ledger: Ledger, root: int, count: int) -> Sequence[ClaimedImage]:
     """The first of ``count`` images, in hand; the others are queued."""
     first, *_ = builders.queued(ledger, root, count)
-    return ledger.claim([first], "w", 60)
+    return ledger.claim([first], "w", 60, MODEL_ID)
 
 
 def seconds_of(reader: RootReader, image: ClaimedImage) -> float:
