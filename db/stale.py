@@ -68,7 +68,7 @@ def bring_back(basis: Basis) -> Update:
     """The statement that makes stale images ``pending``."""
     return (
         update(Image)
-        .where(Image.status == Status.DONE, ~_classified(Image.content_id, basis))
+        .where(_is_done(), ~_classified(Image.content_id, basis))
         .values(status=Status.PENDING, priority=Priority.STALE, updated_at=clock.now(), not_before=None)
     )
 
@@ -85,9 +85,7 @@ def let_go(basis: Basis) -> Update:
 
 def condition(basis: Basis) -> ColumnElement[bool]:
     """SQL condition on ``images``: done, but not by the current model, and of a root that is not held."""
-    # Not by its state, which most images share: SQLite would begin with it.
-    done = dialects.unindexed(Image.status) == Status.DONE
-    return done & Image.root_id.not_in(basis.held) & ~_classified(Image.content_id, basis)
+    return _is_done() & Image.root_id.not_in(basis.held) & ~_classified(Image.content_id, basis)
 
 
 def _queries(basis: Basis, after: Place | None) -> Iterator[Select[int, datetime | None, int]]:
@@ -101,6 +99,11 @@ def _queries(basis: Basis, after: Place | None) -> Iterator[Select[int, datetime
     else:
         place = tuple_(Content.taken_at, Content.id)
         yield from (dated.where(place < (after.taken_at, after.content_id)), undated)
+
+
+def _is_done() -> ColumnElement[bool]:
+    # Most images are: SQLite is not to begin with them.
+    return dialects.unindexed(Image.status) == Status.DONE
 
 
 def _classified(content_id: InstrumentedAttribute[int | None], basis: Basis) -> ColumnElement[bool]:

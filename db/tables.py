@@ -73,16 +73,18 @@ class Content(Base):
     """The bytes of an image, wherever they lie; ``taken_at`` is the camera's local time."""
 
     __tablename__ = "contents"
-    # Albums by month; what is stale, the newest photo first.
-    __table_args__ = (Index("ix_contents_taken_at", "taken_at", "id"),)
+    # Albums by date (and what is stale, the newest photo first), and by camera.
+    __table_args__ = (
+        Index("ix_contents_taken_at", "taken_at", "id"),
+        Index("ix_contents_camera", "camera", "taken_at", "id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
     format: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
     taken_at: Mapped[datetime | None] = mapped_column(DateTime())
-    # Albums by camera.
-    camera: Mapped[str | None] = mapped_column(index=True)
+    camera: Mapped[str | None]
 
 
 class Image(Base):

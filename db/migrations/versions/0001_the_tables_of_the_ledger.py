@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("sha256", name="uq_contents_sha256"),
     )
     op.create_index("ix_contents_taken_at", "contents", ["taken_at", "id"])
-    op.create_index("ix_contents_camera", "contents", ["camera"])
+    op.create_index("ix_contents_camera", "contents", ["camera", "taken_at", "id"])
 
     op.create_table(
         "labels",
