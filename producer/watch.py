@@ -18,8 +18,8 @@ from watchdog.observers.api import ObservedWatch
 
 from tagtray.config import logs
 from tagtray.config.settings import Settings
-from tagtray.imaging import filenames
-from tagtray.producer import ignore, mounts
+from tagtray.imaging import filenames, mounts
+from tagtray.producer import ignore
 from tagtray.producer.inbox import Inbox
 from tagtray.producer.inotify import EVENTS, Observer, ReportingInotify
 from tagtray.producer.scope import Identity, Scope

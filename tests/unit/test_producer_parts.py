@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tagtray.config.errors import UsageError
 from tagtray.db.records import MAX_NS
 from tagtray.db.roots import RootFolder, Target
-from tagtray.producer import files, ignore, mounts, scope
+from tagtray.producer import files, ignore, scope
 from tagtray.producer.files import FoundFile
 from tagtray.producer.missing import IdSet
 
@@ -129,23 +129,3 @@ def test_a_hostile_ignore_file_is_harmless(tmp_path: Path) -> None:
     assert rules.ignores(b"\xff.jpg", False)
     assert ignore.read(root, b"pipe", None) is None
     assert time.monotonic() - started < 1
-
-
-def test_the_file_system_of_a_folder_is_that_of_its_innermost_mount(tmp_path: Path) -> None:
-    # Given
-    table = tmp_path / "mounts"
-    table.write_text(
-        "/dev/sda / ext4 rw 0 0\n"
-        "nas:/ /mnt/my\\040photos nfs4 rw 0 0\n"
-        "/dev/sdb /mnt/my\\040photos/local ext4 rw 0 0\n"
-        "host:/ /mnt/over fuse.sshfs rw 0 0\n"
-    )
-    # Then
-    assert mounts.file_system(b"/home", str(table)) == "ext4"
-    assert mounts.file_system(b"/mnt/my photos/a", str(table)) == "nfs4"
-    assert mounts.file_system(b"/mnt/my photos", str(table)) == "nfs4"
-    assert mounts.file_system(b"/mnt/my photos/local/a", str(table)) == "ext4"
-    assert mounts.file_system(b"/mnt/overture", str(table)) == "ext4"
-    assert mounts.file_system(b"/mnt/over/x", str(table)) in mounts.NETWORK
-    assert mounts.file_system(b"/", str(tmp_path / "none")) == ""
-    assert mounts.network_type(os.fsencode(tmp_path)) is None
