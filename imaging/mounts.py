@@ -1,4 +1,4 @@
-"""File systems that other machines hold: they change unheard by the kernel, and refuse for reasons that pass."""
+"""File systems that other machines hold: the kernel does not hear of changes, and a refusal may pass."""
 
 from __future__ import annotations
 

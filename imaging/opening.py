@@ -34,8 +34,8 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 _REFUSED = "The file may not be read by this user."
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-#: What is wrong with the file itself and stays so; any other fault is the machine's or the mount's, and so is a
-#: refusal where another machine holds the file.
+#: What is wrong with the file itself and stays so; any other fault is the machine's or the mount's. A refusal
+#: is final only where this machine itself holds the file.
 _FINAL = {
     errno.EACCES: _REFUSED,
     errno.EPERM: _REFUSED,
