@@ -15,11 +15,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, paths, registration
-from tagtray.db.hints import unindexed
-from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
-from tagtray.db.registration import KnownFile
-from tagtray.db.tables import Image, Status
+from tagtray.db import clock, commits, dialects, holds, paths, registration
+from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
+from tagtray.db.registration import RegisteredFile
+from tagtray.db.tables import Image, Model, Root, Status
 from tagtray.db.transactions import read, write
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
@@ -62,9 +61,9 @@ class Ledger:
         gone = update(Image).where(Image.status != Status.MISSING)
         return self._update(gone.values(_to(Status.MISSING, **_FREE)), ids)
 
-    def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, KnownFile]:
+    def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
         """The registered ones among ``names``."""
-        return read(self.engine, lambda connection: registration.known(connection, root_id, names))
+        return read(self.engine, lambda connection: registration.lookup(connection, root_id, names))
 
     def present(
         self, root_id: int, below: bytes = b"", up_to: int | None = None
@@ -134,15 +133,17 @@ class Ledger:
 
     # Workers
 
-    def claim(self, ids: Sequence[int], worker: str, lease: float) -> list[ClaimedImage]:
+    def claim(self, ids: Sequence[int], worker: str, lease: float, model_id: int) -> list[ClaimedImage]:
         """Move those of ``ids`` that are ``queued`` to ``running`` for ``lease`` seconds, in order of id.
 
-        Those that the worker holds already are among them: the answer to its first try may have been lost.
+        None, unless the model is the current one. Those that the worker holds already are among them: the
+        answer to its first try may have been lost.
         """
+        current = select(Model.id).where(Model.id == model_id, Model.is_current).exists()
         mine = and_(Image.status == Status.RUNNING, Image.worker == worker)
         statement = (
             update(Image)
-            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine))
+            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine), current)
             .values(_to(Status.RUNNING, worker=worker, lease_until=clock.after(lease)))
             .returning(Image.id, Image.root_id, Image.path, Image.path_raw, Image.size_bytes, Image.attempts)
         )
@@ -161,18 +162,18 @@ class Ledger:
         """Everything in the hands of a worker that ended goes back to ``pending``."""
         return self._update(_held_by(worker).values(_to(Status.PENDING, **_FREE)))
 
-    def known(self, hashes: Sequence[str], model_id: int) -> set[str]:
+    def classified(self, hashes: Sequence[str], model_id: int) -> set[str]:
         """Those of the SHA-256 ``hashes`` whose content the model has classified."""
-        return read(self.engine, lambda connection: commits.known(connection, hashes, model_id))
+        return read(self.engine, lambda connection: commits.classified(connection, hashes, model_id))
 
-    def commit(self, worker: str, run: Run, outcomes: Sequence[Outcome]) -> None:
+    def commit(self, worker: str, provenance: Provenance, outcomes: Sequence[Outcome]) -> None:
         """Store the results of a batch and end its images, in one transaction.
 
         Images that are no longer in the worker's hands (lapsed, changed meanwhile) stay as they are.
         """
 
         def work(connection: Connection) -> None:
-            contents = commits.store_results(connection, run, outcomes)
+            contents = commits.store_results(connection, provenance, outcomes)
             commits.end_images(connection, worker, outcomes, contents)
 
         write(self.engine, work)
@@ -192,6 +193,18 @@ class Ledger:
                 **_FREE,
             )
         )
+
+    def put_off(self, image_id: int, seconds: float, root_seconds: float) -> None:
+        """Reading an image hung: it waits for ``seconds``, and its root is held for ``root_seconds``."""
+        root = select(Image.root_id).where(Image.id == image_id).scalar_subquery()
+
+        def work(connection: Connection) -> None:
+            later = {"not_before": clock.after(seconds)}
+            connection.execute(update(Image).where(Image.id == image_id).values(later))
+            held = {"held_until": clock.after(root_seconds)}
+            connection.execute(update(Root).where(Root.id == root, ~holds.is_paused()).values(held))
+
+        write(self.engine, work)
 
     # People
 
@@ -214,14 +227,14 @@ class Ledger:
         query = (
             select(Image.id, Image.path, Image.path_raw)
             # By number: else SQLite fetches and sorts the whole root by another index for every page.
-            .where(Image.id > last, unindexed(Image.root_id) == root_id, Image.status != Status.MISSING)
+            .where(
+                Image.id > last, dialects.unindexed(Image.root_id) == root_id, Image.status != Status.MISSING
+            )
             .order_by(Image.id)
             .limit(PAGE)
         )
         if below:
-            folder = paths.to_text(below)[0] + "/"
-            # Not LIKE, which takes `A` for `a` in SQLite.
-            query = query.where(func.substr(Image.path, 1, len(folder)) == folder)
+            query = query.where(dialects.below(Image.path, below))
         if up_to is not None:
             query = query.where(Image.id <= up_to)
         rows = read(self.engine, lambda connection: connection.execute(query).all())

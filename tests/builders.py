@@ -17,7 +17,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import catalogue, migrate, roots
 from tagtray.db import engine as engines
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Done, NewContent, Outcome, Run, SeenFile
+from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
 
 LABELS = [
@@ -44,12 +44,20 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
-RUN = Run(model_id=1, engine="torch", precision="fp32", decode="draft")
+#: Its id in a fresh ledger.
+MODEL_ID = 1
+PROVENANCE = Provenance(model_id=MODEL_ID, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
     """Bring in the small catalogue above."""
     catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
+
+
+def use_other_model(ledger: Ledger) -> None:
+    """Make another model the current one."""
+    row = {**MODEL, "name": "other", "weights_sha256": "1" * 64}
+    catalogue.sync(ledger.engine, LABELS, CATEGORIES, CLOSURE, row, {"": TAG_THRESHOLD})
 
 
 @contextlib.contextmanager
@@ -99,7 +107,7 @@ def queued(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[i
 def running(ledger: Ledger, root_id: int, count: int, worker: str = "w", lease: float = 60.0) -> list[int]:
     """Ids of new images in the hands of ``worker``."""
     ids = queued(ledger, root_id, count)
-    assert [image.id for image in ledger.claim(ids, worker, lease)] == sorted(ids)
+    assert [image.id for image in ledger.claim(ids, worker, lease, MODEL_ID)] == sorted(ids)
     return ids
 
 
@@ -123,7 +131,7 @@ def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
 
 def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
     """Commit with the model of the small catalogue."""
-    ledger.commit(worker, RUN, outcomes)
+    ledger.commit(worker, PROVENANCE, outcomes)
 
 
 def row(ledger: Ledger, image_id: int) -> RowMapping:

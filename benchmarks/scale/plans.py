@@ -87,7 +87,7 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
         done, *others = hot.outcomes(claimed)
         failed, gone, deferred = (other.image_id for other in others)
         ended = (done, Failed(failed, "broken", "It ends early."), Gone(gone), Deferred(deferred, 1.0))
-        ledger.known([done.sha256], made.model_id)
+        ledger.classified([done.sha256], made.model_id)
         ledger.commit(hot.WORKER, hot.run_of(made), ended)
 
     claimed: list[ClaimedImage] = []
@@ -97,7 +97,7 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
         "walk_rows": lambda: next(ledger.present(root_id, up_to=ledger.newest_id())),
         "mark_missing": lambda: ledger.mark_missing([1]),
         "feed": feed,
-        "claim": lambda: claimed.extend(ledger.claim(ids, hot.WORKER, 30.0)),
+        "claim": lambda: claimed.extend(ledger.claim(ids, hot.WORKER, 30.0, made.model_id)),
         "commit": end,
         "release": lambda: ledger.release(hot.WORKER),
         "blame": lambda: ledger.blame(ids[0], "crashed_worker", "It died.", 3),

@@ -13,7 +13,7 @@ from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Failed, Gone, Outcome
 from tagtray.db.tables import Status
 from tests import builders
-from tests.builders import content, done, query, seen, sha
+from tests.builders import MODEL_ID, content, done, query, seen, sha
 
 WORKERS = ("one", "two")
 COUNT = 6
@@ -62,9 +62,9 @@ class Meddling(RuleBasedStateMachine):
         for image_id in IDS:
             builders.execute(
                 self.ledger,
-                "INSERT INTO images (id, root_id, path, size_bytes, mtime_ns, status, attempts, "
+                "INSERT INTO images (id, root_id, path, size_bytes, mtime_ns, status, priority, attempts, "
                 f"first_seen_at, updated_at) VALUES ({image_id}, {self.root}, '{image_id}', 10, 1, "
-                "'pending', 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
+                "'pending', 1, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
             )
 
     @rule(ids=some_ids, mtime=st.sampled_from([1, 2]))
@@ -91,7 +91,7 @@ class Meddling(RuleBasedStateMachine):
 
     @rule(ids=some_ids, worker=worker, lease=lease)
     def claim(self, ids: list[int], worker: str, lease: float) -> None:
-        for image in self.ledger.claim(ids, worker, lease):
+        for image in self.ledger.claim(ids, worker, lease, MODEL_ID):
             assert builders.row(self.ledger, image.id)["worker"] == worker
 
     @rule(worker=worker, lease=lease)
@@ -105,8 +105,8 @@ class Meddling(RuleBasedStateMachine):
     @rule(worker=worker, ends=st.dictionaries(st.sampled_from(IDS), st.sampled_from([*WORDS, "f", "g", "d"])))
     def commit(self, worker: str, ends: dict[int, str]) -> None:
         before = {image_id: dict(builders.row(self.ledger, image_id)) for image_id in IDS}
-        known = self.ledger.known([sha(word) for word in WORDS], 1)
-        self.ledger.commit(worker, builders.RUN, self._outcomes(ends, known))
+        known = self.ledger.classified([sha(word) for word in WORDS], 1)
+        self.ledger.commit(worker, builders.PROVENANCE, self._outcomes(ends, known))
         for image_id in IDS:
             if before[image_id]["worker"] != worker or image_id not in ends:
                 assert dict(builders.row(self.ledger, image_id)) == before[image_id]
