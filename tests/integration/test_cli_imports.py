@@ -12,8 +12,8 @@ from tagtray.config import settings as configuration
 
 PROBE = """
 import sys
-from cli import app
-assert app.invoke({arguments!r}) == 0
+from tagtray.cli import main
+assert main.invoke({arguments!r}) == 0
 heavy = {{"torch", "torchvision"}} & sys.modules.keys()
 assert not heavy, heavy
 """
@@ -49,7 +49,7 @@ def test_no_command_imports_torch_before_it_classifies(home: Path, folder: Path)
 
 def test_the_help_imports_no_database_and_no_redis() -> None:
     heavy = {"sqlalchemy", "redis", "rq", "pydantic"}
-    probe = f"import sys; from cli import app; print(*{heavy!r} & sys.modules.keys())"
+    probe = f"import sys; from tagtray.cli import main; print(*{heavy!r} & sys.modules.keys())"
     ended = subprocess.run([sys.executable, "-P", "-c", probe], capture_output=True, text=True, check=True)
 
     assert ended.stdout.split() == []

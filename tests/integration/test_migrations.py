@@ -111,7 +111,7 @@ def test_many_threads_upgrade_at_once(host: Settings) -> None:
 
 def test_two_processes_upgrade_at_once(host: Settings) -> None:
     program = (
-        "from config import settings; from db import engine, migrate;"
+        "from tagtray.config import settings; from tagtray.db import engine, migrate;"
         "migrate.upgrade(engine.connect(settings.load()))"
     )
     environment = configuration.environment(host)

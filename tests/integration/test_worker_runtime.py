@@ -403,7 +403,10 @@ def test_workers_that_cannot_start_are_given_up(
 
 def test_workers_end_when_their_supervisor_is_gone(host: Settings, ledger: Ledger) -> None:
     program = (
-        "import time; from config import settings; from db import engine; from db.ledger import Ledger\n"
+        "import time\n"
+        "from tagtray.config import settings\n"
+        "from tagtray.db import engine\n"
+        "from tagtray.db.ledger import Ledger\n"
         "from tagtray.worker.supervision.resources import Plan\n"
         "from tagtray.worker.supervision.supervisor import Supervisor\n"
         "host = settings.load(); s = Supervisor(host, Ledger(engine.connect(host)), Plan(1, 1)); s.start()\n"
