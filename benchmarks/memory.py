@@ -39,10 +39,10 @@ MB = 2**20
 
 _BARE = """
 import psutil, torch
-from weights import manifest
-from worker import network
+from tagtray.weights import manifest
+from tagtray.worker.networks import resnet
 torch.set_num_threads(1)
-model = network.build(manifest.path(manifest.model("resnet18")).read_bytes())
+model = resnet.build(manifest.path(manifest.model("resnet18")).read_bytes())
 with torch.inference_mode():
     answer = model(torch.zeros(16, 3, 224, 224, dtype=torch.uint8))
 print(psutil.Process().memory_info().rss)
