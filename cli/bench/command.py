@@ -12,6 +12,7 @@ import typer
 
 from tagtray.app import bootstrap
 from tagtray.cli import options, output
+from tagtray.config import isolation
 from tagtray.config.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _measure(settings: Settings, batch_sizes: list[int], save: bool, plot: Path 
     from tagtray.cli.bench import plotting, report
     from tagtray.worker.measure import throughput
 
+    isolation.keep_in(settings.home)  # before matplotlib is imported
     if plot is not None:
         plotting.check(plot)
     table = report.measure(settings, batch_sizes)

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from tagtray.cli.bench import report
+from tagtray.config import isolation
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
@@ -142,7 +143,8 @@ def _files(database: Engine, folder: Path) -> list[str]:
 @contextlib.contextmanager
 def _throwaway(settings: Settings) -> Iterator[Settings]:
     """The settings on a home of its own with SQLite and the embedded Redis; nothing of it stays."""
-    with tempfile.TemporaryDirectory(prefix="tagtray-bench-") as scratch:
+    isolation.keep_in(settings.home)
+    with _scratch(settings.home) as scratch:
         home = Path(scratch)
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(settings.home / "cache", home / "cache")
@@ -151,6 +153,13 @@ def _throwaway(settings: Settings) -> Iterator[Settings]:
             yield settings.model_copy(update=own)
         finally:
             _await_redis(home)
+
+
+def _scratch(home: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="bench-", dir=home)
+    except OSError as error:
+        raise InfrastructureError(f"{home} cannot be written to: {error.strerror}.") from None
 
 
 def _await_redis(home: Path) -> None:
