@@ -16,7 +16,7 @@ from tagtray.cli import config, database, failures, run, scan, show, sql, status
 from tagtray.cli.bench import command
 from tagtray.cli.output import shown
 from tagtray.cli.signals import INTERRUPTED, AtOnce
-from tagtray.config.errors import TagtrayError
+from tagtray.config.errors import TagtrayError, UsageError
 
 app = typer.Typer(
     name="tagtray",
@@ -72,6 +72,7 @@ def invoke(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        _refuse_empty(arguments)
         code = app(arguments, prog_name="tagtray", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
@@ -87,6 +88,13 @@ def invoke(arguments: list[str]) -> int:
         return _unexpected(error)
     except Exception as error:
         return _unexpected(error)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Raise UsageError for an argument that is empty: as a path it would be the current folder."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise UsageError(f"{argument!r} is no folder and no value; is a variable of the shell not set?")
 
 
 def _misused(error: TyperException) -> int:

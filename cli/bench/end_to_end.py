@@ -199,7 +199,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """Without the stores and the roots of the user's own ledger."""
-    stores = ("DATABASE_URL", "REDIS_URL", "TAGTRAY_DATABASE_URL", "TAGTRAY_REDIS_URL")
+    stores = ("TAGTRAY_DATABASE_URL", "TAGTRAY_REDIS_URL")
     kept = {
         name: value
         for name, value in os.environ.items()
