@@ -17,7 +17,7 @@ from tagtray.db.roots import Target
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder, FeederLoop
 from tagtray.jobs.queue import ImageQueue
-from tagtray.producer import targets
+from tagtray.producer import scope
 from tagtray.producer.producer import Producer
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Session:
 def check(arguments: Sequence[str]) -> None:
     """Raise UsageError unless every folder is one that can be listed."""
     for argument in arguments:
-        targets.check(split(argument)[1])
+        scope.check(split(argument)[1])
 
 
 def split(argument: str) -> tuple[str | None, Path]:

@@ -12,8 +12,9 @@ import typer
 
 from tagtray.app import bootstrap
 from tagtray.cli import options, output
-from tagtray.cli.output import Format, shown
+from tagtray.cli.output import Format
 from tagtray.config.errors import ImageCode, UsageError
+from tagtray.config.text import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -14,9 +14,9 @@ from typer.exceptions import TyperException
 
 from tagtray.cli import config, database, failures, run, scan, show, sql, status, weights, work
 from tagtray.cli.bench import command
-from tagtray.cli.output import shown
 from tagtray.cli.signals import INTERRUPTED, AtOnce
 from tagtray.config.errors import TagtrayError, UsageError
+from tagtray.config.text import one_line
 
 app = typer.Typer(
     name="tagtray",
@@ -107,7 +107,7 @@ def _misused(error: TyperException) -> int:
 
 def _say(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError):
-        print(f"tagtray: {shown(' '.join(sentence.split()))}", file=sys.stderr)
+        print(f"tagtray: {one_line(sentence)}", file=sys.stderr)
     return code
 
 

@@ -11,8 +11,8 @@ import typer
 
 from tagtray.app import bootstrap
 from tagtray.cli import options, output
-from tagtray.cli.output import shown
 from tagtray.config.errors import UsageError
+from tagtray.config.text import shown
 
 if TYPE_CHECKING:
     from tagtray.db.queries import ImageFacts

@@ -11,6 +11,7 @@ import typer
 from tagtray.app import bootstrap
 from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
+from tagtray.config.text import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -105,4 +106,4 @@ def _print(facts: dict[str, Any]) -> None:
             ("refused jobs", f"{queue['refused']:,}"),
         ]
     for name, value in rows:
-        print(f"{name:<15} {output.shown(value)}")
+        print(f"{name:<15} {shown(value)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tagtray.cli.output import shown
+from tagtray.config.text import shown
 from tagtray.db import run_stats
 from tagtray.db.tables import Status
 

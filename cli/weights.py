@@ -13,6 +13,7 @@ from tagtray.app import bootstrap
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import UsageError
+from tagtray.config.text import shown
 
 app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_help=True)
 
@@ -63,7 +64,7 @@ def trace() -> None:
     began = time.monotonic()
     torchscript.load(manifest.path(entry), entry.weights.sha256, settings.home)
     file = settings.home / "cache" / torchscript.name(entry.weights.sha256)
-    print(f"{output.shown(str(file))} is ready ({time.monotonic() - began:.1f} s).")
+    print(f"{shown(file)} is ready ({time.monotonic() - began:.1f} s).")
 
 
 @app.command()
@@ -77,4 +78,4 @@ def export(
     from tagtray.worker.networks import export
 
     export.export(bootstrap.model(), onnx)
-    print(f"{output.shown(str(onnx))}: pixels (n, 224, 224, 3) uint8 in, probabilities (n, 1000) out.")
+    print(f"{shown(onnx)}: pixels (n, 224, 224, 3) uint8 in, probabilities (n, 1000) out.")

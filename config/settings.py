@@ -34,7 +34,7 @@ def _data_folder() -> Path:
 
 
 def _expanded(path: str | Path) -> Path:
-    """``path`` from the root on, with ``~`` replaced; raises ValueError where that user has no home folder."""
+    """``path``, absolute, with ``~`` replaced; raises ValueError where that user has no home folder."""
     if os.environ.get("HOME") == "":
         del os.environ["HOME"]  # not set: the system's list of users knows the folder
     try:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, case, delete, select, update
 
 from tagtray.config.errors import InfrastructureError
 from tagtray.db import clock
+from tagtray.db.dialects import insert
 from tagtray.db.tables import Category, Label, LabelCategory, Model, Threshold
 from tagtray.db.transactions import read, write
-from tagtray.db.upsert import insert
 
 Rows = Sequence[Mapping[str, Any]]
 

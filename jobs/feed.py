@@ -8,7 +8,9 @@ import time
 
 import redis
 
+from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError
+from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.jobs import workers
@@ -20,12 +22,10 @@ QUIET = 0.08
 UNQUIET = 0.5
 #: Seconds between looks at the ledger when nobody told of news (rows of other producers, retries).
 IDLE = 0.5
-#: Seconds between reconciliations.
-RECONCILE = 5.0
+#: Seconds between recoveries of what was lost.
+RECOVER = 5.0
 #: Seconds that an image may be queued before it is looked for in Redis; a pop is claimed sooner.
 QUEUED_GRACE = 10.0
-#: Seconds between tries while a store is away, and between log lines about it.
-BACKOFF, SAY_EVERY = 2.0, 60.0
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Feeder:
         """Images to a job when nothing is queued: no worker stays idle while another has a full chunk."""
         return max(1, min(self._chunk, -(-images // max(1, workers.alive(self._queue)))))
 
-    def reconcile(self) -> int:
+    def recover(self) -> int:
         """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases."""
         freed = self._ledger.free_lapsed()
         if self._queue.is_new():
@@ -78,7 +78,8 @@ class Feeder:
             freed += self._ledger.unqueue(lost) if lost else 0
         self._queue.tidy()
         if freed:
-            log.info("images_returned: %d images went back to pending.", freed)
+            sentence = "{images} images went back to pending."
+            logs.event(log, logging.INFO, "images_returned", sentence, images=freed)
         return freed
 
 
@@ -90,9 +91,9 @@ class FeederLoop:
         self._news = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
-        self._reconcile_at = 0.0
+        self._recover_at = 0.0
         self._flushed_at = 0.0
-        self._said_at = -SAY_EVERY
+        self._outage = Outage(log, "feeder_waits", self._stop.wait)
 
     def start(self) -> None:
         """Begin to feed."""
@@ -113,16 +114,16 @@ class FeederLoop:
             try:
                 self._turn()
             except (redis.RedisError, InfrastructureError) as error:
-                self._say(error)
-                self._stop.wait(BACKOFF)
+                self._outage.wait(error)
             except Exception:
-                log.exception("feeder_failed: an unexpected error; the feeder goes on.")
-                self._stop.wait(BACKOFF)
+                sentence = "an unexpected error; the feeder goes on."
+                logs.event(log, logging.ERROR, "feeder_failed", sentence, exc_info=True)
+                self._stop.wait(outage.BACKOFF)
 
     def _turn(self) -> None:
-        if time.monotonic() >= self._reconcile_at:
-            self._feeder.reconcile()
-            self._reconcile_at = time.monotonic() + RECONCILE
+        if time.monotonic() >= self._recover_at:
+            self._feeder.recover()
+            self._recover_at = time.monotonic() + RECOVER
         self._news.wait(IDLE)
         if self._stop.is_set():
             return
@@ -133,8 +134,3 @@ class FeederLoop:
                 return
         self._feeder.feed(flush=True)
         self._flushed_at = time.monotonic()
-
-    def _say(self, error: Exception) -> None:
-        if time.monotonic() - self._said_at >= SAY_EVERY:
-            self._said_at = time.monotonic()
-            log.error("feeder_waits: %s Trying again every %g s.", error, BACKOFF)

@@ -17,7 +17,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import catalogue, migrate, roots
 from tagtray.db import engine as engines
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Done, NewContent, Outcome, Run, SeenFile
+from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
 
 LABELS = [
@@ -44,7 +44,7 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
-RUN = Run(model_id=1, engine="torch", precision="fp32", decode="draft")
+PROVENANCE = Provenance(model_id=1, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
@@ -123,7 +123,7 @@ def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
 
 def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
     """Commit with the model of the small catalogue."""
-    ledger.commit(worker, RUN, outcomes)
+    ledger.commit(worker, PROVENANCE, outcomes)
 
 
 def row(ledger: Ledger, image_id: int) -> RowMapping:

@@ -14,6 +14,7 @@ from tagtray.app import bootstrap
 from tagtray.cli import options, output
 from tagtray.config import isolation
 from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.text import shown
 
 if TYPE_CHECKING:
     from tagtray.cli.bench.report import Table
@@ -123,7 +124,7 @@ def _say_kept(best: Row | None, kept: Path | None) -> None:
         if best is not None:
             print("`tagtray bench --save` measures again and keeps the best.")
         return
-    print(f"Kept in {output.shown(str(kept))}; delete that file to undo it.")
+    print(f"Kept in {shown(kept)}; delete that file to undo it.")
     for name in sorted(machine.NAMES):
         if (origin := configuration.origin(name)) != machine.FILE:
             print(f"{origin} is set and wins over it.")

@@ -20,12 +20,13 @@ from sqlalchemy import Engine, func, select
 from tagtray.cli.bench import report
 from tagtray.config import isolation
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
 from tagtray.db import engine, paths
 from tagtray.db.tables import Classification, Image, Status
 from tagtray.jobs.embedded_redis import server
-from tagtray.producer import targets
+from tagtray.producer import scope
 from tagtray.worker.engines import selection
 from tagtray.worker.measure import ceiling, pool
 from tagtray.worker.supervision import resources
@@ -71,7 +72,7 @@ def measure(settings: Settings, folder: Path) -> EndToEnd:
 
     Raises UsageError where the folder has no image or the engine cannot be had, InfrastructureError.
     """
-    targets.check(folder)
+    scope.check(folder)
     choice = selection.choose(settings)
     plan = resources.plan(settings.workers, settings.batch_size)
     with _throwaway(settings) as own:
@@ -172,7 +173,7 @@ def _run(settings: Settings, folder: Path) -> float:
     """``tagtray run``; return its seconds. Its progress is shown, its summary is not."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tagtray", "run", "--", str(folder.absolute())],
+        subprocesses.command("tagtray", "run", "--", str(folder.absolute())),
         env=_environment(settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Nothing leaves the machine, nothing is written outside TAGTRAY_HOME: the kernel holds every process to it."""
+"""Nothing leaves the machine, nothing is written outside TAGTRAY_HOME: the kernel sees to both."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 import redis as redis_py
 from redis import Redis
 
+from tagtray.config import outage
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
@@ -144,8 +145,8 @@ def test_a_queue_that_was_lost_is_fed_anew(
     feeder.feed()
     redis.flushall()
 
-    assert feeder.reconcile() == 4
-    assert feeder.reconcile() == 0
+    assert feeder.recover() == 4
+    assert feeder.recover() == 0
 
     feeder.feed()
     assert chunks(queue) == [ids]
@@ -159,9 +160,9 @@ def test_a_job_that_was_lost_is_fed_anew_and_a_waiting_one_is_not(
     lost = ImageQueue.dequeue_any([queue], None, connection=queue.connection)
     assert lost is not None
 
-    assert feeder.reconcile() == 0, "a job that was just popped will be claimed in a moment"
+    assert feeder.recover() == 0, "a job that was just popped will be claimed in a moment"
     monkeypatch.setattr(feed, "QUEUED_GRACE", -1.0)
-    assert feeder.reconcile() == 4
+    assert feeder.recover() == 4
 
     assert status(ledger, *ids) == ["pending"] * 4 + ["queued"] * 4
 
@@ -171,12 +172,12 @@ def test_images_of_a_worker_that_fell_silent_return(
 ) -> None:
     ids = builders.running(ledger, root, 2, lease=-1)
 
-    assert feeder.reconcile() == 2
+    assert feeder.recover() == 2
 
     assert status(ledger, *ids) == ["pending"] * 2
 
 
-def test_forged_jobs_do_not_stop_a_reconciliation(
+def test_forged_jobs_do_not_stop_a_recovery(
     feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = builders.register(ledger, root, 2)
@@ -185,17 +186,15 @@ def test_forged_jobs_do_not_stop_a_reconciliation(
     queue.connection.set("rq:job:text", "x")
     monkeypatch.setattr(feed, "QUEUED_GRACE", -1.0)
 
-    assert feeder.reconcile() == 0
+    assert feeder.recover() == 0
 
     assert status(ledger, *ids) == ["queued"] * 2
 
 
-def test_a_reconciliation_forgets_jobs_that_ended_long_ago(
-    feeder: Feeder, queue: ImageQueue, redis: Redis
-) -> None:
+def test_a_recovery_forgets_jobs_that_ended_long_ago(feeder: Feeder, queue: ImageQueue, redis: Redis) -> None:
     redis.zadd(queue.finished_job_registry.key, {"old": 1, "new": time.time() + 99})
 
-    feeder.reconcile()
+    feeder.recover()
 
     assert redis.zrange(queue.finished_job_registry.key, 0, -1) == [b"new"]
 
@@ -260,7 +259,7 @@ def test_the_loop_outlives_an_outage(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(feed, "BACKOFF", 0.05)
+    monkeypatch.setattr(outage, "BACKOFF", 0.05)
     redis.set(queue.key, "no list")
     (image_id,) = builders.register(ledger, root, 1)
     loop = FeederLoop(Feeder(host, ledger, queue))
@@ -281,7 +280,7 @@ def test_the_loop_outlives_an_error_that_nobody_foresaw(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(feed, "BACKOFF", 0.05)
+    monkeypatch.setattr(outage, "BACKOFF", 0.05)
     (image_id,) = builders.register(ledger, root, 1)
     loop = FeederLoop(feeder)
     monkeypatch.setattr(feeder, "_chunk", None)  # no feeder could foresee this

@@ -12,12 +12,11 @@ import json
 import logging
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from tagtray.config import atomic
+from tagtray.config import atomic, subprocesses
 from tagtray.config.errors import InfrastructureError, WeightsError
 
 log = logging.getLogger(__name__)
@@ -107,8 +106,7 @@ def _record(target: Path) -> Path:
 def _make_apart(target: Path, command: Sequence[str]) -> None:
     for draft in target.parent.glob(f".{target.stem}.*"):
         draft.unlink(missing_ok=True)
-    # -P: the current folder may hold a worker.py or torch.py of somebody else.
-    line = [sys.executable, "-P", "-m", *command, str(target)]
+    line = subprocesses.command(*command, str(target))
     try:
         ended = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
