@@ -18,9 +18,8 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from tagtray.cli.bench import report
-from tagtray.config import isolation
+from tagtray.config import isolation, subprocesses
 from tagtray.config import settings as configuration
-from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
 from tagtray.db import engine, paths
