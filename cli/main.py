@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 
 from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated
-from tagtray.config.errors import TagtrayError
+from tagtray.config.errors import TagtrayError, UsageError
 from tagtray.config.text import one_line
 
 #: Every command: its module in this package, and its line in the help; a test compares it with the docstring.
@@ -86,6 +86,7 @@ def invoke(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        _refuse_empty(arguments)
         code = app(arguments, prog_name="tagtray", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
@@ -103,6 +104,13 @@ def invoke(arguments: list[str]) -> int:
         return _unexpected(error)
     except Exception as error:
         return _unexpected(error)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Raise UsageError for an argument that is empty: as a path it would be the current folder."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise UsageError(f"{argument!r} is no folder and no value; is a variable of the shell not set?")
 
 
 def _misused(error: TyperException) -> int:

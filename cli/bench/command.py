@@ -15,7 +15,7 @@ from tagtray.cli import options, output
 from tagtray.cli.bench import plotting, report, whole_run
 from tagtray.cli.bench.report import Table
 from tagtray.cli.signals import end_on_sigterm
-from tagtray.config import machine
+from tagtray.config import isolation, machine
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
@@ -75,6 +75,7 @@ def bench(
 
 
 def _measure(settings: Settings, batch_sizes: list[int], save: bool, plot: Path | None, json: bool) -> None:
+    isolation.keep_in(settings.home)  # before matplotlib is imported
     if plot is not None:
         plotting.check(plot)
     table = report.measure(settings, batch_sizes)

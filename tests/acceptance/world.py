@@ -47,9 +47,7 @@ class World:
     def environment(self) -> dict[str, str]:
         """The variables of a command."""
         clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(configuration.PREFIX) and name not in ("REDIS_URL", "DATABASE_URL")
+            name: value for name, value in os.environ.items() if not name.startswith(configuration.PREFIX)
         }
         # Those of the trace that tests.traces lends: another one would be made in every home.
         engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
