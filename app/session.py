@@ -32,6 +32,8 @@ class Session:
         self.settings = settings
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
+        for note in (note for target in self.targets for note in target.notes):
+            log.warning("root_changed: %s", note)
         self.started = run_stats.moment(database)
         queue = ImageQueue(settings.queue, connect(settings))
         self._feeder = FeederLoop(Feeder(settings, self.ledger, queue))
