@@ -35,9 +35,14 @@ def check(
 ) -> int:
     """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
     from tagtray.db import invariants as rules
+    from tagtray.db import roots
 
-    with bootstrap.reading(bootstrap.load()) as database:
-        findings = rules.check(database, fix)
+    settings = bootstrap.load()
+    with bootstrap.reading(settings) as database:
+        overlaps = roots.overlaps(database, settings)
+        if fix:
+            roots.merge_overlaps(database, settings)
+        findings = [*rules.check(database, fix), rules.overlapping_roots(len(overlaps))]
     broken = [finding for finding in findings if finding.rows]
     if json:
         columns = [field.name for field in dataclasses.fields(rules.Finding)]

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from tagtray.cli import config, database, failures, run, scan, show, sql, status, weights, work
+from tagtray.cli import config, database, failures, roots, run, scan, show, sql, status, weights, work
 from tagtray.cli.bench import command
 from tagtray.cli.signals import INTERRUPTED, AtOnce
 from tagtray.config.errors import TagtrayError
@@ -38,6 +38,7 @@ app.command()(command.bench)
 app.command()(config.config)
 app.add_typer(weights.app, name="weights")
 app.add_typer(database.app, name="db")
+app.add_typer(roots.app, name="roots")
 
 
 def _version(asked: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, select
@@ -20,7 +21,22 @@ SHARE = 0.8
 def resembles(connection: Connection, root_id: int, folder: bytes, by_time: bool) -> bool:
     """Whether ``folder`` has the files of a root in the same places, of the same sizes (and times)."""
     rows = _sample(connection, root_id)
-    return bool(rows) and sum(_is_there(folder, row, by_time) for row in rows) >= SHARE * len(rows)
+    misses = int(len(rows) * (1 - SHARE))
+    for row in rows:
+        misses -= not _is_there(folder, row, by_time)
+        if misses < 0:
+            return False
+    return bool(rows)
+
+
+def places(old: bytes, path: bytes) -> Iterator[bytes]:
+    """Where a root that lay in ``old`` may be now that ``path`` is named: there, below it, around it."""
+    yield path
+    parts = old.strip(b"/").split(b"/")
+    for depth in range(1, len(parts) + 1):
+        yield os.path.join(path, *parts[-depth:])
+    while (path := os.path.dirname(path)) != b"/":
+        yield path
 
 
 def _sample(connection: Connection, root_id: int) -> list[Row[Any]]:

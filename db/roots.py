@@ -110,6 +110,27 @@ def rename(engine: Engine, root: RootFolder, name: str) -> None:
     write(engine, work)
 
 
+def merge(engine: Engine, inner: RootFolder, outer: RootFolder) -> int:
+    """Move the rows of a root into the one that holds it; how many. Raises UsageError where it does not."""
+    below = folders.relative(inner.path, outer.path)
+    if inner.id == outer.id or below is None:
+        raise UsageError(f"The root {inner.name} does not lie in {outer.name} ({shown(outer.path)}).")
+    return merging.absorb(engine, inner.id, outer.id, below)
+
+
+def overlaps(engine: Engine, settings: Settings) -> list[tuple[RootFolder, RootFolder]]:
+    """Pairs of roots of which the first lies in the second, or is the same folder and younger."""
+    known = list(everywhere(engine, settings).values())
+    pairs = [(inner, outer, below) for outer in known for inner, below in nested(known, outer)]
+    return [(inner, outer) for inner, outer, below in pairs if below or inner.id > outer.id]
+
+
+def merge_overlaps(engine: Engine, settings: Settings) -> None:
+    """Merge roots until none lies in another one."""
+    while pairs := overlaps(engine, settings):
+        merge(engine, *pairs[0])
+
+
 def check_name(name: str) -> None:
     """Raise UsageError unless ``name`` is fit for a root."""
     if not _NAME.fullmatch(name):
@@ -121,18 +142,21 @@ def _resolve(connection: Connection, settings: Settings, path: bytes, name: str 
         # Hosts that start at once would otherwise all insert the same name; SQLite's writers take turns.
         connection.execute(text("LOCK TABLE roots IN SHARE ROW EXCLUSIVE MODE"))
     known = _known(connection, settings)
+    notes: list[str] = []
+    if not _holder(known, path):
+        _refuse_copy(connection, known, path, name)
+        notes = _carry_over(connection, known, path)
+        known = _known(connection, settings)
     if holder := _holder(known, path):
         _refuse_second_name(*holder, name)
-        return Target(*holder)
+        return Target(*holder, tuple(notes))
     same_name = next((root for root in known if root.name == name), None)
     if same_name is not None:
-        return Target(_moved_by_name(connection, same_name, path), b"")
-    if name is None and (target := _recognised(connection, known, path)):
-        return target
+        return Target(_moved_by_name(connection, same_name, path), b"", tuple(notes))
     chosen = name or _free_name(path, {root.name for root in known})
     values = {"name": chosen, "path": paths.to_text(path)[0], "host": socket.gethostname()}
     row = connection.execute(insert(connection, Root).values(values).returning(Root.id)).scalar_one()
-    return Target(RootFolder(row, chosen, path, host=values["host"]), b"")
+    return Target(RootFolder(row, chosen, path, host=values["host"]), b"", tuple(notes))
 
 
 def _refuse_second_name(root: RootFolder, below: bytes, name: str | None) -> None:
@@ -151,29 +175,42 @@ def _moved_by_name(connection: Connection, root: RootFolder, path: bytes) -> Roo
     return _moved(connection, root, path)
 
 
-def _recognised(connection: Connection, known: Sequence[RootFolder], path: bytes) -> Target | None:
-    """The root whose files are those of ``path``: carried over where its old place is gone."""
-    gone = {root.id: folders.is_gone(root.path) for root in known}
+def _refuse_copy(connection: Connection, known: Sequence[RootFolder], path: bytes, name: str | None) -> None:
+    """A folder without a name that is a copy of a root: only the user knows which of the two is meant."""
     for root in known:
-        if not gone[root.id] and recognition.resembles(connection, root.id, path, by_time=True):
+        is_there = name is None and not folders.is_gone(root.path)
+        if is_there and recognition.resembles(connection, root.id, path, by_time=True):
             raise UsageError(
-                f"{shown(path)} has the files of the root {root.name}, which is still in {shown(root.path)}: "
-                "for a copy give it a name of its own (NAME=DIR), for the same photos name that folder."
+                f"{shown(path)} has the files of the root {root.name}, which is still in "
+                f"{shown(root.path)}: for a copy give it a name of its own (NAME=DIR), for the same "
+                "photos name that folder."
             )
-    alike = (r for r in known if gone[r.id] and recognition.resembles(connection, r.id, path, by_time=False))
-    found = next(alike, None)
-    return _carried_over(connection, found, path) if found else None
 
 
-def _carried_over(connection: Connection, root: RootFolder, path: bytes) -> Target:
+def _carry_over(connection: Connection, known: Sequence[RootFolder], path: bytes) -> list[str]:
+    """Move the roots whose places are gone and whose files are in ``path``, below it or around it."""
+    notes = []
+    for root in known:
+        if not folders.is_gone(root.path):
+            continue
+        places = recognition.places(root.path, path)
+        found = (
+            place for place in places if recognition.resembles(connection, root.id, place, by_time=False)
+        )
+        if place := next(found, None):
+            _refuse_other_host(root, place)
+            _moved(connection, root, place)
+            notes.append(f"The root {root.name} moved here from {shown(root.path)}; its results are kept.")
+    return notes
+
+
+def _refuse_other_host(root: RootFolder, path: bytes) -> None:
     if root.is_mapped or root.host not in ("", socket.gethostname()):
         raise UsageError(
             f"{shown(path)} has the files of the root {root.name} ({shown(root.path)}): if only this host "
             f"has it here, set TAGTRAY_ROOT_{root.name.upper()}; if it moved, say "
             f"`tagtray roots move {root.name} DIR`."
         )
-    note = f"The root {root.name} moved here from {shown(root.path)}; its results are kept."
-    return Target(_moved(connection, root, path), b"", (note,))
 
 
 def _moved(connection: Connection, root: RootFolder, path: bytes) -> RootFolder:
