@@ -70,7 +70,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
         (and_(back, Image.content_id.is_not(None)), Status.DONE.value),
         else_=Status.PENDING.value,
     )
-    differs = or_(~same, Image.status.in_((Status.MISSING, Status.IGNORED)))
+    differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
     statement = (
         update(Image)
         .where(Image.id == bindparam("row"), differs)
