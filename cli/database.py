@@ -10,7 +10,7 @@ import typer
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-from tagtray.db import invariants, migrate
+from tagtray.db import invariants, migrate, roots
 
 app = typer.Typer(help="The database: bring it to this version's tables, check it.", no_args_is_help=True)
 
@@ -33,8 +33,12 @@ def check(
     json: options.Json = False,
 ) -> int:
     """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
-    with bootstrap.reading(startup.load()) as database:
-        findings = invariants.check(database, fix)
+    settings = startup.load()
+    with bootstrap.reading(settings) as database:
+        overlaps = roots.overlaps(database, settings)
+        if fix:
+            roots.merge_overlaps(database, settings)
+        findings = [*invariants.check(database, fix), invariants.overlapping_roots(len(overlaps))]
     broken = [finding for finding in findings if finding.rows]
     if json:
         columns = [field.name for field in dataclasses.fields(invariants.Finding)]

@@ -34,6 +34,7 @@ COMMANDS = {
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
     "weights": ("weights", "The models: list, verify, trace, export."),
+    "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
     "db": ("database", "The database: bring it to this version's tables, check it."),
 }
 

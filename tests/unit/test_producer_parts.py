@@ -102,13 +102,13 @@ def test_patterns_are_gits_and_the_inner_folder_wins(tmp_path: Path) -> None:
     # Then
     assert outer is not None
     assert inner is not None
-    assert outer.ignores(b"a.gif", False)
-    assert outer.ignores(b"private", True)
-    assert not outer.ignores(b"private", False)
-    assert not outer.ignores(b"x/private", True)
-    assert outer.ignores(b"x/y/thumbs", True)
-    assert inner.ignores(b"inner/a.gif", False)
-    assert not inner.ignores(b"inner/keep.gif", False)
+    assert outer.verdict(b"a.gif", False)
+    assert outer.verdict(b"private", True)
+    assert not outer.verdict(b"private", False)
+    assert not outer.verdict(b"x/private", True)
+    assert outer.verdict(b"x/y/thumbs", True)
+    assert inner.verdict(b"inner/a.gif", False)
+    assert not inner.verdict(b"inner/keep.gif", False)
     assert ignore.read_chain(root, b"inner") == outer
 
 
@@ -125,7 +125,7 @@ def test_a_hostile_ignore_file_is_harmless(tmp_path: Path) -> None:
     started = time.monotonic()
     # Then
     assert rules is not None
-    assert not rules.ignores(b"a" * 200 + b".png", False)
-    assert rules.ignores(b"\xff.jpg", False)
+    assert not rules.verdict(b"a" * 200 + b".png", False)
+    assert rules.verdict(b"\xff.jpg", False)
     assert ignore.read(root, b"pipe", None) is None
     assert time.monotonic() - started < 1
