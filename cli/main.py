@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from tagtray.cli.lazy import LazyGroup
-from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated
+from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated, end_on_sigterm
 from tagtray.config.errors import TagtrayError, UsageError
 from tagtray.config.text import one_line
 
@@ -74,6 +74,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit, at once: Python would take a fifth of a second to take itself down."""
+    end_on_sigterm()
     code = invoke(sys.argv[1:])
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -83,7 +84,7 @@ def main() -> None:
 
 
 def invoke(arguments: list[str]) -> int:
-    """Run a command; its exit code: 0 ok, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
+    """Run a command; its exit code: 0 ok or SIGTERM, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:

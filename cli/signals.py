@@ -1,4 +1,7 @@
-"""SIGTERM and Ctrl-C ask a command to end in order; a Ctrl-C after that ends it at once."""
+"""SIGTERM and Ctrl-C ask a command to end in order; a Ctrl-C after that ends it at once.
+
+A command that has nothing in hand ends at the first one.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Terminated(BaseException):
 
 
 def end_on_sigterm() -> None:
-    """Unwind at SIGTERM as after an error: no process and no folder of ours is left."""
+    """Have SIGTERM raise Terminated: no process and no folder of ours is left, and the exit code is 0."""
 
     def end(*_: object) -> None:
         raise Terminated

@@ -14,7 +14,6 @@ from tagtray.app import startup
 from tagtray.cli import options, output
 from tagtray.cli.bench import plotting, report, whole_run
 from tagtray.cli.bench.report import Table
-from tagtray.cli.signals import end_on_sigterm
 from tagtray.config import isolation, machine
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
@@ -64,7 +63,6 @@ def bench(
 
     To undo --save, delete TAGTRAY_HOME/machine.json.
     """
-    end_on_sigterm()
     if end_to_end is not None:
         if save or plot:
             raise UsageError("--end-to-end measures the current settings; it takes no --save and no --plot.")
