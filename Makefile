@@ -14,7 +14,7 @@ export TARGET_DIR := $(value DIR)
 VENV := .venv
 BIN := $(VENV)/bin
 SAMPLES := .samples/photos
-#: The package that ships the sample photos, and those of its pictures that are photos.
+#: The package that ships the sample photos, and those of its images that are photos.
 SAMPLES_PACKAGE := scikit-image==0.26.0
 SAMPLES_NAMES := astronaut.png camera.png chelsea.png clock_motion.png coffee.png coins.png \
 	motorcycle_left.png motorcycle_right.png rocket.jpg
