@@ -1,4 +1,4 @@
-"""``.tagtrayignore``: gitignore patterns, in any folder, for what lies below it (gitignore(5))."""
+"""``.tagtrayignore``: gitignore patterns, in any folder, for everything below it (gitignore(5))."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Rules:
 
 
 def read(root: bytes, folder: bytes, outer: Rules | None) -> Rules | None:
-    """The rules in ``folder`` of ``root``, given those outside; ``outer`` where it has none of its own."""
+    """The rules in ``folder`` of ``root`` within those of ``outer``; ``outer`` itself if it adds none."""
     path = os.path.join(root, folder, NAME)
     lines = _lines(path)
     patterns = [line for line in lines if _is_pattern(line)]

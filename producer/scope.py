@@ -85,7 +85,7 @@ class Scope:
         return True, rules
 
     def kind(self, path: bytes, rules: ignore.Rules | None) -> Kind:
-        """What to do with a file by its name and the rules of its folder: the one judgement of both."""
+        """What to do with a file, by its name and the rules of its folder; for scans and events alike."""
         kind = filenames.classify_name(os.path.basename(path))
         if kind is Kind.REGISTER and rules is not None and rules.verdict(path, False):
             return Kind.IGNORE

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 @dataclass(slots=True)
 class Totals:
-    """Files by what became of them.
+    """Files by outcome.
 
     ``new``, ``changed`` and ``missing`` count from the start of the producer; the rest describes the scan
     that runs or ran last.
@@ -25,7 +25,7 @@ class Totals:
     unreadable: int = 0  #: folders that could not be listed
 
     def begin_scan(self) -> None:
-        """Forget what the last scan counted."""
+        """Reset the counts of the last scan."""
         self.seen = self.unchanged = self.ignored = self.caches = self.unreadable = 0
         self.skipped = Counter()
 
