@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -11,8 +12,9 @@ from tagtray.db import paths
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Root, Tag
 from tagtray.db.transactions import write
 
-#: Rows of a transaction: a writer beside it waits for a tenth of a second at most.
-PAGE = 5_000
+#: Rows of a transaction, and seconds between two: a run beside it gets its turn on SQLite, too, whose writers
+#: do not queue but try again after up to 0.1 s.
+PAGE, PAUSE = 5_000, 0.05
 
 #: By row id: path and path_raw.
 Names = Mapping[int, tuple[str, bytes | None]]
@@ -28,6 +30,7 @@ def absorb(engine: Engine, inner: int, outer: int, below: bytes) -> int:
     moved = 0
     while count := write(engine, lambda connection: _absorb_page(connection, inner, outer, below)):
         moved += count
+        time.sleep(PAUSE)
     return moved
 
 
@@ -39,9 +42,9 @@ def remove(engine: Engine, root_id: int, forget: bool) -> int:
     removed = 0
     while count := write(engine, lambda connection: _remove_page(connection, root_id)):
         removed += count
-    if forget:
-        while write(engine, _forget_page):
-            pass
+        time.sleep(PAUSE)
+    while forget and write(engine, _forget_page):
+        time.sleep(PAUSE)
     return removed
 
 

@@ -14,19 +14,19 @@ from tagtray.db.tables import Image, Status
 
 #: Rows that are looked for, half of them the oldest and half the newest of the root.
 SAMPLE = 100
-#: Share of the sample that has to be there: a library that lost a few files is still the same.
-SHARE = 0.8
+#: Share of the sample that has to be there. Where the old place is gone half of it will do: to be wrong costs
+#: nothing, since a file with other bytes is classified again. A copy beside the library has nearly all.
+MOVED_SHARE, COPY_SHARE = 0.5, 0.8
 
 
-def resembles(connection: Connection, root_id: int, folder: bytes, by_time: bool) -> bool:
-    """Whether ``folder`` has the files of a root in the same places, of the same sizes (and times)."""
-    rows = _sample(connection, root_id)
-    misses = int(len(rows) * (1 - SHARE))
-    for row in rows:
-        misses -= not _is_there(folder, row, by_time)
-        if misses < 0:
-            return False
-    return bool(rows)
+def is_copy(connection: Connection, root_id: int, folder: bytes) -> bool:
+    """Whether ``folder`` has the files of a root in the same places, of the same sizes and times."""
+    return _resembles(connection, root_id, folder, COPY_SHARE, by_time=True)
+
+
+def has_moved(connection: Connection, root_id: int, folder: bytes) -> bool:
+    """Whether ``folder`` has files of a root whose place is gone, of the same sizes."""
+    return _resembles(connection, root_id, folder, MOVED_SHARE, by_time=False)
 
 
 def places(old: bytes, path: bytes) -> Iterator[bytes]:
@@ -37,6 +37,16 @@ def places(old: bytes, path: bytes) -> Iterator[bytes]:
         yield os.path.join(path, *parts[-depth:])
     while (path := os.path.dirname(path)) != b"/":
         yield path
+
+
+def _resembles(connection: Connection, root_id: int, folder: bytes, share: float, by_time: bool) -> bool:
+    rows = _sample(connection, root_id)
+    misses = int(len(rows) * (1 - share))
+    for row in rows:
+        misses -= not _is_there(folder, row, by_time)
+        if misses < 0:
+            return False
+    return bool(rows)
 
 
 def _sample(connection: Connection, root_id: int) -> list[Row[Any]]:

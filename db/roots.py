@@ -179,7 +179,7 @@ def _refuse_copy(connection: Connection, known: Sequence[RootFolder], path: byte
     """A folder without a name that is a copy of a root: only the user knows which of the two is meant."""
     for root in known:
         is_there = name is None and not folders.is_gone(root.path)
-        if is_there and recognition.resembles(connection, root.id, path, by_time=True):
+        if is_there and recognition.is_copy(connection, root.id, path):
             raise UsageError(
                 f"{shown(path)} has the files of the root {root.name}, which is still in "
                 f"{shown(root.path)}: for a copy give it a name of its own (NAME=DIR), for the same "
@@ -194,9 +194,7 @@ def _carry_over(connection: Connection, known: Sequence[RootFolder], path: bytes
         if not folders.is_gone(root.path):
             continue
         places = recognition.places(root.path, path)
-        found = (
-            place for place in places if recognition.resembles(connection, root.id, place, by_time=False)
-        )
+        found = (place for place in places if recognition.has_moved(connection, root.id, place))
         if place := next(found, None):
             _refuse_other_host(root, place)
             _moved(connection, root, place)

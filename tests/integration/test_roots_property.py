@@ -42,6 +42,8 @@ class World:
             (base / f"disk{disk}").mkdir()
         for folder in ("", "a", "a/b", "c"):
             (self.library / folder).mkdir(parents=True)
+            # A folder that is suddenly empty is taken for a disk that is not mounted.
+            (self.library / folder / "notes.txt").touch()
             self.add(self.library / folder)
         (base / "sibling").mkdir()
         self.add(base / "sibling")
@@ -111,6 +113,8 @@ class World:
         path.rename(path.with_name(f"r{next(self.numbers)}.jpg"))
 
     def move(self) -> None:
+        for root in roots.everywhere(self.ledger.engine, self.settings).values():
+            self.classify(Path(os.fsdecode(root.path)))
         old = self.library
         self.disk = 1 - self.disk
         shutil.move(old, self.library)
