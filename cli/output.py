@@ -61,6 +61,7 @@ def _json(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
 
 
 def _tables(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
+    # Here, not above: a pipe needs none of it, and importing it takes a tenth of a short command.
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
 #: Seconds over which images per second are measured.
 WINDOW = 10.0
 #: Seconds between two lines where there is no terminal.
@@ -129,9 +132,6 @@ def display() -> Iterator[Display]:
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Display]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -146,10 +146,7 @@ def _bar() -> Iterator[Display]:
 
 
 class _Bar:
-    def __init__(self, progress: object) -> None:
-        from rich.progress import Progress
-
-        assert isinstance(progress, Progress)
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("Starting", total=None, figures="")
 

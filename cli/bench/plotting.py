@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from tagtray.cli.bench.report import Table, split
 from tagtray.config.errors import UsageError
+from tagtray.worker.measure.throughput import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from tagtray.worker.measure.throughput import Row
 
 #: Inches of the chart's width, of a bar, and of title and axis together.
 WIDTH, BAR, FRAME = 8.0, 0.3, 1.6
@@ -28,6 +27,7 @@ def check(target: Path) -> None:
 
 def draw(table: Table, target: Path) -> None:
     """Write the PNG: engines and precisions best first, the best batch of each split. Raises UsageError."""
+    # Here, not above: matplotlib is an extra, which `check` has asked for.
     from matplotlib.figure import Figure
 
     best = _best(table.rows)
