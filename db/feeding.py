@@ -13,7 +13,7 @@ from tagtray.db.records import PendingImage
 from tagtray.db.tables import Image, Priority, Root, Status
 
 #: Seconds that a row is deferred at most; a moment further ahead was noted before the clock was set back.
-LONGEST_DEFERRAL = 60.0
+LONGEST_DEFERRAL = 600.0
 
 
 @dataclass(frozen=True, slots=True)

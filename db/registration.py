@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, or_, select, update
 
 from tagtray.db import clock, paths
 from tagtray.db.dialects import add_new
 from tagtray.db.records import SeenFile
-from tagtray.db.tables import Image, Priority, Status
+from tagtray.db.tables import Classification, Image, Model, Priority, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class RegisteredFile:
     def differs(self, file: SeenFile) -> bool:
         """True where the file has to be looked at again."""
         same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
-        return not same or self.status == Status.MISSING
+        return not same or self.status in (Status.MISSING, Status.IGNORED)
 
 
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
@@ -63,23 +63,29 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict
 
 
 def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
-    """Files that are others than their rows (by id) say: ``pending`` again, without the old content."""
-    differs = or_(
-        Image.size_bytes != bindparam("size"),
-        Image.mtime_ns != bindparam("mtime"),
-        Image.status == Status.MISSING,
+    """Files that are others than their rows (by id) say: ``pending`` again, without the old content.
+
+    One that was merely ignored is what it was before.
+    """
+    same = and_(Image.size_bytes == bindparam("size"), Image.mtime_ns == bindparam("mtime"))
+    back = and_(same, Image.status == Status.IGNORED)
+    before = case(
+        (and_(back, Image.error_code.is_not(None)), Status.FAILED.value),
+        (and_(back, _is_current()), Status.DONE.value),
+        else_=Status.PENDING.value,
     )
+    differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
     statement = (
         update(Image)
         .where(Image.id == bindparam("row"), differs)
         .values(
-            status=Status.PENDING,
+            status=before,
             priority=Priority.NEW,
-            content_id=None,
+            content_id=case((back, Image.content_id), else_=None),
             size_bytes=bindparam("size"),
             mtime_ns=bindparam("mtime"),
-            error_code=None,
-            error_message=None,
+            error_code=case((back, Image.error_code), else_=None),
+            error_message=case((back, Image.error_message), else_=None),
             attempts=0,
             worker=None,
             lease_until=None,
@@ -89,3 +95,9 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
     )
     rows = [{"row": row, "size": file.size_bytes, "mtime": file.mtime_ns} for row, file in files.items()]
     connection.execute(statement, rows)
+
+
+def _is_current() -> ColumnElement[bool]:
+    """Whether the current model has classified the content of an image."""
+    current = select(Model.id).where(Model.is_current)
+    return exists().where(Classification.content_id == Image.content_id, Classification.model_id.in_(current))
