@@ -55,6 +55,19 @@ def test_a_folder_that_may_not_be_read_is_one_sentence(laptop: World, forbidden:
     _is_one_sentence(laptop.run("run", str(forbidden), privileged=False), "may not be read")
 
 
+def test_a_paused_root_is_one_sentence_until_it_is_resumed(laptop: World, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    photos.write(folder, b"a.jpg", photos.picture(1, "JPEG"))
+    assert laptop.run("scan", str(folder)).code == 0
+    assert laptop.run("pause", "photos").output == "photos is paused.\n"
+
+    _is_one_sentence(laptop.run("run", str(folder)), "photos is paused", "`tagtray resume photos`")
+
+    assert laptop.run("resume", "photos").code == 0
+    assert laptop.run("run", str(folder)).code == 0
+    assert laptop.count("SELECT count(*) FROM images WHERE status = 'done'") == 1
+
+
 def test_the_home_itself_is_one_sentence(laptop: World) -> None:
     _is_one_sentence(laptop.run("run", str(laptop.home)), "TAGTRAY_HOME")
 
