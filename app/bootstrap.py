@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tagtray.config.settings import Settings
-    from tagtray.weights.manifest import ModelEntry
-
-#: The model that ships; its manifest entry names the rest.
-MODEL = "resnet18"
 
 
 def load(**overrides: Any) -> Settings:
@@ -43,17 +38,15 @@ def writing(settings: Settings) -> Iterator[Engine]:
 
     Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
     """
+    from tagtray.app import models
     from tagtray.db import engine, migrate
 
     with _closing(engine.connect(settings)) as database:
         if database.dialect.name == "sqlite":
-            upgrade(database)
+            migrate.upgrade(database)
         else:
             migrate.require(database)
-            if not _has_model(database):
-                raise InfrastructureError(
-                    "The database does not have this version's model; `tagtray db upgrade` brings it in."
-                )
+        models.ensure(database, settings)
         yield database
 
 
@@ -74,25 +67,16 @@ def bring_up(settings: Settings) -> bool:
     from tagtray.db import engine
 
     with _closing(engine.connect(settings)) as database:
-        return upgrade(database)
+        return upgrade(database, settings)
 
 
-def upgrade(database: Engine) -> bool:
-    """Bring the tables and the catalogue of labels to this version; True if there was anything to do."""
+def upgrade(database: Engine, settings: Settings) -> bool:
+    """Bring the tables to this version, and a model where there is none; True if there was anything to do."""
+    from tagtray.app import models
     from tagtray.db import migrate
 
     migrated = migrate.upgrade(database)
-    if not migrated and _has_model(database):
-        return False
-    _bring_in_model(database)
-    return True
-
-
-def model() -> ModelEntry:
-    """The manifest's entry of the model that ships."""
-    from tagtray.weights import manifest
-
-    return manifest.model(MODEL)
+    return models.ensure(database, settings) or migrated
 
 
 @contextlib.contextmanager
@@ -101,31 +85,3 @@ def _closing(database: Engine) -> Iterator[Engine]:
         yield database
     finally:
         database.dispose()
-
-
-def _has_model(database: Engine) -> bool:
-    from tagtray.db import catalogue
-
-    entry = model()
-    return catalogue.has(database, entry.name, entry.weights.sha256)
-
-
-def _bring_in_model(database: Engine) -> None:
-    from tagtray.db import catalogue
-    from tagtray.weights import catalogue as words
-
-    entry = model()
-    labels = [{"label_set": entry.label_set, **dataclasses.asdict(label)} for label in words.labels()]
-    categories = [
-        {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
-        for category in words.categories()
-    ]
-    closure = [{"class_wnid": below, "category_wnid": above} for below, above in words.closure()]
-    row = {
-        "name": entry.name,
-        "label_set": entry.label_set,
-        "weights_sha256": entry.weights.sha256,
-        "architecture": entry.architecture,
-        "input": dataclasses.asdict(entry.preprocess),
-    }
-    catalogue.sync(database, labels, categories, closure, row, {"": entry.thresholds["tag"]})

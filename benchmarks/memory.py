@@ -38,12 +38,13 @@ MB = 2**20
 
 _BARE = """
 import psutil, torch
-from weights import manifest
-from worker import network
+from tagtray.weights.store import ModelStore
+from tagtray.worker.networks import resnet
 torch.set_num_threads(1)
-model = network.build(manifest.path(manifest.model("resnet18")).read_bytes())
+model = ModelStore().default
+network = resnet.build(model)
 with torch.inference_mode():
-    answer = model(torch.zeros(16, 3, 224, 224, dtype=torch.uint8))
+    answer = network(torch.zeros(16, 3, model.input.side, model.input.side, dtype=torch.uint8))
 print(psutil.Process().memory_info().rss)
 """
 

@@ -42,12 +42,12 @@ def run(
     )
     plan = planned(settings)
     with StopRequest() as request, forking(settings) as server:
+        from tagtray.app import models
         from tagtray.app.session import Session, check
-        from tagtray.weights import manifest
 
         check(folders)
-        manifest.verify(bootstrap.model())
         with bootstrap.writing(settings) as database:
+            models.current(database, settings)[1].verify()
             session = Session(settings, database, folders)
             crew = supervisor(settings, session.ledger, plan, server)
             return _Run(session, crew, request, watch).go()

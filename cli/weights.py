@@ -19,23 +19,23 @@ app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_he
 
 @app.command("list")
 def list_models(json: options.Json = False) -> None:
-    """List the models that ship."""
-    from tagtray.weights import manifest
+    """List the models of this installation."""
+    from tagtray.weights.store import ModelStore
 
-    bootstrap.load()
-    columns = ["name", "architecture", "label_set", "bytes", "sha256", "date", "licence", "file"]
+    settings = bootstrap.load()
+    columns = ["name", "architecture", "classes", "bytes", "sha256", "date", "licence", "file"]
     found: list[list[Any]] = [
         [
-            entry.name,
-            entry.architecture,
-            entry.label_set,
-            entry.weights.bytes,
-            entry.weights.sha256,
-            entry.date,
-            entry.licence,
-            str(manifest.path(entry)),
+            model.name,
+            model.architecture,
+            model.classes,
+            model.weights.bytes,
+            model.weights.sha256,
+            model.date,
+            model.licence,
+            str(model.path(model.weights)),
         ]
-        for entry in manifest.load().models
+        for model in ModelStore.of(settings.home).models()
     ]
     if not json:
         columns, found = columns[:-1], [[*row[:4], row[4][:12], *row[5:-1]] for row in found]
@@ -44,25 +44,24 @@ def list_models(json: options.Json = False) -> None:
 
 @app.command()
 def verify() -> None:
-    """Hold every file that ships with the models against its SHA-256."""
-    from tagtray.weights import manifest
+    """Verify the SHA-256 of every file of every model."""
+    from tagtray.weights.store import ModelStore
 
-    bootstrap.load()
-    manifest.verify()
-    print(f"All {len(manifest.load().every_file())} files are what the manifest says.")
+    settings = bootstrap.load()
+    print(f"All {ModelStore.of(settings.home).verify()} files are what their manifests say.")
 
 
 @app.command()
 def trace() -> None:
     """Make PyTorch's file of the network (TorchScript, fp32) now, so that its first run need not."""
     settings = bootstrap.load()
-    from tagtray.weights import manifest
+    from tagtray.weights.store import ModelStore
     from tagtray.worker.networks import torchscript
 
-    entry = bootstrap.model()
+    model = ModelStore.of(settings.home).default
     began = time.monotonic()
-    torchscript.load(manifest.path(entry), entry.weights.sha256, settings.home)
-    file = settings.home / "cache" / torchscript.name(entry.weights.sha256)
+    torchscript.load(model, settings.home)
+    file = torchscript.path(model, settings.home)
     print(f"{output.shown(str(file))} is ready ({time.monotonic() - began:.1f} s).")
 
 
@@ -71,10 +70,13 @@ def export(
     onnx: Annotated[Path, typer.Option(metavar="FILE", help="The ONNX file to write.", show_default=False)],
 ) -> None:
     """Write the network with its normalisation, softmax and labels as an ONNX file for other programs."""
-    bootstrap.load()
+    settings = bootstrap.load()
     if importlib.util.find_spec("onnx") is None:
         raise UsageError("The export needs the extra: pip install 'tagtray[onnx]'.")
+    from tagtray.weights.store import ModelStore
     from tagtray.worker.networks import export
 
-    export.export(bootstrap.model(), onnx)
-    print(f"{output.shown(str(onnx))}: pixels (n, 224, 224, 3) uint8 in, probabilities (n, 1000) out.")
+    model = ModelStore.of(settings.home).default
+    export.export(model, onnx)
+    pixels = f"(n, {model.input.side}, {model.input.side}, 3)"
+    print(f"{output.shown(str(onnx))}: pixels {pixels} uint8 in, probabilities (n, {model.classes}) out.")

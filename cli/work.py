@@ -39,11 +39,11 @@ def work(
     )
     plan = planned(settings)
     with StopRequest() as request, forking(settings) as server:
+        from tagtray.app import models
         from tagtray.db.ledger import Ledger
-        from tagtray.weights import manifest
 
-        manifest.verify(bootstrap.model())
         with bootstrap.writing(settings) as database:
+            models.current(database, settings)[1].verify()
             ledger = Ledger(database)
             _work(settings, ledger, supervisor(settings, ledger, plan, server), request)
     return request.exit_code

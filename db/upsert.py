@@ -35,3 +35,21 @@ def add_new(connection: Connection, table: type[Base], rows: Sequence[Mapping[st
         statement.from_select(names, select(*source.c)).on_conflict_do_nothing(),
         {name: [row[name] for row in rows] for name in names},
     )
+
+
+def replace(
+    connection: Connection,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """Insert ``rows``, which all have the same columns; those whose ``keys`` are there get the new values.
+
+    The columns ``keep`` stay as they are.
+    """
+    if not rows:
+        return
+    statement = insert(connection, table)
+    news = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=news), list(rows))

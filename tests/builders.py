@@ -14,8 +14,10 @@ from sqlalchemy import Engine, RowMapping, select, text
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, migrate, roots
+from tagtray.db import current_model, migrate, roots
 from tagtray.db import engine as engines
+from tagtray.db.current_model import ModelRows
+from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Done, NewContent, Outcome, Run, SeenFile
 from tagtray.db.tables import Image
@@ -44,12 +46,13 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
+MODEL_ROWS = ModelRows(MODEL, LabelRows("few", LABELS, CATEGORIES, CLOSURE), {"": TAG_THRESHOLD})
 RUN = Run(model_id=1, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
-    """Bring in the small catalogue above."""
-    catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
+    """Bring in the small model above."""
+    current_model.bring_in(engine, MODEL_ROWS)
 
 
 @contextlib.contextmanager

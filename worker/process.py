@@ -18,12 +18,12 @@ import redis
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, engine, migrate
+from tagtray.db import current_model, engine, migrate
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Run
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.batch.pipeline import Pipeline
 from tagtray.worker.batch.reader import Folders
 from tagtray.worker.engines import rollup, selection
@@ -50,15 +50,17 @@ class WorkerProcess:
         database = engine.connect(settings)
         migrate.require(database)
         self._ledger = Ledger(database)
-        model = catalogue.current(database)
-        roll_up = rollup.load()
-        entry = manifest.model(model.name)
+        current = current_model.current(database)
+        model = ModelStore.of(settings.home).model(current.name, current.weights_sha256)
+        roll_up = rollup.load(model)
         choice = selection.choose(settings)
-        classifier = selection.load(choice, entry, settings.home, roll_up, settings.batch_size, threads)
+        classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
         decode = "exact" if settings.exact else "draft"
-        run = Run(model.id, classifier.engine, classifier.precision, decode)
+        run = Run(current.id, classifier.engine, classifier.precision, decode)
         folders = Folders(database, settings)
-        self._pipeline = Pipeline(settings, self._ledger, folders, classifier, roll_up, run, note)
+        self._pipeline = Pipeline(
+            settings, self._ledger, folders, classifier, model.input, roll_up, run, note
+        )
         self._stopping = False
         self._worker: ImageWorker | None = None
         note.ready()

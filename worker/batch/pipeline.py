@@ -11,6 +11,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import ClaimedImage, Deferred, Done, Failed, Gone, NewContent, Outcome, Run, stored_ns
 from tagtray.imaging.decode import ImageInfo, decode_into
+from tagtray.imaging.geometry import InputSpec
 from tagtray.imaging.opening import Source
 from tagtray.worker.batch import packing
 from tagtray.worker.batch.reader import Folders
@@ -40,6 +41,7 @@ class Pipeline:
         ledger: Ledger,
         folders: Folders,
         classifier: Classifier,
+        spec: InputSpec,
         roll_up: RollUp,
         run: Run,
         note: Note,
@@ -48,6 +50,7 @@ class Pipeline:
         self._ledger = ledger
         self._folders = folders
         self._classifier = classifier
+        self._spec = spec
         self._roll_up = roll_up
         self._run = run
         self._note = note
@@ -92,6 +95,7 @@ class Pipeline:
                 info = decode_into(
                     self._classifier.slots[slot],
                     source.data,
+                    self._spec,
                     exact=self._settings.exact,
                     max_pixels=self._settings.max_pixels,
                 )
