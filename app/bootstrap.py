@@ -1,61 +1,43 @@
-"""What every command does first: settings, log lines, a ledger at this version's tables."""
+"""The ledger of a command: opened for reading or writing, brought to this version's tables."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Engine
+
+from tagtray.app import models
 from tagtray.config.errors import UsageError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from tagtray.config.settings import Settings
-
-
-def load(**overrides: Any) -> Settings:
-    """The settings, with the options that were given; log lines go where they say."""
-    # Imported here, as everywhere in this package: `tagtray --help` need not wait for it.
-    from tagtray.config import logs
-    from tagtray.config import settings as configuration
-
-    settings = configuration.load(**overrides)
-    logs.configure(settings.log_level)
-    return settings
-
-
-def name_process(role: str) -> None:
-    """Have ``ps`` and ``top`` show what this process is."""
-    import setproctitle
-
-    setproctitle.setproctitle(f"tagtray: {role}")
+from tagtray.config.settings import Settings
+from tagtray.db import engine, migrate
 
 
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[Engine]:
     """The ledger, ready: an SQLite file is migrated, another database has to be at this version.
 
-    Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
+    A new one is given the default model. Raises InfrastructureError with a sentence that names ``tagtray db
+    upgrade`` where it is not at this version.
     """
-    from tagtray.app import models
-    from tagtray.db import engine, migrate
-
     with _closing(engine.connect(settings)) as database:
         if database.dialect.name == "sqlite":
-            migrate.upgrade(database)
+            upgrade(database, settings)
         else:
             migrate.require(database)
-        models.ensure(database, settings)
+            models.ensure(database, settings)
         yield database
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a ledger; of a database other than the embedded one it is taken for granted."""
+    return settings.database_url is not None or (settings.home / "tagtray.db").exists()
 
 
 @contextlib.contextmanager
 def reading(settings: Settings) -> Iterator[Engine]:
     """The ledger for those who only look: nothing is made; raises UsageError where there is none yet."""
-    from tagtray.db import engine, migrate
-
-    if settings.database_url is None and not (settings.home / "tagtray.db").exists():
+    if not exists(settings):
         raise UsageError(f"There is no ledger in {settings.home} yet; `tagtray run DIR` begins one.")
     with _closing(engine.connect(settings)) as database:
         migrate.require(database)
@@ -64,17 +46,12 @@ def reading(settings: Settings) -> Iterator[Engine]:
 
 def bring_up(settings: Settings) -> bool:
     """Bring any database to this version; True if there was anything to do."""
-    from tagtray.db import engine
-
     with _closing(engine.connect(settings)) as database:
         return upgrade(database, settings)
 
 
 def upgrade(database: Engine, settings: Settings) -> bool:
     """Bring the tables to this version, and a model where there is none; True if there was anything to do."""
-    from tagtray.app import models
-    from tagtray.db import migrate
-
     migrated = migrate.upgrade(database)
     return models.ensure(database, settings) or migrated
 

@@ -9,15 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from tagtray.app import feeding
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import roots, run_stats
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
-from tagtray.jobs.connection import connect
-from tagtray.jobs.feed import Feeder, FeederLoop
-from tagtray.jobs.queue import ImageQueue
-from tagtray.producer import targets
+from tagtray.producer import scope
 from tagtray.producer.producer import Producer
 
 log = logging.getLogger(__name__)
@@ -33,8 +31,7 @@ class Session:
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
         self.started = run_stats.moment(database)
-        queue = ImageQueue(settings.queue, connect(settings))
-        self._feeder = FeederLoop(Feeder(settings, self.ledger, queue))
+        self._feeder = feeding.feeder(settings, self.ledger)
         self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
 
     def start(self, watch: bool) -> None:
@@ -63,10 +60,10 @@ class Session:
             return None
 
 
-def check(arguments: Sequence[str]) -> None:
+def check_folders(arguments: Sequence[str]) -> None:
     """Raise UsageError unless every folder is one that can be listed."""
     for argument in arguments:
-        targets.check(split(argument)[1])
+        scope.check(split(argument)[1])
 
 
 def split(argument: str) -> tuple[str | None, Path]:

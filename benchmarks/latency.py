@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks import memory, report
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine
 from tagtray.db.tables import Image, Status
 
@@ -68,7 +68,7 @@ def _status(database: Engine, name: str) -> str | None:
 
 @contextlib.contextmanager
 def _watching(folder: Path, home: Path) -> Iterator[None]:
-    command = [sys.executable, "-P", "-m", "tagtray", "run", str(folder), "--watch"]
+    command = subprocesses.command("tagtray", "run", str(folder), "--watch")
     process = subprocess.Popen(
         command, env=os.environ | {"TAGTRAY_HOME": str(home)}, stdout=subprocess.DEVNULL
     )

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks import report
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine
 from tagtray.db.tables import Classification
 
@@ -96,7 +97,7 @@ def slope(samples: Sequence[Sample], name: str, workers: int) -> float:
 @contextlib.contextmanager
 def _running(folder: Path, home: Path, way: str, workers: int) -> Iterator[subprocess.Popen[bytes]]:
     engine_name, precision = way.split("-")
-    command = [sys.executable, "-P", "-m", "tagtray", "run", str(folder), "--workers", str(workers)]
+    command = subprocesses.command("tagtray", "run", str(folder), "--workers", str(workers))
     own = {"TAGTRAY_HOME": str(home), "TAGTRAY_ENGINE": engine_name, "TAGTRAY_PRECISION": precision}
     process = subprocess.Popen(command, env=os.environ | own, stdout=subprocess.DEVNULL)
     try:

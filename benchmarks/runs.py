@@ -11,8 +11,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tagtray.cli.bench import end_to_end
+from tagtray.app import end_to_end
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine
 
 
@@ -23,7 +24,8 @@ def tagtray(folder: Path, warm: Path, settings: Mapping[str, str]) -> end_to_end
         home.mkdir(mode=0o700)
         shutil.copytree(warm / "cache", home / "cache")
         began = time.time()
-        seconds = _timed(["-P", "-m", "tagtray", "run", str(folder)], {"TAGTRAY_HOME": str(home), **settings})
+        command = subprocesses.command("tagtray", "run", str(folder))
+        seconds = _timed(command, {"TAGTRAY_HOME": str(home), **settings})
         database = engine.connect(configuration.load(home=home))
         try:
             return end_to_end.timed(database, seconds, began)
@@ -34,13 +36,13 @@ def tagtray(folder: Path, warm: Path, settings: Mapping[str, str]) -> end_to_end
 def peer(folder: Path) -> float:
     """Seconds of the peer's script, whole."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        return _timed(["-m", "benchmarks.peer", str(folder), f"{scratch}/peer.db"], {})
+        return _timed([sys.executable, "-m", "benchmarks.peer", str(folder), f"{scratch}/peer.db"], {})
 
 
-def _timed(arguments: list[str], environment: Mapping[str, str]) -> float:
+def _timed(command: list[str], environment: Mapping[str, str]) -> float:
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, *arguments],
+        command,
         env=os.environ | environment,
         check=True,
         stdout=subprocess.DEVNULL,

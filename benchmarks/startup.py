@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import memory, photos, report
+from tagtray.config import subprocesses
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
 #: Images of a run: two full batches for each of two workers.
@@ -52,7 +53,7 @@ print(time.process_time())
 
 def run(folder: Path, home: Path, engine: str) -> dict[str, float]:
     """Seconds until the workers are started and until the first result is in the ledger, and of all."""
-    command = [sys.executable, "-P", "-m", "tagtray", "run", "--engine", engine, str(folder)]
+    command = subprocesses.command("tagtray", "run", "--engine", engine, str(folder))
     began = time.perf_counter()
     process = psutil.Popen(
         command,

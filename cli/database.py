@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
+from tagtray.db import invariants, migrate
 
 app = typer.Typer(help="The database: bring it to this version's tables, check it.", no_args_is_help=True)
 
@@ -22,9 +23,7 @@ def _group() -> None:
 @app.command()
 def upgrade() -> None:
     """Bring the tables, the labels and the model of this version into the database."""
-    from tagtray.db import migrate
-
-    changed = bootstrap.bring_up(bootstrap.load())
+    changed = bootstrap.bring_up(startup.load())
     print(f"The database {'is now' if changed else 'already was'} at revision {migrate.REVISION}.")
 
 
@@ -34,13 +33,11 @@ def check(
     json: options.Json = False,
 ) -> int:
     """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
-    from tagtray.db import invariants as rules
-
-    with bootstrap.reading(bootstrap.load()) as database:
-        findings = rules.check(database, fix)
+    with bootstrap.reading(startup.load()) as database:
+        findings = invariants.check(database, fix)
     broken = [finding for finding in findings if finding.rows]
     if json:
-        columns = [field.name for field in dataclasses.fields(rules.Finding)]
+        columns = [field.name for field in dataclasses.fields(invariants.Finding)]
         output.rows(columns, map(dataclasses.astuple, findings), Format.JSON)
     elif not broken:
         print(f"All {len(findings)} rules hold.")

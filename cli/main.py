@@ -12,32 +12,46 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from tagtray.cli import config, database, failures, run, scan, show, sql, status, weights, work
-from tagtray.cli.bench import command
-from tagtray.cli.output import shown
-from tagtray.cli.signals import INTERRUPTED, AtOnce
+from tagtray.cli.lazy import LazyGroup
+from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated
 from tagtray.config.errors import TagtrayError
+from tagtray.config.text import one_line
+
+#: Every command: its module in this package, and its line in the help; a test compares it with the docstring.
+COMMANDS = {
+    "run": ("run", "Classify all images in folders: ends when they are finished, unless --watch."),
+    "scan": ("scan", "Register the images of folders and queue them; ends when all are queued."),
+    "watch": ("scan", "Register and queue the images of folders and what arrives there, until Ctrl-C."),
+    "work": ("work", "Run workers that classify what others have queued, until Ctrl-C."),
+    "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
+    "sql": ("sql", "Ask the database, read-only: the views are results, top1, image_tags and failures."),
+    "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
+    "failures": ("failures", "List the images that could not be classified, and why."),
+    "retry": ("failures", "Try failed images again: all, those of a code, or those of a path."),
+    "bench": (
+        "bench.command",
+        "Measure images/s by engine, precision, workers and batch, and recommend the best settings.",
+    ),
+    "config": ("config", "List every setting with its value, its origin and what it does."),
+    "weights": ("weights", "The models: list, verify, trace, export."),
+    "db": ("database", "The database: bring it to this version's tables, check it."),
+}
+
+
+class Commands(LazyGroup):
+    """``tagtray`` itself."""
+
+    table = COMMANDS
+
 
 app = typer.Typer(
     name="tagtray",
+    cls=Commands,
     help="Classifies the images of folders and keeps the answers in SQL, offline.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(run.run)
-app.command()(scan.scan)
-app.command()(scan.watch)
-app.command()(work.work)
-app.command()(show.show)
-app.command()(sql.sql)
-app.command()(status.status)
-app.command()(failures.failures)
-app.command()(failures.retry)
-app.command()(command.bench)
-app.command()(config.config)
-app.add_typer(weights.app, name="weights")
-app.add_typer(database.app, name="db")
 
 
 def _version(asked: bool) -> None:
@@ -81,6 +95,8 @@ def invoke(arguments: list[str]) -> int:
         return _misused(error)
     except (KeyboardInterrupt, typer.Abort, AtOnce):
         return INTERRUPTED
+    except Terminated:
+        return 0
     except OSError as error:
         if error.errno == errno.EPIPE:
             return _quiet()
@@ -99,7 +115,7 @@ def _misused(error: TyperException) -> int:
 
 def _say(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError):
-        print(f"tagtray: {shown(' '.join(sentence.split()))}", file=sys.stderr)
+        print(f"tagtray: {one_line(sentence)}", file=sys.stderr)
     return code
 
 

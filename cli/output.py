@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from tagtray.config.text import shown
+
 #: Rows whose widths are measured together: a longer table is printed as several.
 TABLE_ROWS = 500
 
@@ -23,13 +25,6 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
-
-
-def shown(text: str) -> str:
-    """A name or a sentence on one line: what cannot be printed is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def json_text(value: object, indent: int | None = 2) -> str:

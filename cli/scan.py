@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tagtray.app import bootstrap
-from tagtray.cli import options
+from tagtray.app import bootstrap, startup
+from tagtray.app.session import Session, check_folders
+from tagtray.cli import options, progress
 from tagtray.cli.signals import AtOnce, StopRequest
-
-if TYPE_CHECKING:
-    from tagtray.app.session import Session
-    from tagtray.config.settings import Settings
+from tagtray.config.settings import Settings
 
 #: Seconds between looks at the ledger.
 LOOK = 0.25
@@ -24,7 +22,7 @@ IDLE = 3600.0
 
 def scan(folders: options.Folders) -> int:
     """Register the images of folders and queue them; ends when all are queued."""
-    return _produce(bootstrap.load(), folders, watch=False)
+    return _produce(startup.load(), folders, watch=False)
 
 
 def watch(
@@ -35,14 +33,12 @@ def watch(
     ] = None,
 ) -> int:
     """Register and queue the images of folders and what arrives there, until Ctrl-C."""
-    return _produce(bootstrap.load(poll=poll), folders, watch=True)
+    return _produce(startup.load(poll=poll), folders, watch=True)
 
 
 def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
-    from tagtray.app.session import Session, check
-
-    check(folders)
-    bootstrap.name_process("watch" if watch else "scan")
+    check_folders(folders)
+    startup.name_process("watch" if watch else "scan")
     with StopRequest() as request, bootstrap.writing(settings) as database:
         session = Session(settings, database, folders)
         try:
@@ -62,8 +58,6 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
 
 
 def _look_until_queued(session: Session, request: StopRequest) -> None:
-    from tagtray.cli import progress
-
     meter = progress.Meter(session.unqueued() or 0)
     producer = session.producer
     with progress.display() as display:

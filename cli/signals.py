@@ -16,6 +16,19 @@ class AtOnce(BaseException):
     """The second Ctrl-C: nothing is waited for any more."""
 
 
+class Terminated(BaseException):
+    """SIGTERM to a command that has nothing in hand to finish."""
+
+
+def end_on_sigterm() -> None:
+    """Unwind at SIGTERM as after an error: no process and no folder of ours is left."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+
+
 class StopRequest:
     """Whether the user or the system asked to stop; a context manager that owns both signals."""
 

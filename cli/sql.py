@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import startup
 from tagtray.cli import output
 from tagtray.cli.output import Format
+from tagtray.db import readonly
 
 
 def sql(
@@ -19,8 +20,6 @@ def sql(
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> None:
     """Ask the database, read-only: the views are results, top1, image_tags and failures."""
-    from tagtray.db import readonly
-
-    settings = bootstrap.load()
+    settings = startup.load()
     with readonly.select(settings, statement) as answer:
         output.rows(answer.columns, answer.rows, Format.JSON if json else form)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import typer
 
-from tagtray.cli.output import shown
+from tagtray.app.session import Session
+from tagtray.config.text import shown
 from tagtray.db import run_stats
 from tagtray.db.tables import Status
-
-if TYPE_CHECKING:
-    from tagtray.app.session import Session
 
 #: Labels that the summary lists.
 LABELS = 10

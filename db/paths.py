@@ -45,3 +45,8 @@ def from_text(path: str) -> bytes:
 def fits(raw: bytes) -> bool:
     """Whether the ledger can hold the name on either database."""
     return len(raw) * _GROWTH <= MAX_TEXT_BYTES or len(to_text(raw)[0].encode()) <= MAX_TEXT_BYTES
+
+
+def is_below(path: bytes, folder: bytes) -> bool:
+    """Whether ``path`` lies in ``folder``, at any depth; both are absolute, or relative to one root."""
+    return path.startswith(folder.rstrip(b"/") + b"/")

@@ -8,7 +8,9 @@ import time
 
 import redis
 
+from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError
+from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.jobs import workers
@@ -24,8 +26,6 @@ IDLE = 0.5
 RECONCILE = 5.0
 #: Seconds that an image may be queued before it is looked for in Redis; a pop is claimed sooner.
 QUEUED_GRACE = 10.0
-#: Seconds between tries while a store is away, and between log lines about it.
-BACKOFF, SAY_EVERY = 2.0, 60.0
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ class Feeder:
             freed += self._ledger.unqueue(lost) if lost else 0
         self._queue.tidy()
         if freed:
-            log.info("images_returned: %d images went back to pending.", freed)
+            sentence = "{images} images went back to pending."
+            logs.event(log, logging.INFO, "images_returned", sentence, images=freed)
         return freed
 
 
@@ -92,7 +93,7 @@ class FeederLoop:
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._reconcile_at = 0.0
         self._flushed_at = 0.0
-        self._said_at = -SAY_EVERY
+        self._outage = Outage(log, "feeder_waits", self._stop.wait)
 
     def start(self) -> None:
         """Begin to feed."""
@@ -113,11 +114,11 @@ class FeederLoop:
             try:
                 self._turn()
             except (redis.RedisError, InfrastructureError) as error:
-                self._say(error)
-                self._stop.wait(BACKOFF)
+                self._outage.wait(error)
             except Exception:
-                log.exception("feeder_failed: an unexpected error; the feeder goes on.")
-                self._stop.wait(BACKOFF)
+                sentence = "an unexpected error; the feeder goes on."
+                logs.event(log, logging.ERROR, "feeder_failed", sentence, exc_info=True)
+                self._stop.wait(outage.BACKOFF)
 
     def _turn(self) -> None:
         if time.monotonic() >= self._reconcile_at:
@@ -133,8 +134,3 @@ class FeederLoop:
                 return
         self._feeder.feed(flush=True)
         self._flushed_at = time.monotonic()
-
-    def _say(self, error: Exception) -> None:
-        if time.monotonic() - self._said_at >= SAY_EVERY:
-            self._said_at = time.monotonic()
-            log.error("feeder_waits: %s Trying again every %g s.", error, BACKOFF)

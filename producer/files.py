@@ -30,13 +30,13 @@ class FoundFile(SeenFile):
         return (now_ns - max(past)) / 1e9 if past else 0.0
 
 
-def look(root: bytes, path: bytes) -> FoundFile | None:
+def find(root: bytes, path: bytes) -> FoundFile | None:
     """The regular file ``path`` below ``root``; None if it is something else. Raises OSError."""
-    return judge(root, path, os.lstat(os.path.join(root, path)))
+    return from_stat(root, path, os.lstat(os.path.join(root, path)))
 
 
-def judge(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | None:
-    """The same for a file whose lstat is known. A link counts if it leads to a regular file in the root."""
+def from_stat(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | None:
+    """The same for a file whose lstat is known. A link to a regular file in the root counts as that."""
     if stat.S_ISLNK(info.st_mode):
         target = _inside(root, path)
         if target is None:
@@ -86,7 +86,7 @@ def _is_blank(descriptor: int) -> bool:
 
 def _inside(root: bytes, path: bytes) -> os.stat_result | None:
     real = os.path.realpath(os.path.join(root, path))
-    if not real.startswith(root.rstrip(b"/") + b"/"):
+    if not paths.is_below(real, root):
         return None
     try:
         return os.lstat(real)

@@ -1,4 +1,4 @@
-"""What events said, until somebody has time for it: sets, so that a storm of events stays small."""
+"""What events named, until it is taken up: sets, so that a storm of events stays small."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Inbox:
             self._folders.add((scope, path))
             self.folders_came.set()
 
-    def lose(self) -> None:
-        """Events were lost: everything has to be scanned."""
+    def request_full_scan(self) -> None:
+        """Have everything scanned: events were lost."""
         with self._lock:
             self._ask_for_all()
 
     def wake(self) -> None:
-        """Let those who wait look at what else there is to do."""
+        """Have both loops look at once at what else there is to do."""
         self.files_came.set()
         self.folders_came.set()
 
@@ -57,13 +57,13 @@ class Inbox:
                 taken.setdefault(scope, {})[path] = self._files.pop(key)
         return taken
 
-    def rest_files(self) -> None:
+    def finish_files(self) -> None:
         """The files that were taken are done."""
         with self._lock:
             if not self._files:
                 self.files_came.clear()
 
-    def rest_folders(self) -> None:
+    def finish_folders(self) -> None:
         """The folders that were taken are done."""
         with self._lock:
             if not self._folders and not self._all:

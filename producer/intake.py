@@ -1,4 +1,4 @@
-"""Intake: files become rows, in bulk; what may still be being written waits."""
+"""Intake: files become rows, in bulk; those that may still be written to wait until they settle."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
+from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import SeenFile
-from tagtray.producer import files, stability
+from tagtray.imaging.filenames import Kind
+from tagtray.producer import files
 from tagtray.producer.files import FoundFile
 from tagtray.producer.ignore import Rules
-from tagtray.producer.patience import Patience
 from tagtray.producer.scope import Scope
+from tagtray.producer.settling import Candidate, Settling
 from tagtray.producer.totals import Totals
-from tagtray.producer.waiting import Candidate, Waiting
 
 #: Files that are taken up at once: bounds the size of a statement.
 BATCH = 1_000
@@ -29,18 +30,18 @@ class Intake:
         settings: Settings,
         ledger: Ledger,
         notify: Callable[[], None],
-        waiting: Waiting,
-        patience: Patience,
+        settling: Settling,
+        outage: Outage,
     ) -> None:
         self._stable = settings.stable
         self._settle = max(settings.stable, settings.settle)
         self._ledger = ledger
         self._notify = notify
-        self._waiting = waiting
-        self._patience = patience
+        self._settling = settling
+        self._outage = outage
 
-    def take(self, scope: Scope, found: Sequence[FoundFile], totals: Totals) -> list[int]:
-        """Files of a scan; the ids of those that had a row. Old files are taken by their stat alone."""
+    def take_scanned(self, scope: Scope, found: Sequence[FoundFile], totals: Totals) -> list[int]:
+        """Take up files of a scan, old ones by their stat alone; return the ids of those that had a row."""
         now = time.time_ns()
         old: list[FoundFile] = []
         young: list[Candidate] = []
@@ -49,80 +50,70 @@ class Intake:
                 young.append(self._candidate(scope, file))
             else:
                 old.append(file)
-        return self._register(scope, old, totals) + self.judge(scope, young, totals)
+        return self._register(scope, old, totals) + self._take(scope, young, totals)
 
-    def judge(self, scope: Scope, candidates: Sequence[Candidate], totals: Totals) -> list[int]:
-        """Register those that are complete, let the others wait; the ids of those that had a row."""
-        if not candidates:
-            return []
-        names = [candidate.found.path for candidate in candidates]
-        known = self._patience.insist(lambda: self._ledger.lookup(scope.root.id, names))
-        ready = []
-        for candidate in candidates:
-            row = known.get(candidate.found.path)
-            if row is not None and not row.differs(candidate.found):
-                totals.unchanged += 1
-                self._waiting.discard(candidate.key)
-            elif seconds := self._verdict(candidate):
-                self._waiting.put(candidate, seconds)
-            else:
-                ready.append(candidate)
-        self._register(scope, [candidate.found for candidate in ready], totals)
-        for candidate in ready:
-            self._waiting.discard(candidate.key)
-        return [row.id for row in known.values()]
-
-    def look(self, scope: Scope, paths: dict[bytes, bool], totals: Totals) -> None:
-        """Files that something happened to; the value says whether they were closed or moved into place."""
+    def take_named(self, scope: Scope, paths: dict[bytes, bool], totals: Totals) -> None:
+        """Take up files that events named; the value tells whether one was closed or moved into place."""
         candidates, gone = [], []
         entered: dict[bytes, tuple[bool, Rules | None]] = {}
         for path, closed in paths.items():
-            found = _look(scope, path)
+            found = _find(scope, path)
             if found is None:
-                self._waiting.discard((scope.root.id, path))
+                self._settling.discard((scope.root.id, path))
                 gone.append(path)
                 continue
             folder = os.path.dirname(path)
             if folder not in entered:
                 entered[folder] = scope.rules(folder)
             enters, rules = entered[folder]
-            if enters and scope.admits(path, rules):
+            if enters and scope.kind(path, rules) is Kind.REGISTER:
                 candidates.append(self._candidate(scope, found, closed))
-        self.judge(scope, candidates, totals)
-        self._miss(scope, gone, totals)
+        self._take(scope, candidates, totals)
+        self._mark_missing(scope, gone, totals)
 
-    def settle(self, totals: Totals) -> None:
+    def take_settling(self, totals: Totals) -> None:
         """Look again at the files whose time to wait is over."""
-        due = self._waiting.due(BATCH)
+        due = self._settling.due(BATCH)
         try:
             for scope in {candidate.scope for candidate in due}:
                 paths = {c.found.path: False for c in due if c.scope is scope}
-                self.look(scope, paths, totals)
+                self.take_named(scope, paths, totals)
         except Exception:
             for candidate in due:
-                self._waiting.put(candidate, self._stable)
+                self._settling.put(candidate, self._stable)
             raise
 
-    def _verdict(self, candidate: Candidate) -> float:
-        return stability.verdict(
-            candidate.found.size_bytes,
-            candidate.age(),
-            candidate.closed,
-            candidate.has_end,
-            self._stable,
-            self._settle,
-        )
+    def _take(self, scope: Scope, candidates: Sequence[Candidate], totals: Totals) -> list[int]:
+        """Register those that are complete, let the others settle; the ids of those that had a row."""
+        if not candidates:
+            return []
+        names = [candidate.found.path for candidate in candidates]
+        known = self._outage.retry(lambda: self._ledger.lookup(scope.root.id, names))
+        complete = []
+        for candidate in candidates:
+            row = known.get(candidate.found.path)
+            if row is not None and not row.differs(candidate.found):
+                totals.unchanged += 1
+                self._settling.discard(candidate.key)
+            elif seconds := candidate.delay(self._stable, self._settle):
+                self._settling.put(candidate, seconds)
+            else:
+                complete.append(candidate)
+        self._register(scope, [candidate.found for candidate in complete], totals)
+        for candidate in complete:
+            self._settling.discard(candidate.key)
+        return [row.id for row in known.values()]
 
     def _candidate(self, scope: Scope, found: FoundFile, closed: bool = False) -> Candidate:
-        earlier = self._waiting.get((scope.root.id, found.path))
+        earlier = self._settling.get((scope.root.id, found.path))
         if earlier is not None:
-            return earlier.renewed(found, closed)
+            return earlier.updated(found, closed)
         return Candidate(scope, found, closed, time.monotonic())
 
     def _register(self, scope: Scope, found: Sequence[SeenFile], totals: Totals) -> list[int]:
         if not found:
             return []
-        result = self._patience.insist(lambda: self._ledger.register(scope.root.id, found))
+        result = self._outage.retry(lambda: self._ledger.register(scope.root.id, found))
         totals.new += result.new
         totals.changed += result.changed
         totals.unchanged += result.unchanged
@@ -130,17 +121,17 @@ class Intake:
             self._notify()
         return list(result.ids)
 
-    def _miss(self, scope: Scope, paths: Sequence[bytes], totals: Totals) -> None:
+    def _mark_missing(self, scope: Scope, paths: Sequence[bytes], totals: Totals) -> None:
         gone = [path for path in paths if files.is_gone(scope.root.path, path)]
         if not gone or not scope.is_same():
             return
-        known = self._patience.insist(lambda: self._ledger.lookup(scope.root.id, gone))
+        known = self._outage.retry(lambda: self._ledger.lookup(scope.root.id, gone))
         ids = [row.id for row in known.values()]
-        totals.missing += self._patience.insist(lambda: self._ledger.mark_missing(ids))
+        totals.missing += self._outage.retry(lambda: self._ledger.mark_missing(ids))
 
 
-def _look(scope: Scope, path: bytes) -> FoundFile | None:
+def _find(scope: Scope, path: bytes) -> FoundFile | None:
     try:
-        return files.look(scope.root.path, path)
+        return files.find(scope.root.path, path)
     except OSError:
         return None

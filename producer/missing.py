@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 
 from tagtray.db.ledger import Ledger
+from tagtray.db.paths import is_below
 from tagtray.producer import files
 from tagtray.producer.scope import Scope
 
@@ -44,7 +45,7 @@ def mark_missing(
             row
             for row, path in page
             if row not in seen
-            and _is_below(path, below)
+            and (not below or is_below(path, below))
             and not (unknown and _lies_in(path, unknown))
             and files.is_gone(scope.root.path, path)
         ]
@@ -57,10 +58,6 @@ def mark_missing(
 def has_rows(ledger: Ledger, scope: Scope) -> bool:
     """Whether the ledger has images of the scope that are not ``missing``."""
     return any(ledger.present(scope.root.id, scope.below))
-
-
-def _is_below(path: bytes, folder: bytes) -> bool:
-    return not folder or path.startswith(folder + b"/")
 
 
 def _lies_in(path: bytes, folders: set[bytes]) -> bool:

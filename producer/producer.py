@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 
+from tagtray.config import logs, outage
+from tagtray.config.logs import Throttle
+from tagtray.config.outage import Outage, Stopped
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
 from tagtray.producer import intake
 from tagtray.producer.inbox import Inbox
 from tagtray.producer.intake import Intake
-from tagtray.producer.notices import Notices
-from tagtray.producer.patience import BACKOFF, Patience, Stopped
 from tagtray.producer.scan import Scanner
-from tagtray.producer.scan_loop import Rounds
-from tagtray.producer.scope import Scope
-from tagtray.producer.targets import outermost
+from tagtray.producer.scan_loop import ScanLoop
+from tagtray.producer.scope import Scope, outermost
+from tagtray.producer.settling import Settling
 from tagtray.producer.totals import Totals
-from tagtray.producer.waiting import Waiting
 from tagtray.producer.watch import Watch
 
 #: Seconds at most between looks at what waits and at whether the producer should stop.
@@ -44,13 +45,13 @@ class Producer:
         self._events = Totals()
         self._stop = threading.Event()
         self._settings = settings
-        self._waiting = Waiting()
+        self._settling = Settling()
         self._inbox = Inbox()
-        notices = Notices()
-        patience = Patience(self._stop, notices)
-        self._intake = Intake(settings, ledger, notify, self._waiting, patience)
-        self._scanner = Scanner(ledger, self._intake, patience, notices, self._stop)
-        self._rounds: Rounds | None = None
+        waits = Outage(log, "producer_waits", self._stop.wait)
+        self._intake = Intake(settings, ledger, notify, self._settling, waits)
+        self._scanner = Scanner(ledger, self._intake, waits, Throttle(math.inf), self._stop)
+        self._scans: ScanLoop | None = None
+        self._turns = 0
         self._watch: Watch | None = None
         self._threads: list[threading.Thread] = []
 
@@ -62,20 +63,25 @@ class Producer:
     @property
     def waiting(self) -> int:
         """Files that may still be being written."""
-        return len(self._waiting)
+        return len(self._settling)
 
     @property
     def idle(self) -> bool:
         """Whether the first scan is done and nothing is left to take up."""
         came = self._inbox.files_came.is_set() or self._inbox.folders_came.is_set()
-        return self._rounds is not None and self._rounds.scanned.is_set() and not came and not self._waiting
+        return self._scans is not None and self._scans.scanned.is_set() and not came and not self._settling
+
+    @property
+    def turns(self) -> int:
+        """How often both threads have taken up everything that they knew of."""
+        return min(self._turns, self._scans.turns if self._scans else 0)
 
     def scan(self) -> Totals:
         """Scan all targets and wait for the files that are still being written; what was counted."""
         try:
             for scope in self._scopes:
                 self._scanner.scan(scope, self._totals[scope])
-            while self._waiting and not self._stop.is_set():
+            while self._settling and not self._stop.is_set():
                 self._turn()
         except Stopped:
             pass
@@ -84,10 +90,10 @@ class Producer:
     def start(self, watch: bool) -> None:
         """Scan in the background; with ``watch`` go on with events and rescans until ``stop``."""
         self._watch = Watch(self._settings, self._inbox) if watch else None
-        self._rounds = Rounds(
+        self._scans = ScanLoop(
             self._settings, self._scanner, self._watch, self._inbox, self._totals, self._stop
         )
-        for name, work in (("scan", self._rounds.run), ("intake", self._intake_loop)):
+        for name, work in (("scan", self._scans.run), ("intake", self._intake_loop)):
             thread = threading.Thread(target=work, name=f"producer-{name}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -108,15 +114,17 @@ class Producer:
             except Stopped:
                 return
             except Exception:
-                log.exception("intake_failed: an unexpected error; the producer goes on.")
+                sentence = "an unexpected error; the producer goes on."
+                logs.event(log, logging.ERROR, "intake_failed", sentence, exc_info=True)
                 if self._watch is not None:
-                    self._inbox.lose()
-                self._stop.wait(BACKOFF)
+                    self._inbox.request_full_scan()
+                self._stop.wait(outage.BACKOFF)
 
     def _turn(self) -> None:
-        seconds = self._waiting.next_in()
+        seconds = self._settling.next_in()
         self._inbox.files_came.wait(TURN if seconds is None else min(seconds, TURN))
         for scope, paths in self._inbox.take_files(intake.BATCH).items():
-            self._intake.look(scope, paths, self._events)
-        self._inbox.rest_files()
-        self._intake.settle(self._events)
+            self._intake.take_named(scope, paths, self._events)
+        self._inbox.finish_files()
+        self._intake.take_settling(self._events)
+        self._turns += 1

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 
+from tagtray.config import logs
+from tagtray.config.logs import Throttle
+from tagtray.config.outage import Outage, Stopped
 from tagtray.db.ledger import Ledger
 from tagtray.producer import missing
 from tagtray.producer.intake import Intake
 from tagtray.producer.missing import IdSet
-from tagtray.producer.notices import Notices
-from tagtray.producer.patience import Patience, Stopped
 from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
 from tagtray.producer.walk import Walk
 
+log = logging.getLogger(__name__)
+
 
 class Scanner:
-    """Scans scopes and single folders of them."""
+    """Scans scopes and single folders of them; ``once`` keeps its warnings from being repeated."""
 
     def __init__(
-        self, ledger: Ledger, intake: Intake, patience: Patience, notices: Notices, stop: threading.Event
+        self, ledger: Ledger, intake: Intake, outage: Outage, once: Throttle, stop: threading.Event
     ) -> None:
         self._ledger = ledger
         self._intake = intake
-        self._patience = patience
-        self._notices = notices
+        self._outage = outage
+        self._once = once
         self._stop = stop
         self._mounts: dict[Scope, set[bytes]] = {}
 
@@ -39,14 +43,14 @@ class Scanner:
         if scope.known is None:
             self._keep(scope, "is not there")
             return
-        newest = self._patience.insist(self._ledger.newest_id)
+        newest = self._outage.retry(self._ledger.newest_id)
         walk, seen = self._walk(scope, scope.below, totals)
         if scope.below in walk.blocked or not scope.is_same():
             self._keep(scope, "cannot be read just now")
-        elif not walk.met and self._patience.insist(lambda: missing.has_rows(self._ledger, scope)):
+        elif not walk.met and self._outage.retry(lambda: missing.has_rows(self._ledger, scope)):
             self._keep(scope, "is empty, though it was not")
         else:
-            self._notices.clear(scope.shown)
+            self._once.reset(scope)
             known = self._mounts.setdefault(scope, set())
             known |= walk.mounts
             unknown = walk.blocked | (known - walk.mounts)
@@ -60,13 +64,13 @@ class Scanner:
             if scope.rules(folder)[0]:
                 self._walk(scope, folder, totals)
         else:
-            newest = self._patience.insist(self._ledger.newest_id)
+            newest = self._outage.retry(self._ledger.newest_id)
             self._mark_missing(scope, folder, IdSet(), newest, set(), totals)
 
     def _walk(self, scope: Scope, start: bytes, totals: Totals) -> tuple[Walk, IdSet]:
-        walk, seen = Walk(scope, start, totals, self._notices), IdSet()
+        walk, seen = Walk(scope, start, totals, self._once), IdSet()
         for batch in walk.batches():
-            seen.update(self._intake.take(scope, batch, totals))
+            seen.update(self._intake.take_scanned(scope, batch, totals))
             if self._stop.is_set():
                 raise Stopped
         return walk, seen
@@ -74,9 +78,11 @@ class Scanner:
     def _mark_missing(
         self, scope: Scope, below: bytes, seen: IdSet, newest: int, unknown: set[bytes], totals: Totals
     ) -> None:
-        totals.missing += self._patience.insist(
+        totals.missing += self._outage.retry(
             lambda: missing.mark_missing(self._ledger, scope, below, seen, newest, unknown)
         )
 
     def _keep(self, scope: Scope, why: str) -> None:
-        self._notices.warn(scope.shown, f"folder_kept: {scope.shown} {why}; its results are kept.")
+        if self._once.is_due(scope):
+            sentence = "{folder} {why}; its results are kept."
+            logs.event(log, logging.WARNING, "folder_kept", sentence, folder=scope.shown, why=why)

@@ -1,4 +1,4 @@
-"""The rounds of the scan thread: the first scan, rescans, polling, folders that events named."""
+"""The loop of the scan thread: the first scan, rescans, polling, folders that events named."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Mapping
 
+from tagtray.config import logs, outage
+from tagtray.config.outage import Stopped
 from tagtray.config.settings import Settings
 from tagtray.producer.inbox import Inbox
-from tagtray.producer.patience import BACKOFF, Stopped
 from tagtray.producer.scan import Scanner
 from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
@@ -24,7 +25,7 @@ SHARE = 0.1
 log = logging.getLogger(__name__)
 
 
-class Rounds:
+class ScanLoop:
     """Scans each scope when it is time to; ``watch`` None: once."""
 
     def __init__(
@@ -45,32 +46,36 @@ class Rounds:
         self._due = dict.fromkeys(totals, 0.0)
         #: Set after the first scan of everything.
         self.scanned = threading.Event()
+        #: Turns that were finished.
+        self.turns = 0
 
     def run(self) -> None:
         """Go on until everything was scanned once, or for good where there is a watch."""
         while not self._stop.is_set():
             try:
-                self._round()
+                self._turn()
+                self.turns += 1
                 if self._watch is None:
                     return
             except Stopped:
                 return
             except Exception:
-                log.exception("scan_failed: an unexpected error; the producer goes on.")
+                sentence = "an unexpected error; the producer goes on."
+                logs.event(log, logging.ERROR, "scan_failed", sentence, exc_info=True)
                 if self._watch is not None:
-                    self._inbox.lose()
-                self._stop.wait(BACKOFF)
+                    self._inbox.request_full_scan()
+                self._stop.wait(outage.BACKOFF)
 
-    def _round(self) -> None:
+    def _turn(self) -> None:
         for scope in self._totals:
             # Watched first and scanned then: nothing can come between.
-            if self._watch is not None and self._watch.tend(scope):
+            if self._watch is not None and self._watch.renew(scope):
                 self._due[scope] = 0.0
             if time.monotonic() >= self._due[scope]:
                 self._scan(scope)
         self.scanned.set()
         if self._watch is not None:
-            self._inbox.rest_folders()
+            self._inbox.finish_folders()
             self._inbox.folders_came.wait(TURN)
             self._scan_named()
 

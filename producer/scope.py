@@ -1,15 +1,19 @@
-"""What belongs to a target: one judgement for the scan and for events."""
+"""The folders that are watched, and what in them may be an image."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
+from tagtray.config.text import shown
+from tagtray.db.paths import is_below
 from tagtray.db.roots import Target
 from tagtray.imaging import filenames
+from tagtray.imaging.filenames import Kind
 from tagtray.producer import ignore
-from tagtray.producer.notices import shown
 
 Identity = tuple[int, int]
 
@@ -22,7 +26,7 @@ class Scope:
         self.below = target.below
         self.folder = os.path.join(target.root.path, target.below).rstrip(b"/") or b"/"
         self.shown = shown(self.folder)
-        #: Device and inode of the folder when it was last scanned or watched; another one is another mount.
+        #: Identity of the folder when it was last scanned or watched; another one is another mount.
         self.known: Identity | None = None
         self._home = self.relative(os.path.realpath(os.fsencode(settings.home)))
         if self._home == self.below:
@@ -44,13 +48,13 @@ class Scope:
         """The name below the root of the absolute ``path``; None outside of the target."""
         if path == self.folder:
             return self.below
-        if not path.startswith(self.folder.rstrip(b"/") + b"/"):
+        if not is_below(path, self.folder):
             return None
         return path[len(self.root.path.rstrip(b"/")) + 1 :]
 
-    def enters(self, folder: bytes, name: bytes, rules: ignore.Rules | None) -> bool:
-        """Whether ``folder``, whose last component is ``name``, is looked into."""
-        if filenames.is_ignored_dir(name) or folder == self._home:
+    def enters(self, folder: bytes, rules: ignore.Rules | None) -> bool:
+        """Whether ``folder`` is looked into; ``rules`` are those of the folder that it lies in."""
+        if filenames.is_ignored_dir(os.path.basename(folder)) or folder == self._home:
             return False
         return rules is None or not rules.ignores(folder, True)
 
@@ -62,13 +66,46 @@ class Scope:
         at = self.below
         for name in inner.split(b"/") if inner else ():
             at = os.path.join(at, name)
-            if not self.enters(at, name, rules):
+            if not self.enters(at, rules):
                 return False, None
             rules = ignore.read(self.root.path, at, rules)
         return True, rules
 
-    def admits(self, path: bytes, rules: ignore.Rules | None) -> bool:
-        """Whether a file of this name, with the rules of its folder, may be an image."""
-        if filenames.classify_name(os.path.basename(path)) is not filenames.Kind.REGISTER:
-            return False
-        return rules is None or not rules.ignores(path, False)
+    def kind(self, path: bytes, rules: ignore.Rules | None) -> Kind:
+        """What to do with a file by its name and the rules of its folder: the one judgement of both."""
+        kind = filenames.classify_name(os.path.basename(path))
+        if kind is Kind.REGISTER and rules is not None and rules.ignores(path, False):
+            return Kind.IGNORE
+        return kind
+
+
+def check(folder: Path) -> None:
+    """Raise UsageError, with one sentence, unless ``folder`` is a folder that can be listed."""
+    name = shown(folder)
+    try:
+        with os.scandir(folder):
+            return
+    except FileNotFoundError:
+        raise UsageError(f"{name} does not exist.") from None
+    except NotADirectoryError:
+        raise UsageError(f"{name} is a file; name the folder that holds it.") from None
+    except PermissionError:
+        raise UsageError(f"{name} may not be read by this user.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{name} cannot be read: {reason}.") from None
+
+
+def outermost(targets: Sequence[Target]) -> list[Target]:
+    """``targets`` without repetitions and without those that lie in another one."""
+    chosen: list[Target] = []
+    for target in sorted(targets, key=lambda target: len(target.below)):
+        if not any(_holds(other, target) for other in chosen):
+            chosen.append(target)
+    return chosen
+
+
+def _holds(outer: Target, inner: Target) -> bool:
+    if outer.root.id != inner.root.id:
+        return False
+    return not outer.below or inner.below == outer.below or is_below(inner.below, outer.below)

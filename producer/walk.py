@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 from collections.abc import Iterator
 
+from tagtray.config import logs
+from tagtray.config.logs import Throttle
+from tagtray.config.text import shown
 from tagtray.imaging import filenames
+from tagtray.imaging.filenames import Kind
 from tagtray.producer import files, ignore
 from tagtray.producer.files import FoundFile
-from tagtray.producer.notices import Notices, shown
 from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
 
@@ -30,18 +34,21 @@ _GROUPS = {
 }
 
 
+log = logging.getLogger(__name__)
+
+
 class Walk:
     """One pass over the folder ``start`` (relative to the root) of a scope.
 
-    A folder that cannot be listed is counted, said and left out; the walk goes on.
+    A folder that cannot be listed is counted, logged (once, by ``once``) and left out; the walk goes on.
     """
 
-    def __init__(self, scope: Scope, start: bytes, totals: Totals, notices: Notices) -> None:
+    def __init__(self, scope: Scope, start: bytes, totals: Totals, once: Throttle) -> None:
         self._scope = scope
         self._root = scope.root.path
         self._start = start
         self._totals = totals
-        self._notices = notices
+        self._once = once
         identity = scope.identity()
         self._device = identity[0] if identity else 0
         #: Folders that could not be listed: nothing is known about what lies below them.
@@ -75,13 +82,13 @@ class Walk:
                         if entry.is_dir(follow_symlinks=False):
                             if self._enters(entry, path, rules):
                                 pending.append((path, rules))
-                        elif found := self._judge(entry, path, rules):
+                        elif found := self._found(entry, path, rules):
                             yield found
             except OSError as error:
                 self._block(folder, error)
 
     def _enters(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> bool:
-        if not self._scope.enters(path, entry.name, rules):
+        if not self._scope.enters(path, rules):
             self._totals.ignored += 1
             return False
         with contextlib.suppress(OSError):
@@ -89,16 +96,16 @@ class Walk:
                 self.mounts.add(path)
         return True
 
-    def _judge(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> FoundFile | None:
-        kind = filenames.classify_name(entry.name)
-        if kind is filenames.Kind.SKIP:
+    def _found(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> FoundFile | None:
+        kind = self._scope.kind(path, rules)
+        if kind is Kind.SKIP:
             self.met += 1
             self._totals.skipped[_GROUPS[entry.name.lower().rpartition(b".")[2]]] += 1
             return None
         found = None
-        if kind is filenames.Kind.REGISTER and (rules is None or not rules.ignores(path, False)):
+        if kind is Kind.REGISTER:
             try:
-                found = files.judge(self._root, path, entry.stat(follow_symlinks=False))
+                found = files.from_stat(self._root, path, entry.stat(follow_symlinks=False))
             except OSError as error:
                 if error.errno == errno.ENAMETOOLONG:
                     self._block(path, error)
@@ -115,6 +122,8 @@ class Walk:
             return  # deleted meanwhile
         self.blocked.add(folder)
         self._totals.unreadable += 1
-        where = shown(os.path.join(self._root, folder))
-        message = f"folder_unreadable: {where} cannot be listed ({error.strerror}); it is left out."
-        self._notices.warn(f"folder {where}", message)
+        if self._once.is_due((self._scope.root.id, folder)):
+            where = shown(os.path.join(self._root, folder))
+            sentence = "{folder} cannot be listed ({reason}); it is left out."
+            reason = error.strerror
+            logs.event(log, logging.WARNING, "folder_unreadable", sentence, folder=where, reason=reason)

@@ -16,6 +16,7 @@ from watchdog.events import (
 )
 from watchdog.observers.api import ObservedWatch
 
+from tagtray.config import logs
 from tagtray.config.settings import Settings
 from tagtray.imaging import filenames
 from tagtray.producer import ignore, mounts
@@ -46,12 +47,13 @@ class Watch:
         """Whether the scope has to be scanned again and again."""
         return scope in self._polled
 
-    def tend(self, scope: Scope) -> bool:
+    def renew(self, scope: Scope) -> bool:
         """Watch a scope that is not watched yet or any more; True if that changed: it needs a scan now."""
         if self._observer is not None and self._observer.is_exhausted:
             self._give_up(errno.ENOSPC)
         elif self._observer is not None and not self._observer.is_listening:
-            log.error("watch_lost: the thread that reads kernel events ended; it is started again.")
+            sentence = "the thread that reads kernel events ended; it is started again."
+            logs.event(log, logging.ERROR, "watch_lost", sentence)
             self.close()
         identity = scope.identity()
         if scope not in self._polled and not self._is_watched(scope, identity):
@@ -86,7 +88,7 @@ class Watch:
     def _open(self, scope: Scope, identity: Identity) -> None:
         try:
             if self._observer is None:
-                self._observer = Observer(ReportingInotify(self._inbox.lose))
+                self._observer = Observer(ReportingInotify(self._inbox.request_full_scan))
                 self._observer.start()
             watch = self._observer.schedule(
                 Handler(scope, self._inbox), os.fsdecode(scope.folder), recursive=True, event_filter=EVENTS
@@ -105,7 +107,8 @@ class Watch:
 
     def _poll_instead(self, scope: Scope, reason: str, level: int) -> None:
         self._polled.add(scope)
-        log.log(level, "folder_polled: %s is polled every %g s: %s.", scope.shown, POLL, reason)
+        sentence = "{folder} is polled every {seconds:g} s: {reason}."
+        logs.event(log, level, "folder_polled", sentence, folder=scope.shown, seconds=POLL, reason=reason)
 
     def _is_watched(self, scope: Scope, identity: Identity | None) -> bool:
         known, watch = self._watched.get(scope, (None, None))

@@ -17,6 +17,8 @@ from tagtray.producer.producer import Producer
 
 #: A file that begins and ends as a JPEG does.
 JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda" + b"picture" * 40 + b"\xff\xd9"
+#: How the files that follow all others are called (``Studio.await_all``), without their number.
+LAST = "last-"
 #: The first half of one.
 HALF = JPEG[: len(JPEG) // 2]
 
@@ -35,6 +37,7 @@ class Studio:
         self.ledger = Ledger(self._engine)
         self.target = roots.resolve(self._engine, self.settings, folder)
         self.news = 0
+        self._last = 0
         self.running: list[Producer] = []
 
     def close(self) -> None:
@@ -61,9 +64,19 @@ class Studio:
         until(lambda: producer.idle)
         return producer
 
+    def await_all(self, producer: Producer) -> None:
+        """Return when ``producer`` has taken up all that happened here so far."""
+        # Events come in order: once the last file is a row, none of the others is on its way.
+        self._last += 1
+        name = f"{LAST}{self._last}.jpg"
+        self.put(name, age=0)
+        until(lambda: self._is_row(name))
+        two_turns(producer)
+        until(lambda: producer.idle)
+
     def rows(self) -> dict[bytes, str]:
         """State of every row by name."""
-        query = select(Image.path, Image.path_raw, Image.status)
+        query = select(Image.path, Image.path_raw, Image.status).where(~Image.path.startswith(LAST))
         with self._engine.connect() as connection:
             return {paths.to_bytes(path, raw): status for path, raw, status in connection.execute(query)}
 
@@ -73,8 +86,19 @@ class Studio:
         with self._engine.connect() as connection:
             return tuple(connection.execute(query).one())  # type: ignore[return-value]
 
+    def _is_row(self, name: str) -> bool:
+        query = select(Image.id).where(Image.path == name)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
     def _notify(self) -> None:
         self.news += 1
+
+
+def two_turns(producer: Producer) -> None:
+    """Return when ``producer`` has looked at everything anew; a turn that is under way does not count."""
+    turns = producer.turns
+    until(lambda: producer.turns >= turns + 2)
 
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:

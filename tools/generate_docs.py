@@ -16,6 +16,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.main import app
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
@@ -134,6 +135,8 @@ def _accepted(field: FieldInfo) -> str:
 
 def _leaves(group: TyperGroup, prefix: str) -> Iterator[tuple[str, TyperCommand]]:
     for name, command in group.commands.items():
+        if isinstance(group, LazyGroup):
+            command = group.load(name)
         if isinstance(command, TyperGroup):
             yield from _leaves(command, f"{prefix} {name}")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -112,7 +112,7 @@ class LabelSet:
         return WeightsError(f"{self.label_file} is damaged: {why}.")
 
 
-def table(names: list[str]) -> str:
+def table(names: Sequence[str]) -> str:
     """The label file of classes that have a name and nothing else, in the order of their index."""
     rows = [LABEL_COLUMNS, *((str(index), "", name, "", "") for index, name in enumerate(names))]
     return "".join("\t".join(row) + "\n" for row in rows)

@@ -15,10 +15,11 @@ from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.weights import files, manifest
 from tagtray.weights.labels import LabelSet, table
 from tagtray.weights.manifest import LabelFiles, Manifest
-from tagtray.weights.model import Description, InputSpec, Model, Thresholds
+from tagtray.weights.model import Description, InputSpec, Model
 from tagtray.weights.store import ModelStore, user_folder
 
-LABELS = "labels.tsv"
+#: Names of the files in a model's folder.
+WEIGHTS, LABELS = "weights.safetensors", "labels.tsv"
 
 
 def add(
@@ -57,23 +58,24 @@ def _write(
     spec: InputSpec,
     labels: Sequence[str] | LabelSet,
 ) -> None:
-    file = folder / "weights.safetensors"
-    file.write_bytes(weights)
-    label_sets = () if isinstance(labels, LabelSet) else (_label_files(folder, name, labels),)
+    (folder / WEIGHTS).write_bytes(weights)
+    label_sets: list[LabelFiles] = []
+    if not isinstance(labels, LabelSet):
+        label_sets.append(_label_files(folder, name, labels))
     description = Description(
         name=name,
         architecture=architecture,
-        weights=files.digest(file),
+        weights=files.digest(folder / WEIGHTS),
         label_set=labels.name if isinstance(labels, LabelSet) else label_sets[0].name,
         input=spec,
         thresholds=ModelStore().default.thresholds,
     )
-    content = manifest.SCHEMA.dump_json(Manifest((description,), label_sets), indent=2)
+    content = manifest.SCHEMA.dump_json(Manifest((description,), tuple(label_sets)), indent=2)
     try:
         manifest.SCHEMA.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"{first['input']!r} is not accepted as {first['loc'][-1]}: {first['msg']}.") from error
+        raise UsageError(f"{first['loc'][-1]}={first['input']!r} is not accepted: {first['msg']}.") from error
     (folder / manifest.MANIFEST).write_bytes(content)
 
 

@@ -7,7 +7,6 @@ import ctypes
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine
 from tests import traces
 
 #: Seconds that anything may take on a busy machine.
 PATIENCE = 120.0
-COMMAND = [sys.executable, "-P", "-m", "tagtray"]
+COMMAND = subprocesses.command("tagtray")
 
 _PR_CAPBSET_DROP = 24
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2

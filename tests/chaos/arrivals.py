@@ -22,6 +22,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine
 from tests.chaos import members
 from tests.chaos.photos import made_photos
@@ -39,7 +40,7 @@ class Watched:
         home.mkdir()
         self._ledger = engine.connect(configuration.load(home=home))
         environment = os.environ | members.environment(home)
-        command = [sys.executable, "-P", "-m", "tagtray", "run", str(self.folder), "--watch"]
+        command = subprocesses.command("tagtray", "run", str(self.folder), "--watch")
         with (home / "log").open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         while not (home / "tagtray.db").exists() or not members.of(home)[members.WORKER]:

@@ -19,6 +19,7 @@ import psutil
 from sqlalchemy import func, select
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine
 from tagtray.db.tables import Image, Status
 from tests.chaos import members
@@ -101,7 +102,7 @@ def main() -> int:
 def _run(home: Path, folders: Sequence[Path]) -> int:
     began, peak = time.monotonic(), 0
     environment = os.environ | members.environment(home)
-    command = [sys.executable, "-P", "-m", "tagtray", "run", *map(str, folders)]
+    command = subprocesses.command("tagtray", "run", *map(str, folders))
     with (home / "run.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         while process.poll() is None:

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.db import engine, invariants
 from tagtray.db.tables import Classification, Image, Status
 from tagtray.jobs.embedded_redis import server
@@ -116,7 +117,7 @@ def _play(store: str, seconds: float, photos: Path, home: Path) -> int:
 def _tagtray(environment: Mapping[str, str], home: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with (home / "outage.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "tagtray", *arguments],
+            subprocesses.command("tagtray", *arguments),
             env=os.environ | environment | {"TAGTRAY_LOG_LEVEL": "INFO"},
             stdout=log,
             stderr=log,

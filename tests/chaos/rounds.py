@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ import redis
 from sqlalchemy import Connection, func, select
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError
 from tagtray.db import engine, invariants
 from tagtray.db.tables import Classification, Image, Status
@@ -181,7 +181,7 @@ class Round:
     def _command(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", "tagtray", *arguments],
+                subprocesses.command("tagtray", *arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

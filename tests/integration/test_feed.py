@@ -10,6 +10,7 @@ import pytest
 import redis as redis_py
 from redis import Redis
 
+from tagtray.config import outage
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
@@ -260,7 +261,7 @@ def test_the_loop_outlives_an_outage(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(feed, "BACKOFF", 0.05)
+    monkeypatch.setattr(outage, "BACKOFF", 0.05)
     redis.set(queue.key, "no list")
     (image_id,) = builders.register(ledger, root, 1)
     loop = FeederLoop(Feeder(host, ledger, queue))
@@ -281,7 +282,7 @@ def test_the_loop_outlives_an_error_that_nobody_foresaw(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(feed, "BACKOFF", 0.05)
+    monkeypatch.setattr(outage, "BACKOFF", 0.05)
     (image_id,) = builders.register(ledger, root, 1)
     loop = FeederLoop(feeder)
     monkeypatch.setattr(feeder, "_chunk", None)  # no feeder could foresee this

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import shutil
 import socket
@@ -15,12 +16,12 @@ from sqlalchemy import event
 
 from tagtray.config import settings as configuration
 from tagtray.config.errors import UsageError
+from tagtray.config.logs import Throttle
 from tagtray.db import roots
 from tagtray.db.roots import RootFolder, Target
 from tagtray.db.tables import Status
 from tagtray.producer import missing
 from tagtray.producer.missing import IdSet
-from tagtray.producer.notices import Notices
 from tagtray.producer.producer import Producer
 from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
@@ -211,7 +212,7 @@ def test_a_forbidden_folder_keeps_its_rows(
     (studio.folder / "secret").chmod(0)
     # When
     with plain_user(tmp_path):
-        walk = Walk(Scope(studio.target, studio.settings), b"", Totals(), Notices())
+        walk = Walk(Scope(studio.target, studio.settings), b"", Totals(), Throttle(math.inf))
         found = [file.path for batch in walk.batches() for file in batch]
     # Then
     assert found == [b"a.jpg"]
@@ -289,7 +290,7 @@ def test_folders_on_other_file_systems_are_noted() -> None:
     mounted = {name for name in os.listdir(b"/dev") if os.path.ismount(b"/dev/" + name)}
     mounted = {name for name in mounted if os.path.isdir(b"/dev/" + name) and not name.startswith(b".")}
     # When
-    walk = Walk(scope, b"", Totals(), Notices())
+    walk = Walk(scope, b"", Totals(), Throttle(math.inf))
     for _ in walk.batches():
         pass
     # Then

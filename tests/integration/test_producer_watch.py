@@ -12,14 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from watchdog.observers import inotify_c
 
 from tagtray.db.tables import Status
+from tagtray.producer import producer as producers
 from tagtray.producer import scan_loop
 from tagtray.producer.inotify import ReportingInotify
-from tests.producing import HALF, JPEG, Studio, until
+from tests.producing import HALF, JPEG, Studio, two_turns, until
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
+
+
+@pytest.fixture(autouse=True)
+def _short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producers, "TURN", 0.05)
+    monkeypatch.setattr(scan_loop, "TURN", 0.05)
 
 
 @pytest.fixture
@@ -63,7 +71,7 @@ def test_a_download_counts_when_it_gets_its_name(studio: Studio) -> None:
     # When
     (studio.folder / "a.jpg.part").write_bytes(JPEG)
     (studio.folder / ".hidden.jpg").write_bytes(JPEG)
-    time.sleep(0.3)
+    studio.await_all(producer)
     # Then
     assert studio.rows() == {}
     # And when it is renamed
@@ -74,10 +82,11 @@ def test_a_download_counts_when_it_gets_its_name(studio: Studio) -> None:
 
 def test_a_growing_copy_is_registered_once_and_whole(patient: Studio) -> None:
     # Given
-    patient.watching()
+    producer = patient.watching()
     # When it is written for longer than a file has to be stable, and closed and resumed in between
     for start in range(0, len(JPEG), 40):
-        time.sleep(0.3)
+        time.sleep(1.5 * patient.settings.stable)
+        two_turns(producer)
         assert patient.rows() == {}
         with open(patient.folder / "slow.jpg", "ab") as file:
             file.write(JPEG[start : start + 40])
@@ -103,7 +112,8 @@ def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
     for name in names:
         (patient.folder / name).write_bytes(HALF)
     until(lambda: producer.waiting == len(names))
-    time.sleep(0.5)
+    time.sleep(1.5 * patient.settings.stable)
+    two_turns(producer)
     assert patient.rows() == {}
     # And resumed
     for name in names:
@@ -194,13 +204,13 @@ def test_5000_files_dropped_at_once_are_all_found(studio: Studio) -> None:
 def test_tagtrayignore_holds_for_events(studio: Studio) -> None:
     # Given
     (studio.folder / ".tagtrayignore").write_text("*.gif\nprivate/\n")
-    studio.watching()
+    producer = studio.watching()
     # When
     for name in ("a.gif", "private/b.jpg", ".hidden/c.jpg", "sub/d.gif", "sub/e.jpg"):
         studio.put(name, age=0)
     # Then
     until(lambda: bool(studio.rows()))
-    time.sleep(0.5)
+    studio.await_all(producer)
     assert set(studio.rows()) == {b"sub/e.jpg"}
     # And when the rules change
     (studio.folder / ".tagtrayignore").write_text("private/\n")
@@ -294,27 +304,24 @@ def test_a_polled_folder_is_kept_up_to_date(
 
 
 @pytest.mark.parametrize("way", ["moved away", "deleted"])
-def test_a_root_that_goes_and_comes_back_is_watched_again(
-    studio: Studio, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_root_that_goes_and_comes_back_is_watched_again(studio: Studio, tmp_path: Path, way: str) -> None:
     # Given
-    monkeypatch.setattr(scan_loop, "TURN", 0.05)
     studio.put("a.jpg")
     studio.put("b/c.jpg")
-    studio.watching()
+    producer = studio.watching()
     # When
     if way == "deleted":
         shutil.rmtree(studio.folder)
     else:
         studio.folder.rename(tmp_path / "away")
-    time.sleep(1)
+    two_turns(producer)
     # Then its results are kept
     assert PENDING in studio.rows().values()
     assert way == "deleted" or set(studio.rows().values()) == {PENDING}
     # And when it is back
     studio.folder.mkdir()
     studio.put("b/c.jpg")
-    time.sleep(0.3)
+    two_turns(producer)
     studio.put("new.jpg", age=0)
     # Then
     until(lambda: studio.rows().get(b"new.jpg") == PENDING)
@@ -325,7 +332,7 @@ def test_the_producer_outlives_its_database(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given
-    monkeypatch.setattr("tagtray.producer.patience.BACKOFF", 0.1)
+    monkeypatch.setattr("tagtray.config.outage.BACKOFF", 0.1)
     studio.watching()
     database = studio.settings.home / "tagtray.db"
     studio.ledger.engine.dispose()
@@ -334,10 +341,12 @@ def test_the_producer_outlives_its_database(
     for file in studio.settings.home.glob("tagtray.db*"):
         file.rename(hidden / file.name)
     database.mkdir()
+    attempts: list[object] = []
+    event.listen(studio.ledger.engine, "do_connect", lambda *connecting: attempts.append(connecting))
     # When
     studio.put("a.jpg", age=0)
     until(lambda: "producer_waits" in caplog.text)
-    time.sleep(0.5)
+    until(lambda: len(attempts) > 2)
     database.rmdir()
     for file in hidden.iterdir():
         file.rename(studio.settings.home / file.name)
@@ -346,8 +355,11 @@ def test_the_producer_outlives_its_database(
     assert len([record for record in caplog.records if "producer_waits" in record.getMessage()]) == 1
 
 
-def test_a_producer_stops_while_the_database_is_away(studio: Studio) -> None:
-    # Given
+def test_a_producer_stops_while_the_database_is_away(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given one that waits for an hour
+    monkeypatch.setattr("tagtray.config.outage.BACKOFF", 3600.0)
     for number in range(10):
         studio.put(f"{number}.jpg")
     studio.ledger.engine.dispose()
@@ -356,13 +368,10 @@ def test_a_producer_stops_while_the_database_is_away(studio: Studio) -> None:
         file.unlink()
     database.mkdir()
     producer = studio.producer()
-    # When
     producer.start(watch=True)
-    time.sleep(0.5)
-    started = time.monotonic()
+    until(lambda: "producer_waits" in caplog.text)
+    # When it is told to stop, then it does
     producer.stop()
-    # Then
-    assert time.monotonic() - started < 5
 
 
 def test_the_watch_gives_back_its_threads_and_descriptors(studio: Studio) -> None:

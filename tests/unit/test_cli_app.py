@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
 from tagtray.cli import main
+from tagtray.cli.lazy import LazyGroup
 from tagtray.config.errors import InfrastructureError
 
 
@@ -19,9 +21,17 @@ def _fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("tagtray.db.engine.connect", lambda _settings: fail())
     monkeypatch.setattr("tagtray.app.bootstrap.reading", lambda _settings: fail())
     return main.invoke(["status"])
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_the_help_says_of_a_command_what_it_says_of_itself(name: str) -> None:
+    group = typer.main.get_group(main.app)
+    assert isinstance(group, LazyGroup)
+
+    own = group.load(name).help or ""
+    assert main.COMMANDS[name][1] == " ".join(own.split("\n\n")[0].split())
 
 
 def test_version_and_help_end_well(

@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tagtray.cli import output
 from tagtray.cli.output import Format
@@ -24,19 +22,6 @@ ROWS: list[Sequence[Any]] = [("a\tb\n.jpg", 0.5, None), ("猫 \x1b[31m", 1, b"\x
 def _printed(capsys: pytest.CaptureFixture[str], form: Format, rows: list[Sequence[Any]] = ROWS) -> str:
     output.rows(COLUMNS, iter(rows), form)
     return capsys.readouterr().out
-
-
-@given(st.text(st.characters(codec=None)))
-def test_what_is_shown_can_be_printed_on_one_line(text: str) -> None:
-    shown = output.shown(text)
-
-    assert shown.isprintable()
-    shown.encode("utf-8")
-
-
-@given(st.text(st.characters(codec="ascii", exclude_categories=["C"])))
-def test_what_can_be_printed_is_shown_as_it_is(text: str) -> None:
-    assert output.shown(text) == text
 
 
 def test_without_a_terminal_a_table_is_one_line_per_row(capsys: pytest.CaptureFixture[str]) -> None:

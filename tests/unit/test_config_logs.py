@@ -64,3 +64,23 @@ def test_records_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str])
     logging.getLogger("t").warning("quiet")
 
     assert capsys.readouterr().err == ""
+
+
+def test_an_event_carries_its_name_and_fields_beside_its_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("t")
+    logs.event(log, logging.WARNING, "folder_kept", "{folder} {why}.", folder="/a/{b}", why="is empty")
+
+    (record,) = caplog.records
+    assert record.getMessage() == "folder_kept: /a/{b} is empty."
+    assert vars(record)["event"] == "folder_kept"
+    assert vars(record)["fields"] == {"folder": "/a/{b}", "why": "is empty"}
+    assert record.funcName == test_an_event_carries_its_name_and_fields_beside_its_sentence.__name__
+
+
+def test_a_throttled_line_is_due_once_and_again_when_it_was_reset() -> None:
+    throttle = logs.Throttle(60)
+
+    assert [throttle.is_due("a"), throttle.is_due("a"), throttle.is_due("b")] == [True, False, True]
+    throttle.reset("a")
+    assert throttle.is_due("a")
+    assert logs.Throttle(0).is_due() and logs.Throttle(0).is_due()

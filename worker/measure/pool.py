@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import repeat
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.worker.engines.selection import Choice
@@ -65,16 +65,7 @@ def running(settings: Settings, choice: Choice, plan: Plan, batch_size: int) -> 
 
 def _command(choice: Choice, plan: Plan, batch_size: int) -> list[str]:
     figures = [str(plan.threads), str(batch_size)]
-    # -P: a folder of the user's that is called `config` or `worker` must not be imported for ours.
-    return [
-        sys.executable,
-        "-P",
-        "-m",
-        "tagtray.worker.measure.process",
-        choice.engine,
-        choice.precision,
-        *figures,
-    ]
+    return subprocesses.command("tagtray.worker.measure.process", choice.engine, choice.precision, *figures)
 
 
 def _start(command: Sequence[str], settings: Settings) -> subprocess.Popen[str]:

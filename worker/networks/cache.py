@@ -13,12 +13,11 @@ import logging
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from tagtray.config import atomic
+from tagtray.config import atomic, subprocesses
 from tagtray.config.errors import InfrastructureError, WeightsError
 from tagtray.weights.model import Model
 
@@ -127,8 +126,7 @@ def _remove_obsolete(folder: Path, model: Model) -> None:
 def _make_apart(target: Path, model: Model, module: str, form: str) -> None:
     for draft in target.parent.glob(f".{target.stem}.*"):
         draft.unlink(missing_ok=True)
-    # -P: the current folder may hold a worker.py or torch.py of somebody else.
-    line = [sys.executable, "-P", "-m", module, model.to_json(), form, str(target)]
+    line = subprocesses.command(module, model.to_json(), form, str(target))
     try:
         ended = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:

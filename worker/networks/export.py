@@ -18,7 +18,7 @@ PROBABILITIES = "probabilities"
 
 
 def export(model: Model, target: Path) -> None:
-    """Write ``target``: ``pixels`` (n, side, side, 3) uint8 RGB to ``logits``, ``features``, ``probabilities``.
+    """Write ``target``: ``pixels`` (n, side, side, 3) uint8 RGB in; logits, features and probabilities out.
 
     Logits and probabilities are (n, classes), features (n, F). Pixels are those of a photo that was resized
     and of which the centre was cropped; normalisation and softmax are inside. The labels and how to prepare

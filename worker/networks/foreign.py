@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.numpy
@@ -13,6 +13,9 @@ import safetensors.numpy
 from tagtray.config.errors import UsageError, WeightsError
 from tagtray.weights.architectures import ARCHITECTURES, recognise
 from tagtray.worker.networks import state_dict
+
+if TYPE_CHECKING:
+    import torch
 
 #: How the name of a safetensors file ends; every other one is read as PyTorch's.
 SAFETENSORS = ".safetensors"
@@ -41,7 +44,7 @@ def read(source: Path, architecture: str | None = None) -> ForeignWeights:
     except (safetensors.SafetensorError, KeyError, TypeError) as error:
         raise UsageError(f"{source} is no safetensors file in fp32 or fp16.") from error
     named = architecture or recognise({key: value.shape for key, value in state.items()})
-    if named not in ARCHITECTURES:
+    if named is None or named not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"{source} is of none of the architectures that can be run: {known}.")
     if "fc.weight" not in state:
@@ -62,10 +65,12 @@ def _converted(source: Path) -> bytes:
         raise UsageError(f"{source} holds no weights that PyTorch reads without running code.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UsageError(f"{source} is no state dict: it holds other things than tensors.")
-    kept = (torch.float16, torch.float32)
-    return safetensors.torch.save(
-        {
-            str(key): (value.float() if value.is_floating_point() and value.dtype not in kept else value).clone()
-            for key, value in state.items()
-        }
-    )
+    return safetensors.torch.save({str(key): _plain(value) for key, value in state.items()})
+
+
+def _plain(value: torch.Tensor) -> torch.Tensor:
+    """A copy that shares no memory; numbers in fp32 where NumPy has no such type."""
+    import torch
+
+    foreign = value.is_floating_point() and value.dtype not in (torch.float16, torch.float32)
+    return value.float() if foreign else value.clone(memory_format=torch.contiguous_format)

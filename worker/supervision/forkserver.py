@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.config.settings import Settings
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
@@ -119,8 +119,7 @@ class ForkServer:
         self._socket.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                # -P: a folder of the user's that is called `config` must not be imported for ours.
-                [sys.executable, "-P", "-m", "tagtray.worker"],
+                subprocesses.command("tagtray.worker"),
                 stdin=theirs.fileno(),
                 env=os.environ | configuration.environment(self._settings) | ONE_BLAS_THREAD,
                 start_new_session=True,

@@ -1,0 +1,126 @@
+"""Settling: whether a file is still being written, and when to look at it again."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tagtray.producer import files
+from tagtray.producer.files import FoundFile
+from tagtray.producer.scope import Scope
+
+#: The delay of a file that is complete.
+COMPLETE = 0.0
+
+Key = tuple[int, bytes]
+
+
+def delay(
+    size: int,
+    age: float,
+    closed: bool,
+    has_end: Callable[[], bool | None],
+    stable: float,
+    settle: float,
+) -> float:
+    """Seconds until a file should be looked at again; COMPLETE if it is taken for complete.
+
+    ``age`` is the time in seconds since its last change. A file that is ``settle`` seconds old is taken as it
+    is. A younger one has to be closed after writing or unchanged for ``stable`` seconds, and to have its end
+    marker: the kernel reports a close for a copy that was killed, too. ``has_end`` is called only where it
+    decides.
+    """
+    settle = max(stable, settle)
+    if age >= settle:
+        return COMPLETE
+    if not closed and age < stable:
+        return stable - age
+    if size == 0 or has_end() is False:
+        return min(stable, settle - age)
+    return COMPLETE
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A file that may still be written to, first seen as it is at ``since`` (monotonic, in seconds)."""
+
+    scope: Scope
+    found: FoundFile
+    closed: bool
+    since: float
+    due: float = 0.0
+    end: bool | None = None
+    end_was_read: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What tells it from every other file."""
+        return self.scope.root.id, self.found.path
+
+    def delay(self, stable: float, settle: float) -> float:
+        """``delay`` of this file as it is."""
+        # The last change by whichever clock tells: those of file systems may be wrong.
+        age = max(self.found.age(time.time_ns()), time.monotonic() - self.since)
+        return delay(self.found.size_bytes, age, self.closed, self._has_end, stable, settle)
+
+    def updated(self, found: FoundFile, closed: bool = False) -> Candidate:
+        """The same file as it is now: unchanged it keeps its age."""
+        if found == self.found:
+            self.closed |= closed
+            return self
+        return Candidate(self.scope, found, closed, time.monotonic())
+
+    def _has_end(self) -> bool | None:
+        """Whether its end marker is there; read once per state of the file."""
+        if not self.end_was_read:
+            self.end = files.has_end(self.scope.root.path, self.found.path)
+            self.end_was_read = True
+        return self.end
+
+
+class Settling:
+    """The candidates that are not complete, by the time at which they are due; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._candidates: dict[Key, Candidate] = {}
+        self._heap: list[tuple[float, Key]] = []
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    def put(self, candidate: Candidate, seconds: float) -> None:
+        """Have ``candidate`` looked at again in ``seconds``."""
+        with self._lock:
+            candidate.due = time.monotonic() + seconds
+            self._candidates[candidate.key] = candidate
+            heapq.heappush(self._heap, (candidate.due, candidate.key))
+
+    def get(self, key: Key) -> Candidate | None:
+        """The candidate of that key."""
+        return self._candidates.get(key)
+
+    def discard(self, key: Key) -> None:
+        """Forget a candidate: it is complete, or gone."""
+        with self._lock:
+            self._candidates.pop(key, None)
+
+    def due(self, limit: int) -> list[Candidate]:
+        """Up to ``limit`` candidates whose time has come; they stay until they are put again or discarded."""
+        found: list[Candidate] = []
+        now = time.monotonic()
+        with self._lock:
+            while self._heap and self._heap[0][0] <= now and len(found) < limit:
+                due, key = heapq.heappop(self._heap)
+                candidate = self._candidates.get(key)
+                if candidate is not None and candidate.due == due:
+                    found.append(candidate)
+        return found
+
+    def next_in(self) -> float | None:
+        """Seconds until the next one is due; None if there is none."""
+        with self._lock:
+            return max(0.0, self._heap[0][0] - time.monotonic()) if self._heap else None
