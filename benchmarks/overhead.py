@@ -24,7 +24,7 @@ from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.db import current_model, roots
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Run, SeenFile
+from tagtray.db.records import Provenance, SeenFile
 from tagtray.imaging.decode import ImageInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder
@@ -32,11 +32,11 @@ from tagtray.jobs.queue import ImageQueue
 from tagtray.weights.store import ModelStore
 from tagtray.worker.batch import pipeline
 from tagtray.worker.batch.pipeline import Pipeline
-from tagtray.worker.batch.reader import Folders
+from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines import rollup
 from tagtray.worker.engines.classifier import Classifier, Scores
 from tagtray.worker.rq_worker import ImageWorker
-from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.progress import Progress
 
 MODEL = ModelStore().default
 IMAGES = 2048
@@ -100,10 +100,10 @@ def world(
         ledger, model = Ledger(database), current_model.current(database).id
         ledger.register(roots.resolve(database, settings, folder).root.id, files)
         queue = ImageQueue("bench", connect(settings))
-        note = Note.create(home / "note")
-        run = Run(model, "none", "none", "none")
-        folders, roll_up = Folders(database, settings), rollup.load(MODEL)
-        work = Pipeline(settings, ledger, folders, network, MODEL.input, roll_up, run, note)
+        progress = Progress.create(home / "progress")
+        run = Provenance(model, "none", "none", "none")
+        folders, roll_up = RootReader(database, settings), rollup.load(MODEL)
+        work = Pipeline(settings, ledger, folders, network, MODEL.input, roll_up, run, progress)
 
         ended: list[int] = []
 

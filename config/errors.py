@@ -6,7 +6,8 @@ TagtrayError              one clear sentence; ``exit_code`` is what the command 
 ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
 ├── ImageGone             -  the file is no longer there: its row becomes ``missing``
-└── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
+├── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
+└── JobRefused            -  a job in the queue is none of ours: it is dropped, counted and logged
 """
 
 from __future__ import annotations
@@ -69,3 +70,7 @@ class ImageDeferred(TagtrayError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class JobRefused(TagtrayError):
+    """The job is none of ours; the message says in a few words why."""

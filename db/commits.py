@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from tagtray.db import clock
-from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Run
-from tagtray.db.tables import Classification, Content, Image, Prediction, Status, Tag
-from tagtray.db.upsert import add_new
+from tagtray.db.dialects import add_new
+from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Provenance
+from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Status, Tag
 
 #: Characters of an error message that are kept.
 MESSAGE_LENGTH = 500
@@ -18,7 +19,7 @@ MESSAGE_LENGTH = 500
 SCORE_DIGITS = 6
 
 
-def known(connection: Connection, hashes: Sequence[str], model_id: int) -> set[str]:
+def classified(connection: Connection, hashes: Sequence[str], model_id: int) -> set[str]:
     """Those of ``hashes`` whose content the model has classified."""
     query = select(Content.sha256).join(Classification, Classification.content_id == Content.id)
     return set(
@@ -26,8 +27,10 @@ def known(connection: Connection, hashes: Sequence[str], model_id: int) -> set[s
     )
 
 
-def store_results(connection: Connection, run: Run, outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Add what is new to contents, classifications, predictions and tags; the content ids by hash."""
+def store_results(
+    connection: Connection, provenance: Provenance, outcomes: Sequence[Outcome]
+) -> dict[str, int]:
+    """Add what is new to contents and to the tables of results; the content ids by hash."""
     # In order of hash, so that two workers with the same photos never wait for each other crosswise.
     done = sorted((o for o in outcomes if isinstance(o, Done)), key=lambda o: o.sha256)
     fresh = {o.sha256: o.content for o in done if o.content is not None}
@@ -35,7 +38,8 @@ def store_results(connection: Connection, run: Run, outcomes: Sequence[Outcome])
     query = select(Content.sha256, Content.id).where(Content.sha256.in_([o.sha256 for o in done]))
     ids = dict(connection.execute(query).all()) if done else {}
     if fresh:
-        _add_classifications(connection, run, {ids[sha256]: content for sha256, content in fresh.items()})
+        contents = {ids[sha256]: content for sha256, content in fresh.items()}
+        _add_classifications(connection, provenance, contents)
     return ids
 
 
@@ -60,7 +64,8 @@ def _ends() -> dict[type[Outcome], dict[str, Any]]:
     why: dict[str, Any] = {"error_code": bindparam("code"), "error_message": bindparam("message")}
     return {
         Done: {**clean, "status": Status.DONE, "content_id": bindparam("content"), **stat},
-        Failed: {**free, "status": Status.FAILED, "content_id": None, **why},
+        # What an earlier reading found stays: only a file that changes loses its content.
+        Failed: {**free, "status": Status.FAILED, **why},
         Gone: {**clean, "status": Status.MISSING},
         Deferred: {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
     }
@@ -80,19 +85,21 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
             return {**row}
 
 
-def _add_classifications(connection: Connection, run: Run, contents: Mapping[int, NewContent]) -> None:
-    moment = connection.scalar(select(clock.now()))
-    how = {"engine": run.engine, "precision": run.precision, "decode": run.decode, "classified_at": moment}
-    rows = [{"content_id": content_id, "model_id": run.model_id, **how} for content_id in contents]
+def _add_classifications(
+    connection: Connection, provenance: Provenance, contents: Mapping[int, NewContent]
+) -> None:
+    model_id = provenance.model_id
     query = select(Classification.content_id).where(
-        Classification.model_id == run.model_id, Classification.content_id.in_(contents)
+        Classification.model_id == model_id, Classification.content_id.in_(contents)
     )
     # Whoever was first with a content has written all of its results in the same transaction.
     before = set(connection.scalars(query))
-    add_new(connection, Classification, [row for row in rows if row["content_id"] not in before])
     new = {content_id: content for content_id, content in contents.items() if content_id not in before}
-    add_new(connection, Prediction, [row for item in new.items() for row in _prediction_rows(run, *item)])
-    add_new(connection, Tag, [row for item in new.items() for row in _tag_rows(run, *item)])
+    how = {**asdict(provenance), "classified_at": connection.scalar(select(clock.now()))}
+    add_new(connection, Classification, [{"content_id": content_id, **how} for content_id in new])
+    add_new(connection, Prediction, [row for item in new.items() for row in _predictions(model_id, *item)])
+    add_new(connection, Tag, [row for item in new.items() for row in _tags(model_id, *item)])
+    add_new(connection, Feature, list(_features(model_id, new)))
 
 
 def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:
@@ -106,11 +113,11 @@ def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:
     }
 
 
-def _prediction_rows(run: Run, content_id: int, content: NewContent) -> list[dict[str, Any]]:
+def _predictions(model_id: int, content_id: int, content: NewContent) -> list[dict[str, Any]]:
     return [
         {
             "content_id": content_id,
-            "model_id": run.model_id,
+            "model_id": model_id,
             "rank": rank,
             "class_index": class_index,
             "score": round(score, SCORE_DIGITS),
@@ -119,13 +126,19 @@ def _prediction_rows(run: Run, content_id: int, content: NewContent) -> list[dic
     ]
 
 
-def _tag_rows(run: Run, content_id: int, content: NewContent) -> list[dict[str, Any]]:
+def _tags(model_id: int, content_id: int, content: NewContent) -> list[dict[str, Any]]:
     return [
         {
             "content_id": content_id,
-            "model_id": run.model_id,
+            "model_id": model_id,
             "wnid": wnid,
             "score": round(score, SCORE_DIGITS),
         }
         for wnid, score in content.tags
     ]
+
+
+def _features(model_id: int, contents: Mapping[int, NewContent]) -> Iterator[dict[str, Any]]:
+    for content_id, content in contents.items():
+        if content.features is not None:
+            yield {"content_id": content_id, "model_id": model_id, "vector": content.features}

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
+from tagtray.db.dialects import add_new, replace
 from tagtray.db.tables import Category, Label, LabelCategory
-from tagtray.db.upsert import add_new, replace
 
 Rows = Sequence[Mapping[str, Any]]
 

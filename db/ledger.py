@@ -15,10 +15,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, paths, registration
-from tagtray.db.hints import unindexed
-from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Registration, Run, SeenFile
-from tagtray.db.registration import KnownFile
+from tagtray.db import clock, commits, dialects, paths, registration
+from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
+from tagtray.db.registration import RegisteredFile
 from tagtray.db.tables import Image, Status
 from tagtray.db.transactions import read, write
 
@@ -62,9 +61,9 @@ class Ledger:
         gone = update(Image).where(Image.status != Status.MISSING)
         return self._update(gone.values(_to(Status.MISSING, **_FREE)), ids)
 
-    def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, KnownFile]:
+    def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
         """The registered ones among ``names``."""
-        return read(self.engine, lambda connection: registration.known(connection, root_id, names))
+        return read(self.engine, lambda connection: registration.lookup(connection, root_id, names))
 
     def present(
         self, root_id: int, below: bytes = b"", up_to: int | None = None
@@ -161,18 +160,18 @@ class Ledger:
         """Everything in the hands of a worker that ended goes back to ``pending``."""
         return self._update(_held_by(worker).values(_to(Status.PENDING, **_FREE)))
 
-    def known(self, hashes: Sequence[str], model_id: int) -> set[str]:
+    def classified(self, hashes: Sequence[str], model_id: int) -> set[str]:
         """Those of the SHA-256 ``hashes`` whose content the model has classified."""
-        return read(self.engine, lambda connection: commits.known(connection, hashes, model_id))
+        return read(self.engine, lambda connection: commits.classified(connection, hashes, model_id))
 
-    def commit(self, worker: str, run: Run, outcomes: Sequence[Outcome]) -> None:
+    def commit(self, worker: str, provenance: Provenance, outcomes: Sequence[Outcome]) -> None:
         """Store the results of a batch and end its images, in one transaction.
 
         Images that are no longer in the worker's hands (lapsed, changed meanwhile) stay as they are.
         """
 
         def work(connection: Connection) -> None:
-            contents = commits.store_results(connection, run, outcomes)
+            contents = commits.store_results(connection, provenance, outcomes)
             commits.end_images(connection, worker, outcomes, contents)
 
         write(self.engine, work)
@@ -214,14 +213,14 @@ class Ledger:
         query = (
             select(Image.id, Image.path, Image.path_raw)
             # By number: else SQLite fetches and sorts the whole root by another index for every page.
-            .where(Image.id > last, unindexed(Image.root_id) == root_id, Image.status != Status.MISSING)
+            .where(
+                Image.id > last, dialects.unindexed(Image.root_id) == root_id, Image.status != Status.MISSING
+            )
             .order_by(Image.id)
             .limit(PAGE)
         )
         if below:
-            folder = paths.to_text(below)[0] + "/"
-            # Not LIKE, which takes `A` for `a` in SQLite.
-            query = query.where(func.substr(Image.path, 1, len(folder)) == folder)
+            query = query.where(dialects.below(Image.path, below))
         if up_to is not None:
             query = query.where(Image.id <= up_to)
         rows = read(self.engine, lambda connection: connection.execute(query).all())

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from tagtray.config.errors import InfrastructureError
 from tagtray.db import views
 from tagtray.db.engine import writing
-from tagtray.db.faults import sentence
+from tagtray.db.transactions import sentence
 
 #: The revision that this version's code is written for; a test holds it against Alembic's head.
 REVISION = "0001"

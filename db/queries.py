@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
 
-from tagtray.db import clock, paths
+from tagtray.db import clock, dialects, paths
 from tagtray.db.tables import (
     Category,
     Classification,
@@ -116,11 +116,10 @@ def failures(engine: Engine, code: str | None, limit: int) -> tuple[list[Failure
 def failed_ids(engine: Engine, root_id: int, name: bytes) -> list[int]:
     """The failed image with this relative name, or those in the folder of this name."""
     path, _ = paths.to_text(name)
-    inside = path + "/" if path else ""
     query = select(Image.id).where(
         Image.root_id == root_id,
         Image.status == Status.FAILED,
-        (Image.path == path) | (func.substr(Image.path, 1, len(inside)) == inside),
+        (Image.path == path) | dialects.below(Image.path, name),
     )
     return read(engine, lambda connection: list(connection.scalars(query)))
 

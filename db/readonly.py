@@ -112,7 +112,7 @@ def _sqlite_errors() -> Iterator[None]:
 def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
     from sqlalchemy.exc import DBAPIError
 
-    from tagtray.db.faults import sentence
+    from tagtray.db.transactions import sentence
 
     engine = _engine(settings)
     try:

@@ -55,7 +55,7 @@ class ClaimedImage:
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What was decoded: its description, the Top-3 and the broader tags."""
+    """What was decoded: its description, the Top-3, the broader tags and the feature vector (float16)."""
 
     format: str
     width: int
@@ -64,6 +64,7 @@ class NewContent:
     camera: str | None
     top: Sequence[tuple[int, float]]
     tags: Sequence[tuple[str, float]]
+    features: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ Outcome = Done | Failed | Gone | Deferred
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Provenance:
     """How a batch was classified: the model's id, and the engine, precision and decode mode."""
 
     model_id: int

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from tagtray.db import clock, paths
+from tagtray.db.dialects import add_new
 from tagtray.db.records import SeenFile
 from tagtray.db.tables import Image, Priority, Status
-from tagtray.db.upsert import add_new
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFile:
+class RegisteredFile:
     """Stat and state of a registered file."""
 
     id: int
@@ -28,12 +28,12 @@ class KnownFile:
         return not same or self.status == Status.MISSING
 
 
-def known(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, KnownFile]:
+def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
     """The registered ones among the names ``raw``."""
     names = {paths.to_text(name)[0]: name for name in raw}
     query = select(Image.path, Image.id, Image.size_bytes, Image.mtime_ns, Image.status)
     rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names))).all()
-    return {names[row[0]]: KnownFile(*row[1:]) for row in rows}
+    return {names[row[0]]: RegisteredFile(*row[1:]) for row in rows}
 
 
 def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None:

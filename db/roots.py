@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, RowMapping, select, text, update
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.db import paths
+from tagtray.db.dialects import insert
 from tagtray.db.tables import Root
 from tagtray.db.transactions import read, write
-from tagtray.db.upsert import insert
 
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 

@@ -20,8 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from tagtray.db import clock, paths
-from tagtray.db.hints import unindexed
+from tagtray.db import clock, dialects, paths
 from tagtray.db.roots import Target
 from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Status
 from tagtray.db.transactions import read
@@ -157,17 +156,13 @@ def _soon() -> ColumnElement[bool]:
 
 def _within(targets: Sequence[Target], few: bool = False) -> ColumnElement[bool]:
     # Where a state or a moment leaves few images, SQLite is not to read the whole root.
-    root_id = unindexed(Image.root_id) if few else Image.root_id
+    root_id = dialects.unindexed(Image.root_id) if few else Image.root_id
     return or_(false(), *(_below(target, root_id) for target in targets))
 
 
 def _below(target: Target, root_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
     inside = root_id == target.root.id
-    if not target.below:
-        return inside
-    # Not LIKE: SQLite's takes no notice of case.
-    prefix = paths.to_text(target.below)[0] + "/"
-    return and_(inside, func.substr(Image.path, 1, len(prefix)) == prefix)
+    return and_(inside, dialects.below(Image.path, target.below)) if target.below else inside
 
 
 def _number(engine: Engine, query: Select[Any]) -> int:

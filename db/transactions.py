@@ -1,4 +1,4 @@
-"""Write transactions that are run again when the fault was a passing one."""
+"""Transactions that are run again when the fault was a passing one, and the sentence for one that was not."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tagtray.config.errors import InfrastructureError
-from tagtray.db import faults
 from tagtray.db.engine import writing
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
 RETRY_DELAYS = (0.05, 0.2, 1.0, 3.0)
+
+#: SQLSTATE classes and codes that PostgreSQL documents as worth another try: connection, admin shutdown,
+#: serialization failure, deadlock, lock not available, too many connections.
+_TRANSIENT_SQLSTATES = ("08", "57P", "40001", "40P01", "55P03", "53300")
+_TRANSIENT_SQLITE = ("locked", "busy")
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -34,14 +38,33 @@ def read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     return _run(engine, work)
 
 
+def sentence(engine: Engine, error: DBAPIError) -> str:
+    """One sentence about ``error`` that shows where the database is and never its password."""
+    # The query may hold a password, too.
+    where = engine.url.set(query={}).render_as_string(hide_password=True)
+    lines = str(error.orig).strip().splitlines()
+    return f"The database {where} answers: {lines[0] if lines else type(error.orig).__name__}."
+
+
 def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     for delay in (*RETRY_DELAYS, None):
         try:
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as error:
-            if delay is None or not faults.is_transient(error):
-                raise InfrastructureError(faults.sentence(engine, error)) from error
+            if delay is None or not _is_transient(error):
+                raise InfrastructureError(sentence(engine, error)) from error
             log.debug("transaction_retried: %s", error.orig)
             time.sleep(delay)
     raise AssertionError("the loop returns or raises")
+
+
+def _is_transient(error: DBAPIError) -> bool:
+    """True where the same transaction may succeed when it is simply run again."""
+    if error.connection_invalidated:
+        return True
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate:
+        return str(sqlstate).startswith(_TRANSIENT_SQLSTATES)
+    text = str(error.orig).lower()
+    return isinstance(error, OperationalError) and any(word in text for word in _TRANSIENT_SQLITE)

@@ -22,8 +22,8 @@ QUIET = 0.08
 UNQUIET = 0.5
 #: Seconds between looks at the ledger when nobody told of news (rows of other producers, retries).
 IDLE = 0.5
-#: Seconds between reconciliations.
-RECONCILE = 5.0
+#: Seconds between recoveries of what was lost.
+RECOVER = 5.0
 #: Seconds that an image may be queued before it is looked for in Redis; a pop is claimed sooner.
 QUEUED_GRACE = 10.0
 
@@ -67,7 +67,7 @@ class Feeder:
         """Images to a job when nothing is queued: no worker stays idle while another has a full chunk."""
         return max(1, min(self._chunk, -(-images // max(1, workers.alive(self._queue)))))
 
-    def reconcile(self) -> int:
+    def recover(self) -> int:
         """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases."""
         freed = self._ledger.free_lapsed()
         if self._queue.is_new():
@@ -91,7 +91,7 @@ class FeederLoop:
         self._news = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
-        self._reconcile_at = 0.0
+        self._recover_at = 0.0
         self._flushed_at = 0.0
         self._outage = Outage(log, "feeder_waits", self._stop.wait)
 
@@ -121,9 +121,9 @@ class FeederLoop:
                 self._stop.wait(outage.BACKOFF)
 
     def _turn(self) -> None:
-        if time.monotonic() >= self._reconcile_at:
-            self._feeder.reconcile()
-            self._reconcile_at = time.monotonic() + RECONCILE
+        if time.monotonic() >= self._recover_at:
+            self._feeder.recover()
+            self._recover_at = time.monotonic() + RECOVER
         self._news.wait(IDLE)
         if self._stop.is_set():
             return

@@ -17,6 +17,8 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from tagtray.config.errors import JobRefused
+
 #: The only function name that is accepted; nothing of this name is ever imported.
 FUNCTION = "tagtray.classify"
 #: Images in one job at most.
@@ -49,10 +51,6 @@ _FIELDS = (
 _EMPTY_FIELDS = ("failure_callback_name", "group_id", "stopped_callback_name", "success_callback_name")
 _FOREIGN = "it has callbacks, foreign fields or too many bytes"
 _REFUSED_STATES = (b"canceled", b"stopped", b"deferred", b"scheduled")
-
-
-class JobRefused(Exception):
-    """The job is none of ours; the message says in a few words why."""
 
 
 class ImageJob(Job):

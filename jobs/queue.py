@@ -16,7 +16,8 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from tagtray.jobs.job import FUNCTION, MAX_BYTES, ImageJob, JobRefused, image_ids
+from tagtray.config.errors import JobRefused
+from tagtray.jobs.job import FUNCTION, MAX_BYTES, ImageJob, image_ids
 
 #: Seconds that RQ keeps a finished job for `rq info` and dashboards.
 RESULT_TTL = 300

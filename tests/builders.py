@@ -19,7 +19,7 @@ from tagtray.db import engine as engines
 from tagtray.db.current_model import ModelRows
 from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Done, NewContent, Outcome, Run, SeenFile
+from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
 
 LABELS = [
@@ -47,7 +47,7 @@ MODEL = {
     "input": {"side": 224},
 }
 MODEL_ROWS = ModelRows(MODEL, LabelRows("few", LABELS, CATEGORIES, CLOSURE), {"": TAG_THRESHOLD})
-RUN = Run(model_id=1, engine="torch", precision="fp32", decode="draft")
+PROVENANCE = Provenance(model_id=1, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
@@ -126,7 +126,7 @@ def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
 
 def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
     """Commit with the model of the small catalogue."""
-    ledger.commit(worker, RUN, outcomes)
+    ledger.commit(worker, PROVENANCE, outcomes)
 
 
 def row(ledger: Ledger, image_id: int) -> RowMapping:

@@ -22,38 +22,38 @@ import setproctitle
 from tagtray.config import logs
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, TagtrayError
-from tagtray.worker.supervision.forkserver import MESSAGE_BYTES
-
-#: Exit status (EX_TEMPFAIL of sysexits.h) that asks the supervisor to try again: a store is away.
-TEMPFAIL = 75
+from tagtray.worker.supervision.protocol import MESSAGE_BYTES, TEMPFAIL
 
 
 class _Server:
-    """Forks workers as the socket says; each holds the one end of a pipe that its exit closes."""
+    """Forks workers on orders from the socket; each inherits one end of a pipe, which its exit closes."""
 
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
-        #: The pipes' other ends: worker and process of each.
+        #: By the server's end of each pipe: the worker's number and its process id.
         self._forked: dict[int, tuple[int, int]] = {}
 
     def serve(self) -> int:
-        """Return the exit status: of the server once the supervisor is gone; in a forked process, its own."""
+        """Serve until the supervisor's socket closes.
+
+        Returns the exit status, once in the server and once in each worker that it forked.
+        """
         while True:
             orders = self._orders.fileno()
             for ready in select.select([*self._forked, orders], [], [])[0]:
                 if ready != orders:
-                    self._say_ended(ready)
-                elif not (message := self._received()):
+                    self._report_exit(ready)
+                elif not (message := self._receive()):
                     return 0
                 elif "signal" in (order := json.loads(message)):
                     self._signal(order)
                 elif not self._fork(order):
                     return _status(lambda: self._work(order))
 
-    def _received(self) -> bytes:
+    def _receive(self) -> bytes:
         try:
             return self._orders.recv(MESSAGE_BYTES)
-        except ConnectionResetError:  # the supervisor has gone with an answer unread
+        except ConnectionResetError:  # the supervisor ended with an answer unread
             return b""
 
     def _fork(self, order: dict[str, Any]) -> int:
@@ -62,9 +62,9 @@ class _Server:
         if pid := os.fork():
             os.close(theirs)
             self._forked[ours] = order["worker"], pid
-            self._say(worker=order["worker"], pid=pid)
+            self._report(worker=order["worker"], pid=pid)
         else:
-            _heed_signals(signal.SIG_DFL)
+            _set_signals(signal.SIG_DFL)
             for pipe in (ours, *self._forked):
                 os.close(pipe)
         return pid
@@ -73,30 +73,30 @@ class _Server:
         from tagtray.worker import process
 
         setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
-        return process.main(order["name"], order["threads"], order["note"], self._orders)
+        return process.main(order["name"], order["threads"], order["progress"], self._orders)
 
     def _signal(self, order: dict[str, Any]) -> None:
         for worker, pid in self._forked.values():
             if worker == order["worker"]:
                 os.kill(pid, order["signal"])
 
-    def _say_ended(self, pipe: int) -> None:
+    def _report_exit(self, pipe: int) -> None:
         os.close(pipe)
         worker, pid = self._forked.pop(pipe)
         _, status = os.waitpid(pid, 0)
-        self._say(worker=worker, status=os.waitstatus_to_exitcode(status))
+        self._report(worker=worker, status=os.waitstatus_to_exitcode(status))
 
-    def _say(self, **answer: int) -> None:
-        # A supervisor that is gone hears nothing; the next look at the socket shows it.
+    def _report(self, **answer: int) -> None:
+        # The supervisor is gone; the next recv says so.
         with contextlib.suppress(BrokenPipeError):
             self._orders.send(json.dumps(answer).encode())
 
 
 def main() -> int:
-    """Import, then serve."""
+    """Import what takes seconds, then serve."""
     setproctitle.setproctitle("tagtray: fork server")
-    # A signal to all processes of a service is for the workers, who finish; this one ends with its socket.
-    _heed_signals(signal.SIG_IGN)
+    # Signals to a whole service are meant for the workers, which finish; the server ends with its socket.
+    _set_signals(signal.SIG_IGN)
     # Standard input is the socket; what a worker starts must not inherit it.
     orders = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with open(os.devnull, "rb") as nothing:
@@ -107,7 +107,7 @@ def main() -> int:
 def _import() -> int:
     settings = configuration.load()
     logs.configure(settings.log_level)
-    with _collector_at_rest():
+    with _without_garbage_collection():
         from tagtray.worker import process  # noqa: F401
         from tagtray.worker.engines import selection
 
@@ -130,14 +130,14 @@ def _status(work: Callable[[], int]) -> int:
         return 1
 
 
-def _heed_signals(how: signal.Handlers) -> None:
+def _set_signals(action: signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, how)
+        signal.signal(number, action)
 
 
 @contextlib.contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Modules stay: to look for garbage among them takes a seventh of the time that importing them takes."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Imported modules are never freed: scanning them would add 14 % to the time that importing takes."""
     gc.disable()
     try:
         yield

@@ -20,31 +20,31 @@ from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import current_model, engine, migrate
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Run
+from tagtray.db.records import Provenance
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.weights.store import ModelStore
 from tagtray.worker.batch.pipeline import Pipeline
-from tagtray.worker.batch.reader import Folders
+from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.rq_worker import ImageWorker
-from tagtray.worker.supervision.heartbeat import Pulse
-from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.heartbeat import Heartbeat
+from tagtray.worker.supervision.progress import Progress
 
 #: Seconds between tries while a store is away, and between log lines about it.
 BACKOFF, SAY_EVERY = 2.0, 60.0
 #: Seconds that a worker is given to finish its batch once its supervisor is gone.
-LIFELINE_SECONDS = 15.0
+ORPHAN_GRACE = 15.0
 #: Renewals of a lease before it would lapse.
-BEATS_PER_LEASE = 3
+HEARTBEATS_PER_LEASE = 3
 
 log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """Everything that one process holds: the ledger, the network with its buffers, and the note."""
+    """Everything that one process holds: the ledger, the network with its buffers, and the progress."""
 
-    def __init__(self, settings: Settings, name: str, threads: int, note: Note) -> None:
+    def __init__(self, settings: Settings, name: str, threads: int, progress: Progress) -> None:
         self._settings = settings
         self._name = name
         database = engine.connect(settings)
@@ -56,14 +56,14 @@ class WorkerProcess:
         choice = selection.choose(settings)
         classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
         decode = "exact" if settings.exact else "draft"
-        run = Run(current.id, classifier.engine, classifier.precision, decode)
-        folders = Folders(database, settings)
+        run = Provenance(current.id, classifier.engine, classifier.precision, decode)
+        folders = RootReader(database, settings)
         self._pipeline = Pipeline(
-            settings, self._ledger, folders, classifier, model.input, roll_up, run, note
+            settings, self._ledger, folders, classifier, model.input, roll_up, run, progress
         )
         self._stopping = False
         self._worker: ImageWorker | None = None
-        note.ready()
+        progress.ready()
 
     def serve(self) -> None:
         """Work until ``stop``; while Redis or the database is away, wait with the network loaded."""
@@ -94,7 +94,7 @@ class WorkerProcess:
             self._ledger.renew(self._name, settings.lease)
             worker.heartbeat()
 
-        with Pulse(beat, settings.lease / BEATS_PER_LEASE):
+        with Heartbeat(beat, settings.lease / HEARTBEATS_PER_LEASE):
             if not self._stopping:
                 worker.work(logging_level="CRITICAL")
         if worker.failure:
@@ -105,20 +105,20 @@ class WorkerProcess:
         self._pipeline.process(claimed, self._name)
 
 
-def main(name: str, threads: int, note: str, lifeline: socket.socket) -> int:
+def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int:
     """Work until SIGTERM, or until the supervisor's end of ``lifeline`` closes."""
     settings = configuration.load()
     # Private memory, file mappings apart: a decoder that asks for more gets MemoryError or takes itself down.
     resource.setrlimit(resource.RLIMIT_DATA, (settings.worker_memory, settings.worker_memory))
-    _stop_with(lifeline)
-    process = WorkerProcess(settings, name, threads, Note(Path(note)))
+    _stop_when_orphaned(lifeline)
+    process = WorkerProcess(settings, name, threads, Progress(Path(progress)))
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)
     process.serve()
     return 0
 
 
-def _stop_with(lifeline: socket.socket) -> None:
+def _stop_when_orphaned(lifeline: socket.socket) -> None:
     """Stop when the other end is gone: nobody is left to work for."""
 
     def wait() -> None:
@@ -127,7 +127,7 @@ def _stop_with(lifeline: socket.socket) -> None:
         gone.poll()
         signal.raise_signal(signal.SIGTERM)
         # A decoder that hangs never returns to the signal's handler, and nobody is left to end it.
-        time.sleep(LIFELINE_SECONDS)
+        time.sleep(ORPHAN_GRACE)
         os._exit(1)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()

@@ -62,7 +62,7 @@ class ImageWorker(SimpleWorker):
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
         """Wait for a job in short steps, so that a stop request never strands one that was popped.
 
-        The process's pulse renews the TTL.
+        The process's heartbeat renews the TTL.
         """
         self.set_state(WorkerStatus.IDLE)
         while not self._stop_requested:

@@ -17,7 +17,7 @@ from benchmarks.scale.rows import Scaled
 from tagtray.config.settings import Settings
 from tagtray.db import engine
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Run
+from tagtray.db.records import Provenance
 
 #: Batches that the processes share, and seconds between looks at what PostgreSQL's sessions wait for.
 BATCHES, LOOK = 300, 0.02
@@ -74,7 +74,12 @@ def _watch(made: Scaled, crew: Sequence[Any]) -> Counter[str]:
 
 
 def _work(
-    settings: Settings, run: Run, chunks: Sequence[Sequence[int]], number: int, barrier: Any, results: Any
+    settings: Settings,
+    run: Provenance,
+    chunks: Sequence[Sequence[int]],
+    number: int,
+    barrier: Any,
+    results: Any,
 ) -> None:
     worker = f"worker {number}"
     retries = _Retries()

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.scale.rows import TAGS, Scaled
 from tagtray.db import queries, run_stats
-from tagtray.db.records import ClaimedImage, Done, NewContent, Run, SeenFile
+from tagtray.db.records import ClaimedImage, Done, NewContent, Provenance, SeenFile
 from tagtray.jobs.feed import Feeder
 from tagtray.jobs.queue import ImageQueue
 from tagtray.weights.store import ModelStore
@@ -45,9 +45,9 @@ def outcomes(claimed: Sequence[ClaimedImage]) -> list[Done]:
     return [Done(image.id, secrets.token_hex(32), 3_000_000, 1, content) for image in claimed]
 
 
-def run_of(made: Scaled) -> Run:
+def run_of(made: Scaled) -> Provenance:
     """What the worker says of its network."""
-    return Run(made.model_id, "torch", "fp32", "draft")
+    return Provenance(made.model_id, "torch", "fp32", "draft")
 
 
 def _round(made: Scaled, queue: ImageQueue, number: int) -> dict[str, float]:
@@ -67,7 +67,7 @@ def _round(made: Scaled, queue: ImageQueue, number: int) -> dict[str, float]:
         spent["claim"] += time.perf_counter() - began
         ended = outcomes(claimed)
         began = time.perf_counter()
-        made.ledger.known(sorted(done.sha256 for done in ended), made.model_id)
+        made.ledger.classified(sorted(done.sha256 for done in ended), made.model_id)
         spent["known"] += time.perf_counter() - began
         began = time.perf_counter()
         made.ledger.commit(WORKER, run, ended)
@@ -91,7 +91,7 @@ def questions(made: Scaled) -> dict[str, Callable[[], object]]:
         "run_progress": lambda: run_stats.active(database, targets),
         "scan_progress": lambda: run_stats.unqueued(database, targets),
         "feeder_look": lambda: (ledger.queued(), ledger.pending(4096)),
-        "feeder_reconcile": lambda: (ledger.free_lapsed(), ledger.queued_ids(10.0)),
+        "feeder_recover": lambda: (ledger.free_lapsed(), ledger.queued_ids(10.0)),
         "lease_renewal": lambda: ledger.renew(WORKER, 30.0),
         "show": lambda: queries.image(database, made.target.root.id, b"folder_0000000/IMG_0000002.jpg"),
         "failures": lambda: queries.failures(database, None, 20),

@@ -87,7 +87,7 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
         done, *others = hot.outcomes(claimed)
         failed, gone, deferred = (other.image_id for other in others)
         ended = (done, Failed(failed, "broken", "It ends early."), Gone(gone), Deferred(deferred, 1.0))
-        ledger.known([done.sha256], made.model_id)
+        ledger.classified([done.sha256], made.model_id)
         ledger.commit(hot.WORKER, hot.run_of(made), ended)
 
     claimed: list[ClaimedImage] = []

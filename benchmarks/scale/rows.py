@@ -40,12 +40,12 @@ SELECT n, {hash}, 'JPEG', 4032, 3024 FROM numbers
 """
 _IMAGES = """
 INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, status, error_code, error_message,
-                    attempts, first_seen_at, updated_at) {numbers}
+                    priority, attempts, first_seen_at, updated_at) {numbers}
 SELECT n, :root, 'folder_' || {folder} || '/IMG_' || {name} || '.jpg',
        CASE WHEN state IN ('done', 'missing') THEN CASE WHEN n % {copy} = 0 THEN n - 1 ELSE n END END,
        3000000, 1700000000000000000, state,
        CASE WHEN state = 'failed' THEN 'broken' END, CASE WHEN state = 'failed' THEN 'It ends early.' END,
-       0, {moment}, {moment}
+       1, 0, {moment}, {moment}
 FROM (SELECT n, CASE WHEN n % {pending} = 7 THEN 'pending' WHEN n % {failed} = 3 THEN 'failed'
                      WHEN n % {missing} = 1 THEN 'missing' ELSE 'done' END AS state FROM numbers) AS spread
 """

@@ -145,8 +145,8 @@ def test_a_queue_that_was_lost_is_fed_anew(
     feeder.feed()
     redis.flushall()
 
-    assert feeder.reconcile() == 4
-    assert feeder.reconcile() == 0
+    assert feeder.recover() == 4
+    assert feeder.recover() == 0
 
     feeder.feed()
     assert chunks(queue) == [ids]
@@ -160,9 +160,9 @@ def test_a_job_that_was_lost_is_fed_anew_and_a_waiting_one_is_not(
     lost = ImageQueue.dequeue_any([queue], None, connection=queue.connection)
     assert lost is not None
 
-    assert feeder.reconcile() == 0, "a job that was just popped will be claimed in a moment"
+    assert feeder.recover() == 0, "a job that was just popped will be claimed in a moment"
     monkeypatch.setattr(feed, "QUEUED_GRACE", -1.0)
-    assert feeder.reconcile() == 4
+    assert feeder.recover() == 4
 
     assert status(ledger, *ids) == ["pending"] * 4 + ["queued"] * 4
 
@@ -172,12 +172,12 @@ def test_images_of_a_worker_that_fell_silent_return(
 ) -> None:
     ids = builders.running(ledger, root, 2, lease=-1)
 
-    assert feeder.reconcile() == 2
+    assert feeder.recover() == 2
 
     assert status(ledger, *ids) == ["pending"] * 2
 
 
-def test_forged_jobs_do_not_stop_a_reconciliation(
+def test_forged_jobs_do_not_stop_a_recovery(
     feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = builders.register(ledger, root, 2)
@@ -186,17 +186,15 @@ def test_forged_jobs_do_not_stop_a_reconciliation(
     queue.connection.set("rq:job:text", "x")
     monkeypatch.setattr(feed, "QUEUED_GRACE", -1.0)
 
-    assert feeder.reconcile() == 0
+    assert feeder.recover() == 0
 
     assert status(ledger, *ids) == ["queued"] * 2
 
 
-def test_a_reconciliation_forgets_jobs_that_ended_long_ago(
-    feeder: Feeder, queue: ImageQueue, redis: Redis
-) -> None:
+def test_a_recovery_forgets_jobs_that_ended_long_ago(feeder: Feeder, queue: ImageQueue, redis: Redis) -> None:
     redis.zadd(queue.finished_job_registry.key, {"old": 1, "new": time.time() + 99})
 
-    feeder.reconcile()
+    feeder.recover()
 
     assert redis.zrange(queue.finished_job_registry.key, 0, -1) == [b"new"]
 

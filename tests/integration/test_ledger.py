@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tagtray.db.ledger import Ledger
@@ -263,9 +264,9 @@ def test_what_was_read_counts_and_not_what_was_registered(ledger: Ledger, root: 
 def test_known_content_is_done_without_being_stored_again(ledger: Ledger, root: int) -> None:
     first, second = builders.running(ledger, root, 2)
     commit(ledger, done(first, "dog", content()))
-    assert ledger.known([sha("dog"), sha("cat")], 1) == {sha("dog")}
-    assert ledger.known([sha("dog")], 2) == set()
-    assert ledger.known([], 1) == set()
+    assert ledger.classified([sha("dog"), sha("cat")], 1) == {sha("dog")}
+    assert ledger.classified([sha("dog")], 2) == set()
+    assert ledger.classified([], 1) == set()
 
     commit(ledger, done(second, "dog"))
 
@@ -283,6 +284,34 @@ def test_a_second_answer_for_the_same_content_changes_nothing(ledger: Ledger, ro
         found[2:] for found in before
     ]
     assert query(ledger, "SELECT DISTINCT category FROM image_tags") == [("dog",)]
+
+
+def test_feature_vectors_are_stored_with_the_first_answer(ledger: Ledger, root: int) -> None:
+    first, second, without = builders.running(ledger, root, 3)
+
+    commit(ledger, done(first, "dog", replace(content(), features=b"\0" * 1024)))
+    commit(ledger, done(second, "dog", replace(content(), features=b"\1" * 1024)))
+    commit(ledger, done(without, "cat", content()))
+
+    ((vector,),) = query(ledger, "SELECT vector FROM features")
+    assert bytes(vector) == b"\0" * 1024
+
+
+def test_a_failed_second_reading_keeps_the_results_of_the_first(ledger: Ledger, root: int) -> None:
+    # Given an image with results that is read once more
+    (image_id,) = builders.running(ledger, root, 1)
+    commit(ledger, done(image_id, "dog", content()))
+    before = query(ledger, "SELECT * FROM results")
+    builders.execute(ledger, f"UPDATE images SET status = 'running', worker = 'w' WHERE id = {image_id}")
+
+    # When it cannot be read this time
+    commit(ledger, Failed(image_id, "unreadable", "The file may not be read by this user."))
+
+    # Then it is a failure that still shows what is known of it, until the file changes
+    assert status(ledger, image_id) == ["failed"]
+    assert query(ledger, "SELECT * FROM results") == before != []
+    ledger.register(root, [seen("0.jpg", mtime=2)])
+    assert query(ledger, "SELECT * FROM results") == []
 
 
 def test_to_commit_twice_changes_nothing(ledger: Ledger, root: int) -> None:
@@ -308,7 +337,7 @@ def test_a_commit_after_the_lease_was_lost_leaves_the_image_to_its_new_holder(
 
     assert status(ledger, a, b) == ["running", "pending"]
     assert row(ledger, a)["worker"] == "fast"
-    assert ledger.known([sha("dog")], 1) == {sha("dog")}
+    assert ledger.classified([sha("dog")], 1) == {sha("dog")}
 
 
 def test_an_empty_commit_is_nothing(ledger: Ledger) -> None:

@@ -62,9 +62,9 @@ class Meddling(RuleBasedStateMachine):
         for image_id in IDS:
             builders.execute(
                 self.ledger,
-                "INSERT INTO images (id, root_id, path, size_bytes, mtime_ns, status, attempts, "
+                "INSERT INTO images (id, root_id, path, size_bytes, mtime_ns, status, priority, attempts, "
                 f"first_seen_at, updated_at) VALUES ({image_id}, {self.root}, '{image_id}', 10, 1, "
-                "'pending', 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
+                "'pending', 1, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
             )
 
     @rule(ids=some_ids, mtime=st.sampled_from([1, 2]))
@@ -105,8 +105,8 @@ class Meddling(RuleBasedStateMachine):
     @rule(worker=worker, ends=st.dictionaries(st.sampled_from(IDS), st.sampled_from([*WORDS, "f", "g", "d"])))
     def commit(self, worker: str, ends: dict[int, str]) -> None:
         before = {image_id: dict(builders.row(self.ledger, image_id)) for image_id in IDS}
-        known = self.ledger.known([sha(word) for word in WORDS], 1)
-        self.ledger.commit(worker, builders.RUN, self._outcomes(ends, known))
+        known = self.ledger.classified([sha(word) for word in WORDS], 1)
+        self.ledger.commit(worker, builders.PROVENANCE, self._outcomes(ends, known))
         for image_id in IDS:
             if before[image_id]["worker"] != worker or image_id not in ends:
                 assert dict(builders.row(self.ledger, image_id)) == before[image_id]

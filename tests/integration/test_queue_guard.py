@@ -15,7 +15,8 @@ import pytest
 from redis import Redis
 from rq.exceptions import DequeueTimeout
 
-from tagtray.jobs.job import FUNCTION, MAX_ID, MAX_IMAGES, ImageJob, JobRefused
+from tagtray.config.errors import JobRefused
+from tagtray.jobs.job import FUNCTION, MAX_ID, MAX_IMAGES, ImageJob
 from tagtray.jobs.queue import ImageQueue
 
 #: Imported by a forged job if anything ever is: it leaves a file behind.

@@ -62,7 +62,7 @@ def _title(pid: int) -> str:
     return " ".join(psutil.Process(pid).cmdline()).strip()
 
 
-def test_the_workers_are_its_children_and_named_by_their_seats(
+def test_the_workers_are_its_children_and_named_by_their_slots(
     host: Settings, ledger: Ledger, server: ForkServer
 ) -> None:
     with _working(host, ledger, server, 2) as supervisor:
@@ -121,7 +121,7 @@ def test_a_signal_to_every_process_of_a_service_leaves_it_to_its_workers(
 
 def test_closed_with_a_worker_still_to_come_it_leaves_nobody_behind(host: Settings, tmp_path: Path) -> None:
     server = ForkServer(host)
-    worker = server.spawn("early-1", 1, tmp_path / "note")
+    worker = server.spawn("early-1", 1, tmp_path / "progress")
     assert worker.poll() is None
     server.close()
     assert worker.pid is None and worker.returncode == -signal.SIGKILL
@@ -130,7 +130,7 @@ def test_closed_with_a_worker_still_to_come_it_leaves_nobody_behind(host: Settin
 
 def test_what_it_is_told_too_late_is_no_error(host: Settings, tmp_path: Path) -> None:
     server = ForkServer(host)
-    worker = server.spawn("late-1", 1, tmp_path / "note")
+    worker = server.spawn("late-1", 1, tmp_path / "progress")
     server.close()
     worker.send_signal(signal.SIGTERM)
     server.close()

@@ -31,7 +31,7 @@ from tagtray.worker import process as worker_process
 from tagtray.worker.process import WorkerProcess
 from tagtray.worker.rq_worker import ImageWorker
 from tagtray.worker.supervision import supervisor as supervision
-from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.progress import Progress
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
 from tests import builders, traces
@@ -47,7 +47,7 @@ def queue(redis: Redis) -> ImageQueue:
 
 
 class Windows:
-    """A ``classify`` that notes what it is given and fails where it is told to."""
+    """A ``classify`` that records what it is given and fails where it is told to."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.seen: list[list[int]] = []
@@ -253,7 +253,7 @@ def test_a_database_that_refuses_is_waited_for_without_a_traceback(
         "BEGIN SELECT RAISE(ABORT, 'the disk is odd'); END",
     )
     ids = _drop(ledger, host, {"a": jpeg(50), "b": jpeg(90)})
-    with _serving(WorkerProcess(host, "w", 1, Note.create(host.home / "note"))):
+    with _serving(WorkerProcess(host, "w", 1, Progress.create(host.home / "progress"))):
         wait_for(lambda: "worker_waits: The database" in caplog.text)
         time.sleep(1.0)
         assert set(status(ledger, *ids)) <= {"pending", "queued", "running"}
@@ -280,24 +280,24 @@ def supervisor(host: Settings, ledger: Ledger) -> Iterator[Supervisor]:
         yield supervisor
 
 
-def _note(host: Settings) -> int:
+def _progress(host: Settings) -> int:
     """The image that the one worker is decoding."""
-    paths = list((host.home / "run").glob("*.note"))
+    paths = list((host.home / "run").glob("*.progress"))
     if not paths or not paths[0].stat().st_size:
         return 0
-    note = Note(paths[0])
-    image_id = note.read().image_id
-    note.close()
+    progress = Progress(paths[0])
+    image_id = progress.read().image_id
+    progress.close()
     return image_id
 
 
 def _hang(host: Settings, supervisor: Supervisor, *image_ids: int) -> int:
     """Stop the one worker in the middle of a decode, as native code that never returns would; which one."""
     while True:
-        wait_for(lambda: _note(host) in image_ids)
+        wait_for(lambda: _progress(host) in image_ids)
         (pid,) = supervisor.pids
         os.kill(pid, signal.SIGSTOP)
-        if (found := _note(host)) in image_ids:
+        if (found := _progress(host)) in image_ids:
             return found
         os.kill(pid, signal.SIGCONT)
 
@@ -392,7 +392,7 @@ def test_a_database_that_is_away_does_not_keep_workers_from_being_ended(
 def test_workers_that_cannot_start_are_given_up(
     host: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "RESPAWN_FIRST", 0.01)
+    monkeypatch.setattr(supervision, "FIRST_BACKOFF", 0.01)
     execute(ledger, "UPDATE models SET name = 'unheard of'")
     supervisor = Supervisor(host, ledger, Plan(1, 1))
     with _supervised(supervisor):
@@ -403,7 +403,8 @@ def test_workers_that_cannot_start_are_given_up(
 
 def test_workers_end_when_their_supervisor_is_gone(host: Settings, ledger: Ledger) -> None:
     program = (
-        "import time; from config import settings; from db import engine; from db.ledger import Ledger\n"
+        "import time; from tagtray.config import settings; from tagtray.db import engine\n"
+        "from tagtray.db.ledger import Ledger\n"
         "from tagtray.worker.supervision.resources import Plan\n"
         "from tagtray.worker.supervision.supervisor import Supervisor\n"
         "host = settings.load(); s = Supervisor(host, Ledger(engine.connect(host)), Plan(1, 1)); s.start()\n"

@@ -15,10 +15,10 @@ from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import ClaimedImage
 from tagtray.worker.batch.pipeline import Pipeline
-from tagtray.worker.batch.reader import Folders
+from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.rollup import RollUp
-from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.progress import Progress
 from tests import builders
 from tests.builders import jpeg, query, row, seen, status
 
@@ -27,13 +27,13 @@ ROLL_UP = RollUp(("c_cat", "c_dog"), np.array([[1, 0], [0, 1], [0, 1], [0, 0]], 
 
 
 class FakeClassifier:
-    """Finds a beagle in everything; notes how many images each pass had, and their brightness."""
+    """Finds a beagle in everything; keeps how many images each pass had, and their brightness."""
 
-    def __init__(self, note: Note) -> None:
-        self._note = note
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._slots = np.zeros((BATCH, 224, 224, 3), dtype=np.uint8)
         self.passes: list[list[int]] = []
-        self.noted: list[int] = []
+        self.marked: list[int] = []
         self.fails_at: int | None = None
 
     @property
@@ -42,7 +42,7 @@ class FakeClassifier:
 
     @property
     def slots(self) -> NDArray[np.uint8]:
-        self.noted.append(self._note.read().image_id)
+        self.marked.append(self._progress.read().image_id)
         return self._slots
 
     def classify(self, n: int) -> Scores:
@@ -73,24 +73,24 @@ def photos(settings: Settings) -> Path:
 
 
 @pytest.fixture
-def note(settings: Settings) -> Iterator[Note]:
-    note = Note.create(settings.home / "note")
-    yield note
-    note.close()
+def progress(settings: Settings) -> Iterator[Progress]:
+    progress = Progress.create(settings.home / "progress")
+    yield progress
+    progress.close()
 
 
 @pytest.fixture
-def engine(note: Note) -> FakeClassifier:
-    return FakeClassifier(note)
+def engine(progress: Progress) -> FakeClassifier:
+    return FakeClassifier(progress)
 
 
 @pytest.fixture
 def pipeline(
-    settings: Settings, ledger: Ledger, photos: Path, engine: FakeClassifier, note: Note
+    settings: Settings, ledger: Ledger, photos: Path, engine: FakeClassifier, progress: Progress
 ) -> Pipeline:
     builders.root(ledger, settings)
-    folders = Folders(ledger.engine, settings)
-    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.RUN, note)
+    folders = RootReader(ledger.engine, settings)
+    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.PROVENANCE, progress)
 
 
 def _claim(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list[ClaimedImage]:
@@ -137,12 +137,12 @@ def test_known_content_is_neither_decoded_nor_classified(
     pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
 ) -> None:
     pipeline.process(_claim(ledger, photos, {"a": jpeg(50)}), "w")
-    engine.noted.clear()
+    engine.marked.clear()
 
     pipeline.process(_claim(ledger, photos, {"moved": jpeg(50)}), "w")
 
     assert engine.passes == [[50]]
-    assert engine.noted == []
+    assert engine.marked == []
     assert ledger.counts()["done"] == 2
 
 
@@ -222,15 +222,15 @@ def test_a_root_that_was_added_later_is_found(
     assert status(ledger, *ids) == ["done"]
 
 
-def test_the_note_names_the_image_while_it_is_decoded(
-    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier, note: Note
+def test_the_marker_names_the_image_while_it_is_decoded(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier, progress: Progress
 ) -> None:
     claimed = _claim(ledger, photos, {"a": jpeg(50), "b": b"hello", "c": jpeg(90)})
 
     pipeline.process(claimed, "w")
 
-    assert engine.noted == [image.id for image in claimed]
-    assert note.read().image_id == 0
+    assert engine.marked == [image.id for image in claimed]
+    assert progress.read().image_id == 0
 
 
 def test_a_suspect_is_decoded_after_the_others_were_committed(

@@ -9,15 +9,25 @@ from dataclasses import dataclass, field
 from tagtray.config.errors import ImageDeferred, ImageError, ImageGone
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import ClaimedImage, Deferred, Done, Failed, Gone, NewContent, Outcome, Run, stored_ns
+from tagtray.db.records import (
+    ClaimedImage,
+    Deferred,
+    Done,
+    Failed,
+    Gone,
+    NewContent,
+    Outcome,
+    Provenance,
+    stored_ns,
+)
 from tagtray.imaging.decode import ImageInfo, decode_into
 from tagtray.imaging.geometry import InputSpec
 from tagtray.imaging.opening import Source
 from tagtray.worker.batch import packing
-from tagtray.worker.batch.reader import Folders
+from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines.classifier import Classifier, Scores
 from tagtray.worker.engines.rollup import RollUp
-from tagtray.worker.supervision.progress import Note
+from tagtray.worker.supervision.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +49,12 @@ class Pipeline:
         self,
         settings: Settings,
         ledger: Ledger,
-        folders: Folders,
+        folders: RootReader,
         classifier: Classifier,
         spec: InputSpec,
         roll_up: RollUp,
-        run: Run,
-        note: Note,
+        run: Provenance,
+        progress: Progress,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -53,7 +63,7 @@ class Pipeline:
         self._spec = spec
         self._roll_up = roll_up
         self._run = run
-        self._note = note
+        self._progress = progress
 
     def process(self, images: Sequence[ClaimedImage], worker: str) -> None:
         """Bring every image to its end, one transaction per batch.
@@ -71,7 +81,7 @@ class Pipeline:
         """Read a group, and decode what neither the ledger nor this batch knows into the next slots."""
         sources = [(image, source) for image in group if (source := self._source(batch, image))]
         hashes = {source.sha256 for _, source in sources}
-        known = self._ledger.known(sorted(hashes), self._run.model_id) if hashes else set()
+        known = self._ledger.classified(sorted(hashes), self._run.model_id) if hashes else set()
         for image, source in sources:
             if source.sha256 in known or source.sha256 in batch.slots or self._decode(batch, image, source):
                 done = Done(image.id, source.sha256, source.size_bytes, stored_ns(source.mtime_ns), None)
@@ -91,7 +101,7 @@ class Pipeline:
     def _decode(self, batch: _Batch, image: ClaimedImage, source: Source) -> bool:
         slot = len(batch.infos)
         try:
-            with self._note.decoding(image.id):
+            with self._progress.decoding(image.id):
                 info = decode_into(
                     self._classifier.slots[slot],
                     source.data,

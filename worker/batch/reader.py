@@ -15,21 +15,21 @@ from tagtray.db.records import ClaimedImage
 from tagtray.imaging.opening import Source, open_image
 
 #: Seconds between log lines about a root whose files cannot be read on this host.
-SAY_EVERY = 60.0
+LOG_INTERVAL = 60.0
 #: Seconds before images of an empty root are tried again.
 ABSENT_SECONDS = 15.0
 
 log = logging.getLogger(__name__)
 
 
-class Folders:
+class RootReader:
     """Reads images by root id; knows roots that were added after it."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
         self._roots = roots.everywhere(engine, settings)
-        self._said: dict[int, float] = {}
+        self._logged: dict[int, float] = {}
 
     def read(self, image: ClaimedImage) -> Source:
         """The bytes of an image; raises ImageError, ImageGone or ImageDeferred as ``open_image`` does."""
@@ -39,18 +39,18 @@ class Folders:
         try:
             return open_image(root.path, image.path, max_bytes=self._settings.max_bytes)
         except ImageDeferred as error:
-            self._say(root, error)
+            self._warn(root, error)
             raise
         except ImageGone:
             if os.listdir(root.path):
                 raise
         # The mount point of a file system that is not mounted is an empty folder.
         absent = ImageDeferred("The root is empty: its file system is not mounted.", ABSENT_SECONDS)
-        self._say(root, absent)
+        self._warn(root, absent)
         raise absent
 
-    def _say(self, root: roots.RootFolder, error: ImageDeferred) -> None:
+    def _warn(self, root: roots.RootFolder, error: ImageDeferred) -> None:
         now = time.monotonic()
-        if now - self._said.get(root.id, -SAY_EVERY) >= SAY_EVERY:
-            self._said[root.id] = now
+        if now - self._logged.get(root.id, -LOG_INTERVAL) >= LOG_INTERVAL:
+            self._logged[root.id] = now
             log.warning("image_deferred: root %s: %s", root.name, error)

@@ -1,8 +1,6 @@
 """The fork server seen by its supervisor: a process that has imported what takes seconds, and forks workers.
 
-They talk over a socket, in JSON. The supervisor orders ``{"worker", "name", "threads", "note"}`` or
-``{"worker", "signal"}``. The server (``worker.__main__``) answers ``{"worker", "pid"}`` when it has forked,
-``{"worker", "status"}`` when that process has ended. When the supervisor's end closes, they all end.
+They talk over a socket (``protocol``). When the supervisor's end closes, the server and its workers end.
 """
 
 from __future__ import annotations
@@ -23,19 +21,18 @@ from pathlib import Path
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.config.settings import Settings
+from tagtray.worker.supervision.protocol import MESSAGE_BYTES
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
-#: Bytes of a message at most: a path, a name and some numbers.
-MESSAGE_BYTES = 65_536
-#: Seconds that the server is given to say that its workers were killed, and between looks at that.
-GRACE, LOOK = 5.0, 0.005
+#: Seconds that the server is given to report the exits of its killed workers, and between looks for that.
+CLOSE_GRACE, CLOSE_POLL = 5.0, 0.005
 
 
 @dataclass(eq=False)
 class Worker:
-    """A worker process, or one to be: ``pid`` is None until it is forked, ``returncode`` while it lives.
+    """A worker process: ``pid`` is None until it is forked, ``returncode`` while it lives.
 
-    ``orphaned``: it was ended because its server died, whatever it was doing.
+    ``orphaned``: it was killed because its server died, whatever it was doing.
     """
 
     number: int
@@ -45,17 +42,17 @@ class Worker:
     orphaned: bool = False
 
     def poll(self) -> int | None:
-        """The exit status, negative for a signal; None while it lives or is still to come."""
-        self.server.look()
+        """The exit status, negative for a signal; None while it lives or is not forked yet."""
+        self.server.update()
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Signal it, as soon as it is forked."""
+        """Signal it, once it is forked."""
         self.server.send(worker=self.number, signal=number)
 
 
 class ForkServer:
-    """Started with the object, so that it imports while all else is made ready; anew when it was killed."""
+    """The server process: started with the object, so that it imports early, and again after it died."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -69,43 +66,43 @@ class ForkServer:
         """Its process id."""
         return self._process.pid
 
-    def spawn(self, name: str, threads: int, note: Path) -> Worker:
-        """Have a worker forked that works under ``name``, with so many threads for the network."""
+    def spawn(self, name: str, threads: int, progress: Path) -> Worker:
+        """Order a worker: its name in the ledger, threads for the network, file of its progress marker."""
         with self._mutex:
-            self.look()
+            self.update()
             if self._process.returncode is not None:
                 self._socket.close()
                 self._start()
             worker = Worker(next(self._numbers), self)
             self._living[worker.number] = worker
-            self.send(worker=worker.number, name=name, threads=threads, note=os.fspath(note))
+            self.send(worker=worker.number, name=name, threads=threads, progress=os.fspath(progress))
             return worker
 
     def send(self, **order: object) -> None:
-        """Send an order; one that is dead takes none."""
+        """Send an order; a server that died gets none."""
         with contextlib.suppress(OSError):
             self._socket.send(json.dumps(order).encode())
 
-    def look(self) -> None:
-        """Take up what the server said, and whether it lives; without it no worker is let live."""
+    def update(self) -> None:
+        """Read the server's answers; if it died, kill the workers that it forked."""
         with self._mutex:
             ended = self._process.poll()
-            self._take_up()
+            self._read_answers()
             if ended is not None:
                 for worker in self._living.values():
-                    _bury(worker, ended)
+                    _mark_dead(worker, ended)
                 self._living.clear()
 
     def close(self) -> None:
         """Kill every worker and the server."""
         for worker in list(self._living.values()):
             worker.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + CLOSE_GRACE
         while self._forked() and time.monotonic() < deadline:
-            time.sleep(LOOK)
+            time.sleep(CLOSE_POLL)
         self._process.kill()
         self._process.wait()
-        self.look()
+        self.update()
         self._socket.close()
 
     def __enter__(self) -> ForkServer:
@@ -127,10 +124,10 @@ class ForkServer:
 
     def _forked(self) -> bool:
         with self._mutex:
-            self.look()
+            self.update()
             return any(worker.pid for worker in self._living.values())
 
-    def _take_up(self) -> None:
+    def _read_answers(self) -> None:
         for answer in self._answers():
             worker = self._living[answer["worker"]]
             worker.pid = answer.get("pid", worker.pid)
@@ -142,7 +139,7 @@ class ForkServer:
         while True:
             try:
                 message = self._socket.recv(MESSAGE_BYTES)
-            except ConnectionResetError:  # it died with an order unread; what it had said follows
+            except ConnectionResetError:  # it died with an order unread; its last answers follow
                 continue
             except OSError:
                 return
@@ -151,8 +148,8 @@ class ForkServer:
             yield json.loads(message)
 
 
-def _bury(worker: Worker, status: int) -> None:
-    """The server has ended with ``status``: so has a worker that was still to come, and others follow it."""
+def _mark_dead(worker: Worker, status: int) -> None:
+    """The server ended with ``status``: kill the worker if it was forked; else it never will be."""
     if worker.pid is None:
         worker.returncode = status
         return

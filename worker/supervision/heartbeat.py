@@ -1,4 +1,4 @@
-"""The worker's pulse: a thread that renews its lease in the ledger and its life in Redis."""
+"""The worker's heartbeat: a thread that renews its lease in the ledger and its registration in Redis."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tagtray.config.errors import InfrastructureError
 log = logging.getLogger(__name__)
 
 
-class Pulse:
-    """Calls ``beat`` every ``seconds`` until it is left; a store that is away is tried at the next beat."""
+class Heartbeat:
+    """Calls ``beat`` every ``seconds`` for as long as the block runs; errors wait for the next beat."""
 
     def __init__(self, beat: Callable[[], None], seconds: float) -> None:
         self._beat = beat
         self._seconds = seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Heartbeat:
         self._thread.start()
         return self
 
@@ -35,4 +35,4 @@ class Pulse:
             try:
                 self._beat()
             except (InfrastructureError, redis.RedisError) as error:
-                log.info("beat_missed: %s", error)
+                log.info("heartbeat_missed: %s", error)

@@ -1,6 +1,6 @@
-"""A worker's note of what it is doing: a few bytes in a mapped file that outlive its death.
+"""A worker's progress marker: a few bytes in a mapped file, which outlive the worker.
 
-The supervisor reads it to tell the one suspect from the images that were merely in the worker's hands.
+The supervisor reads it to tell the one suspect from the images that the worker merely held.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _LAYOUT = struct.Struct("=?7xqd")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a note says; ``since`` is on the system's monotonic clock, in seconds."""
+class Snapshot:
+    """What a marker says; ``since`` is on the system's monotonic clock, in seconds."""
 
     ready: bool
     image_id: int
@@ -31,7 +31,7 @@ class Reading:
         return time.monotonic() - self.since if self.image_id else 0.0
 
 
-class Note:
+class Progress:
     """The file, mapped; one process writes and another reads."""
 
     def __init__(self, path: Path) -> None:
@@ -39,26 +39,26 @@ class Note:
             self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
 
     @classmethod
-    def create(cls, path: Path) -> Note:
-        """Make the file anew, with nothing noted."""
+    def create(cls, path: Path) -> Progress:
+        """Create the file, with nothing marked."""
         path.unlink(missing_ok=True)
         path.write_bytes(bytes(_LAYOUT.size))
         return cls(path)
 
-    def read(self) -> Reading:
-        """What is noted now; read again while the other process is at writing."""
+    def read(self) -> Snapshot:
+        """The marker now; read again while the other process writes it."""
         one, other = None, self._map[: _LAYOUT.size]
         while one != other:
             one, other = other, self._map[: _LAYOUT.size]
-        return Reading(*_LAYOUT.unpack(other))
+        return Snapshot(*_LAYOUT.unpack(other))
 
     def ready(self) -> None:
-        """Note that the worker is up."""
+        """Mark that the worker is up."""
         self._write(0)
 
     @contextmanager
     def decoding(self, image_id: int) -> Iterator[None]:
-        """Note the image for as long as the block runs; it stays noted if the process dies in it."""
+        """Mark the image for as long as the block runs; it stays marked if the process dies in it."""
         self._write(image_id)
         try:
             yield
@@ -66,7 +66,7 @@ class Note:
             self._write(0)
 
     def clear(self) -> None:
-        """Forget the image: its case is closed."""
+        """Unmark the image."""
         self._write(0)
 
     def close(self) -> None:

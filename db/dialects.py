@@ -1,13 +1,17 @@
-"""Inserts that tolerate rows that are there, in which SQLite and PostgreSQL speak alike."""
+"""What SQLite and PostgreSQL are told in different words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, SQLColumnExpression, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
+from tagtray.db import paths
 from tagtray.db.tables import Base
 
 
@@ -53,3 +57,33 @@ def replace(
     statement = insert(connection, table)
     news = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=news), list(rows))
+
+
+def below(path: SQLColumnExpression[str], folder: bytes) -> ColumnElement[bool]:
+    """Whether a stored path lies below ``folder``, a relative name; everything lies below the empty one."""
+    prefix = paths.to_text(folder)[0] + "/" if folder else ""
+    # Not LIKE: SQLite's takes `A` for `a`.
+    return func.substr(path, 1, len(prefix)) == prefix
+
+
+class _Unindexed(FunctionElement[int]):
+    type = Integer()
+    inherit_cache = True
+
+
+def unindexed(column: SQLColumnExpression[int]) -> SQLColumnExpression[int]:
+    """``column``, but SQLite, which has no statistics, looks no rows up by its index.
+
+    https://sqlite.org/optoverview.html, unary +.
+    """
+    return _Unindexed(column)
+
+
+@compiles(_Unindexed, "sqlite")
+def _sqlite(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"+{compiler.process(element.clauses, **kw)}"
+
+
+@compiles(_Unindexed)
+def _plain(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)

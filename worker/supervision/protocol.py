@@ -1,0 +1,13 @@
+"""What the supervisor's side (``forkserver``) and the fork server (``worker.__main__``) tell each other.
+
+Messages are JSON, one to a packet. The supervisor orders ``{"worker", "name", "threads", "progress"}``, to
+fork, or ``{"worker", "signal"}``. The server answers ``{"worker", "pid"}`` when it has forked,
+``{"worker", "status"}`` when that process has ended.
+"""
+
+from __future__ import annotations
+
+#: Bytes of a message at most: a path, a name and some numbers.
+MESSAGE_BYTES = 65_536
+#: Exit status of a worker (EX_TEMPFAIL of sysexits.h) that asks the supervisor to try again: a store is away.
+TEMPFAIL = 75
