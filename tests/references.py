@@ -12,10 +12,10 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet  # type: ig
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from tagtray.weights.model import Model
-from tests import traces
+from tests.models import DEFAULT
 
 
-def probabilities(images: NDArray[np.uint8], model: Model = traces.MODEL) -> NDArray[np.float32]:
+def probabilities(images: NDArray[np.uint8], model: Model = DEFAULT) -> NDArray[np.float32]:
     """Softmax (n, classes) of images (n, side, side, 3) uint8 RGB."""
     normalise = v2.Compose(
         [

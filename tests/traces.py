@@ -8,10 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tagtray.weights.store import ModelStore
 from tagtray.worker.networks import torchscript
-
-MODEL = ModelStore().default
+from tests.models import DEFAULT
 
 
 @functools.cache
@@ -19,11 +17,11 @@ def home() -> Path:
     """A TAGTRAY_HOME that holds the trace; shared, so not to be changed."""
     folder = Path(tempfile.mkdtemp(prefix="tagtray-traces-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    torchscript.load(MODEL, folder)
+    torchscript.load(DEFAULT, folder)
     return folder
 
 
 def copied_to(folder: Path) -> Path:
     """Copy the trace and its record into the home ``folder``; return where the trace lies."""
     shutil.copytree(home() / "cache", folder / "cache", dirs_exist_ok=True)
-    return torchscript.path(MODEL, folder)
+    return torchscript.path(DEFAULT, folder)

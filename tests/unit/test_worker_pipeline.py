@@ -19,7 +19,7 @@ from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.rollup import RollUp
 from tagtray.worker.supervision.progress import Progress
-from tests import builders
+from tests import builders, models
 from tests.builders import jpeg, query, row, seen, status
 
 BATCH = 4
@@ -31,7 +31,7 @@ class FakeClassifier:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._slots = np.zeros((BATCH, 224, 224, 3), dtype=np.uint8)
+        self._slots = np.zeros((BATCH, *models.SHAPE), dtype=np.uint8)
         self.passes: list[list[int]] = []
         self.marked: list[int] = []
         self.fails_at: int | None = None
@@ -53,6 +53,7 @@ class FakeClassifier:
             np.tile(np.array([1, 2, 0]), (n, 1)),
             np.tile(np.array([0.7, 0.2, 0.1], dtype=np.float32), (n, 1)),
             np.tile(np.array([0.1, 0.9], dtype=np.float32), (n, 1)),
+            np.tile(np.array([1, 0.5, -2], dtype=np.float16), (n, 1)),
         )
 
     def warm_up(self) -> None:
@@ -90,7 +91,7 @@ def pipeline(
 ) -> Pipeline:
     builders.root(ledger, settings)
     folders = RootReader(ledger.engine, settings)
-    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.PROVENANCE, progress)
+    return Pipeline(settings, ledger, folders, engine, models.SPEC, ROLL_UP, builders.PROVENANCE, progress)
 
 
 def _claim(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list[ClaimedImage]:
@@ -101,6 +102,17 @@ def _claim(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list
     ledger.register(1, [seen(name, len(data or b"")) for name, data in files.items()])
     ids = [image.id for image in ledger.take_pending(99)]
     return ledger.claim(ids, "w", 60)
+
+
+def test_features_are_kept_as_float16_unless_the_setting_says_no(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, settings: Settings
+) -> None:
+    # Given an image that is classified, and another one where features are not wanted
+    pipeline.process(_claim(ledger, photos, {"a": jpeg(50)}), "w")
+    pipeline._settings = settings.model_copy(update={"features": False})
+    pipeline.process(_claim(ledger, photos, {"b": jpeg(200)}), "w")
+    # Then the first one's vector alone is in its table, in little-endian order
+    assert query(ledger, "SELECT vector FROM features") == [(bytes.fromhex("003c 0038 00c0"),)]
 
 
 def test_images_become_rows(pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier) -> None:

@@ -128,7 +128,10 @@ class Pipeline:
     def _content(self, slot: int, info: ImageInfo, scores: Scores) -> NewContent:
         top = zip(scores.top_index[slot].tolist(), scores.top_score[slot].tolist(), strict=True)
         tags = self._roll_up.tags_above(scores.tag_scores[slot], self._settings.tag_min)
-        return NewContent(info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags)
+        features = scores.features[slot].astype("<f2").tobytes() if self._settings.features else None
+        return NewContent(
+            info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags, features
+        )
 
 
 def _failed(image: ClaimedImage, error: ImageError) -> Failed:
