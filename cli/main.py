@@ -33,7 +33,7 @@ COMMANDS = {
         "Measure images/s by engine, precision, workers and batch, and recommend the best settings.",
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
-    "weights": ("weights", "The models: list, verify, trace, export."),
+    "weights": ("weights", "The models: list, use, add, verify, trace, export."),
     "db": ("database", "The database: bring it to this version's tables, check it."),
 }
 
