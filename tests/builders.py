@@ -54,10 +54,20 @@ def sync(engine: Engine) -> None:
     catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
 
 
-def use_other_model(ledger: Ledger) -> None:
-    """Make another model the current one."""
-    row = {**MODEL, "name": "other", "weights_sha256": "1" * 64}
-    catalogue.sync(ledger.engine, LABELS, CATEGORIES, CLOSURE, row, {"": TAG_THRESHOLD})
+def add_model(ledger: Ledger, weights_sha256: str) -> int:
+    """Have the ledger know other weights under the name of its model; the id of that row."""
+    columns = "name, label_set, architecture, input, created_at"
+    execute(
+        ledger,
+        f"INSERT INTO models (id, weights_sha256, is_current, {columns}) "
+        f"SELECT id + 1, '{weights_sha256}', false, {columns} FROM models WHERE id = {MODEL_ID}",
+    )
+    return MODEL_ID + 1
+
+
+def use_model(ledger: Ledger, model_id: int) -> None:
+    """Make a model the current one."""
+    execute(ledger, f"UPDATE models SET is_current = (id = {model_id})")
 
 
 @contextlib.contextmanager
