@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from tests.models import State
 CLASSES = len(models.COLOURS)
 
 
-def refused(state: State, architecture: str = "resnet18") -> str:
+def refused(state: Mapping[str, state_dict.Array], architecture: str = "resnet18") -> str:
     with pytest.raises(WeightsError) as raised:
         state_dict.checked(state, architecture, CLASSES)
     prefix = f"The weights are not those of a {architecture} of {CLASSES} classes: "
