@@ -75,7 +75,7 @@ def use_model(ledger: Ledger, model_id: int) -> None:
 
 @contextlib.contextmanager
 def ledger(settings: Settings) -> Iterator[Ledger]:
-    """A ledger on a fresh database with the small catalogue; its connections are closed at the end."""
+    """A ledger on a fresh database with the small model; its connections are closed at the end."""
     engine = engines.connect(settings)
     try:
         migrate.upgrade(engine)
@@ -143,7 +143,7 @@ def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
 
 
 def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
-    """Commit with the model of the small catalogue."""
+    """Commit with the small model."""
     ledger.commit(worker, PROVENANCE, outcomes)
 
 
