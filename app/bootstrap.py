@@ -1,40 +1,22 @@
-"""What every command does first: settings, log lines, a ledger at this version's tables."""
+"""The ledger of a command: opened for reading or writing, brought to this version's tables and model."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
 
 from tagtray.config.errors import InfrastructureError, UsageError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from tagtray.config.settings import Settings
-    from tagtray.weights.manifest import ModelEntry
+from tagtray.config.settings import Settings
+from tagtray.db import catalogue, engine, migrate
+from tagtray.weights import catalogue as words
+from tagtray.weights import manifest
+from tagtray.weights.manifest import ModelEntry
 
 #: The model that ships; its manifest entry names the rest.
 MODEL = "resnet18"
-
-
-def load(**overrides: Any) -> Settings:
-    """The settings, with the options that were given; log lines go where they say."""
-    # Imported here, as everywhere in this package: `tagtray --help` need not wait for it.
-    from tagtray.config import logs
-    from tagtray.config import settings as configuration
-
-    settings = configuration.load(**overrides)
-    logs.configure(settings.log_level)
-    return settings
-
-
-def name_process(role: str) -> None:
-    """Have ``ps`` and ``top`` show what this process is."""
-    import setproctitle
-
-    setproctitle.setproctitle(f"tagtray: {role}")
 
 
 @contextlib.contextmanager
@@ -43,8 +25,6 @@ def writing(settings: Settings) -> Iterator[Engine]:
 
     Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
     """
-    from tagtray.db import engine, migrate
-
     with _closing(engine.connect(settings)) as database:
         if database.dialect.name == "sqlite":
             upgrade(database)
@@ -60,8 +40,6 @@ def writing(settings: Settings) -> Iterator[Engine]:
 @contextlib.contextmanager
 def reading(settings: Settings) -> Iterator[Engine]:
     """The ledger for those who only look: nothing is made; raises UsageError where there is none yet."""
-    from tagtray.db import engine, migrate
-
     if settings.database_url is None and not (settings.home / "tagtray.db").exists():
         raise UsageError(f"There is no ledger in {settings.home} yet; `tagtray run DIR` begins one.")
     with _closing(engine.connect(settings)) as database:
@@ -71,16 +49,12 @@ def reading(settings: Settings) -> Iterator[Engine]:
 
 def bring_up(settings: Settings) -> bool:
     """Bring any database to this version; True if there was anything to do."""
-    from tagtray.db import engine
-
     with _closing(engine.connect(settings)) as database:
         return upgrade(database)
 
 
 def upgrade(database: Engine) -> bool:
     """Bring the tables and the catalogue of labels to this version; True if there was anything to do."""
-    from tagtray.db import migrate
-
     migrated = migrate.upgrade(database)
     if not migrated and _has_model(database):
         return False
@@ -90,8 +64,6 @@ def upgrade(database: Engine) -> bool:
 
 def model() -> ModelEntry:
     """The manifest's entry of the model that ships."""
-    from tagtray.weights import manifest
-
     return manifest.model(MODEL)
 
 
@@ -104,16 +76,11 @@ def _closing(database: Engine) -> Iterator[Engine]:
 
 
 def _has_model(database: Engine) -> bool:
-    from tagtray.db import catalogue
-
     entry = model()
     return catalogue.has(database, entry.name, entry.weights.sha256)
 
 
 def _bring_in_model(database: Engine) -> None:
-    from tagtray.db import catalogue
-    from tagtray.weights import catalogue as words
-
     entry = model()
     labels = [{"label_set": entry.label_set, **dataclasses.asdict(label)} for label in words.labels()]
     categories = [

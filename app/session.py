@@ -9,14 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from tagtray.app import feeding
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import roots, run_stats
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
-from tagtray.jobs.connection import connect
-from tagtray.jobs.feed import Feeder, FeederLoop
-from tagtray.jobs.queue import ImageQueue
 from tagtray.producer import scope
 from tagtray.producer.producer import Producer
 
@@ -32,9 +30,10 @@ class Session:
         self.settings = settings
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
+        for note in (note for target in self.targets for note in target.notes):
+            log.warning("root_changed: %s", note)
         self.started = run_stats.moment(database)
-        queue = ImageQueue(settings.queue, connect(settings))
-        self._feeder = FeederLoop(Feeder(settings, self.ledger, queue))
+        self._feeder = feeding.feeder(settings, self.ledger)
         self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
 
     def start(self, watch: bool) -> None:
@@ -63,7 +62,7 @@ class Session:
             return None
 
 
-def check(arguments: Sequence[str]) -> None:
+def check_folders(arguments: Sequence[str]) -> None:
     """Raise UsageError unless every folder is one that can be listed."""
     for argument in arguments:
         scope.check(split(argument)[1])

@@ -1,4 +1,4 @@
-"""``python -m benchmarks --photos DIR``: tagtray, the peer and the ideal, in turns, in one run.
+"""``python -m benchmarks --photos DIR``: tagtray, the peer and the upper bound, in turns, in one run.
 
 Prints [least, median, most] of every figure and writes them to benchmarks/results/.
 """
@@ -48,11 +48,11 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(folder: Path, scratch: Path, ways: Sequence[str], rounds: int) -> dict[str, Any]:
-    """In every round, one after the other: the peer, and for each way tagtray and the ideal."""
+    """In every round, one after the other: the peer, and for each way tagtray and the upper bound."""
     warm = scratch / "warm"
     warm.mkdir(mode=0o700, exist_ok=True)
     for way in ways:
-        _ideal(folder, warm, way)  # makes the network's file; not counted
+        _ceiling(folder, warm, way)  # makes the network's file; not counted
     rows: list[dict[str, Any]] = []
     for _ in range(rounds):
         peer = runs.peer(folder)
@@ -64,20 +64,20 @@ def _measure(folder: Path, scratch: Path, ways: Sequence[str], rounds: int) -> d
 
 def _compared(folder: Path, warm: Path, way: str, peer: float) -> dict[str, float]:
     timed = runs.tagtray(folder, warm, _settings(way))
-    assert timed.steady and timed.first_result, "too few pictures"
-    ideal = _ideal(folder, warm, way)
+    assert timed.steady and timed.first_result, "too few images"
+    ceiling = _ceiling(folder, warm, way)
     return {
         "seconds": timed.seconds,
         "times_faster": peer / timed.seconds,
         "first_result_seconds": timed.first_result,
         "steady_per_second": timed.steady,
-        "ideal_per_second": ideal,
-        "share_of_ideal": timed.steady / ideal,
+        "ceiling_per_second": ceiling,
+        "efficiency": timed.steady / ceiling,
     }
 
 
-def _ideal(folder: Path, home: Path, way: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.ideal", str(folder)]
+def _ceiling(folder: Path, home: Path, way: str) -> float:
+    command = [sys.executable, "-m", "benchmarks.ceiling", str(folder)]
     environment = os.environ | _settings(way) | {"TAGTRAY_HOME": str(home)}
     return float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tagtray.cli.bench import end_to_end
+from tagtray.app import end_to_end
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.db import engine

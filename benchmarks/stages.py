@@ -29,7 +29,7 @@ from tagtray.worker.engines import rollup, torch_engine
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
-#: Pictures of each size; full batches.
+#: Images of each size; full batches.
 CAMERA, SMALL, BATCH = 96, 512, 16
 #: Stages by where they happen; a stage that lies in another one is taken off that one.
 STAGES = {

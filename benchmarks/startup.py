@@ -35,9 +35,9 @@ from pathlib import Path
 engine, home, batch_size = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 gc.disable()
 print(time.process_time())
-import numpy, worker.process
-from worker import engines, rollup
-from weights import manifest
+import numpy, tagtray.worker.process
+from tagtray.worker.engines import rollup, selection
+from tagtray.weights import manifest
 model, roll_up = manifest.model("resnet18"), rollup.load()
 print(time.process_time())
 import importlib
@@ -45,7 +45,7 @@ importlib.import_module(f"tagtray.worker.engines.{engine}_engine")
 print(time.process_time())
 gc.freeze()
 gc.enable()
-engines.load(engines.Choice(engine, "fp32"), model, home, roll_up, batch_size, 1)
+selection.load(selection.Choice(engine, "fp32"), model, home, roll_up, batch_size, 1)
 print(time.process_time())
 """
 

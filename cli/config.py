@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tagtray.app import bootstrap
+from tagtray.app import startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-
-if TYPE_CHECKING:
-    from tagtray.config.settings import Settings
+from tagtray.config import settings as configuration
+from tagtray.config.settings import Settings
 
 _SECRET = re.compile(r"((?:^|[?&])[a-z]*pass[a-z]*=)[^&]*", re.IGNORECASE)
 
 
 def config(json: options.Json = False) -> None:
     """List every setting with its value, its origin and what it does."""
-    settings = bootstrap.load()
+    settings = startup.load()
     columns = ["variable", "value", "origin", "description"]
     found = [_row(settings, name) for name in type(settings).model_fields]
     output.rows(columns, found, Format.JSON if json else Format.TABLE)
 
 
 def _row(settings: Settings, name: str) -> list[Any]:
-    from tagtray.config import settings as configuration
-
     value = settings.model_dump(mode="json")[name]
     if name.endswith("_url") and value is not None:
         value = masked(value)
@@ -35,7 +32,7 @@ def _row(settings: Settings, name: str) -> list[Any]:
 
 
 def masked(url: str) -> str:
-    """The URL without its password, wherever that stands."""
+    """The URL with its password masked, wherever that stands."""
     scheme, separator, rest = url.partition("://")
     credentials, at, place = rest.rpartition("@")
     user, colon, _ = credentials.partition(":")

@@ -1,4 +1,4 @@
-"""``tagtray db``: care for the database."""
+"""``tagtray db``: upgrade and check the database."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
+from tagtray.db import invariants, migrate, roots
 
-app = typer.Typer(help="The database: bring it to this version's tables, check it.", no_args_is_help=True)
+app = typer.Typer(help="The database: upgrade, check.", no_args_is_help=True)
 
 
 @app.callback()
@@ -21,30 +22,30 @@ def _group() -> None:
 
 @app.command()
 def upgrade() -> None:
-    """Bring the tables, the labels and the model of this version into the database."""
-    from tagtray.db import migrate
-
-    changed = bootstrap.bring_up(bootstrap.load())
+    """Upgrade the database to the tables, the labels and the model of this version."""
+    changed = bootstrap.bring_up(startup.load())
     print(f"The database {'is now' if changed else 'already was'} at revision {migrate.REVISION}.")
 
 
 @app.command()
 def check(
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what breaks a rule, in one transaction.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what is broken, in one transaction.")] = False,
     json: options.Json = False,
 ) -> int:
-    """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
-    from tagtray.db import invariants as rules
-
-    with bootstrap.reading(bootstrap.load()) as database:
-        findings = rules.check(database, fix)
+    """Check the ledger's rules; exit code 1 if one is broken and was not repaired."""
+    settings = startup.load()
+    with bootstrap.reading(settings) as database:
+        overlaps = roots.overlaps(database, settings)
+        if fix:
+            roots.merge_overlaps(database, settings)
+        findings = [*invariants.check(database, fix), invariants.overlapping_roots(len(overlaps))]
     broken = [finding for finding in findings if finding.rows]
     if json:
-        columns = [field.name for field in dataclasses.fields(rules.Finding)]
+        columns = [field.name for field in dataclasses.fields(invariants.Finding)]
         output.rows(columns, map(dataclasses.astuple, findings), Format.JSON)
     elif not broken:
         print(f"All {len(findings)} rules hold.")
     else:
         for finding in broken:
-            print(f"{finding.rows:,} {finding.sentence}{' (mended)' if fix else ''}.")
+            print(f"{finding.rows:,} {finding.sentence}{' (repaired)' if fix else ''}.")
     return int(bool(broken) and not fix)

@@ -6,20 +6,19 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import ImageCode, UsageError
+from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from tagtray.config.settings import Settings
+from tagtray.db import queries, roots
+from tagtray.db.ledger import Ledger
 
 #: Failures that are listed unless --limit says otherwise.
 LIMIT = 50
@@ -35,9 +34,7 @@ def failures(
     json: options.Json = False,
 ) -> None:
     """List the images that could not be classified, and why."""
-    from tagtray.db import queries
-
-    with bootstrap.reading(bootstrap.load()) as database:
+    with bootstrap.reading(startup.load()) as database:
         found, total = queries.failures(database, code, limit)
     columns = [field.name for field in dataclasses.fields(queries.Failure)]
     if json:
@@ -56,9 +53,7 @@ def retry(
     code: Code = None,
 ) -> None:
     """Try failed images again: all, those of a code, or those of a path."""
-    from tagtray.db.ledger import Ledger
-
-    settings = bootstrap.load()
+    settings = startup.load()
     with bootstrap.reading(settings) as database:
         ids = None if path is None else _ids(database, settings, path)
         count = Ledger(database).retry(code, ids)
@@ -67,8 +62,6 @@ def retry(
 
 
 def _ids(database: Engine, settings: Settings, path: str) -> Sequence[int]:
-    from tagtray.db import queries, roots
-
     # A folder is sought by a name in it: it may be the root itself, which lies in none.
     is_folder = os.path.isdir(path)
     place = roots.locate(database, settings, Path(path, "_") if is_folder else Path(path))

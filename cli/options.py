@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import startup
 from tagtray.config.errors import UsageError
-
-if TYPE_CHECKING:
-    from tagtray.config.settings import Settings
-
-#: Worker processes at most, as in the settings.
-MAX_WORKERS = 256
+from tagtray.config.settings import MAX_WORKERS, Settings
 
 Folders = Annotated[
     list[str],
@@ -43,7 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def for_work(workers: str | None, **given: Any) -> Settings:
     """The settings with the options of those commands that start workers."""
     number = None if workers in (None, "auto") else _number(str(workers))
-    settings = bootstrap.load(workers=number, **given)
+    settings = startup.load(workers=number, **given)
     return settings.model_copy(update={"workers": None}) if workers == "auto" else settings
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
-
-if TYPE_CHECKING:
-    from tagtray.db.queries import ImageFacts
+from tagtray.db import queries, roots
+from tagtray.db.queries import ImageFacts
 
 
 def show(
@@ -23,9 +22,7 @@ def show(
     json: options.Json = False,
 ) -> None:
     """Show one image: its state, Top-3 and tags, or why it failed."""
-    from tagtray.db import queries, roots
-
-    settings = bootstrap.load()
+    settings = startup.load()
     with bootstrap.reading(settings) as database:
         place = roots.locate(database, settings, Path(path))
         facts = queries.image(database, place[0].id, place[1]) if place else None
@@ -53,7 +50,7 @@ def _print(facts: ImageFacts, file: str) -> None:
         ("error", f"{facts.error_code}: {facts.error_message}" if facts.error_code else None),
         ("taken", facts.taken_at.isoformat(" ") if facts.taken_at else None),
         ("camera", facts.camera),
-        ("picture", f"{facts.format}, {size}" if size else None),
+        ("image", f"{facts.format}, {size}" if size else None),
         ("sha256", facts.sha256),
         ("model", how),
     ]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import redis
 import typer
+from sqlalchemy import Engine
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from tagtray.config.settings import Settings
+from tagtray.db import queries
+from tagtray.db.ledger import Ledger
+from tagtray.jobs import workers
+from tagtray.jobs.connection import connect
+from tagtray.jobs.embedded_redis import server
+from tagtray.jobs.queue import ImageQueue
 
 #: Seconds over which images per second are measured.
 WINDOW = 60.0
@@ -31,7 +35,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Show the ledger's states, the queue, the workers and the speed; starts nothing."""
-    settings = bootstrap.load()
+    settings = startup.load()
     with bootstrap.reading(settings) as database:
         _show(_look(settings, database), json, watch)
         while watch:
@@ -50,9 +54,6 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
 
 
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:
-    from tagtray.db import queries
-    from tagtray.db.ledger import Ledger
-
     waited = queries.oldest_wait(database)
     return {
         "database": database.url.render_as_string(hide_password=True),
@@ -64,17 +65,9 @@ def _look(settings: Settings, database: Engine) -> dict[str, Any]:
 
 
 def _look_at_redis(settings: Settings) -> dict[str, Any]:
-    from tagtray.jobs.embedded_redis import server
-
     nothing: dict[str, Any] = dict.fromkeys(("jobs", "images", "workers", "refused"))
     if settings.redis_url is None and not server.running(settings.home):
         return {"running": False, "answer": "not running", **nothing}
-    import redis
-
-    from tagtray.jobs import workers
-    from tagtray.jobs.connection import connect
-    from tagtray.jobs.queue import ImageQueue
-
     try:
         queue = ImageQueue(settings.queue, connect(settings, start=False))
         return {

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import typer
 
+from tagtray.app.session import Session
 from tagtray.config.text import shown
 from tagtray.db import run_stats
 from tagtray.db.tables import Status
-
-if TYPE_CHECKING:
-    from tagtray.app.session import Session
 
 #: Labels that the summary lists.
 LABELS = 10
@@ -35,7 +32,7 @@ def write(session: Session, seconds: float) -> None:
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
     forwarded = run_stats.forwarded(engine, targets, session.started)
-    skipped = session.producer.progress.skipped
+    skipped, caches = session.producer.progress.skipped, session.producer.progress.caches
     left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
     rows = [
         ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),
@@ -44,6 +41,8 @@ def write(session: Session, seconds: float) -> None:
         ("failed before", before[Status.FAILED], "unchanged, not tried again"),
         ("skipped", skipped.total(), _counts(skipped)),
         ("missing", now[Status.MISSING], "their files are gone; results are kept"),
+        ("ignored", now[Status.IGNORED], "no longer wanted (.tagtrayignore); results are kept"),
+        ("left out", caches, "folders of other programs' copies; !NAME/ in .tagtrayignore takes one in"),
         ("left", left, "the same command goes on with them"),
     ]
     for name, count, detail in rows:

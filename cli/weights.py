@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
+from tagtray.weights import manifest
 
 app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_help=True)
 
@@ -21,9 +22,7 @@ app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_he
 @app.command("list")
 def list_models(json: options.Json = False) -> None:
     """List the models that ship."""
-    from tagtray.weights import manifest
-
-    bootstrap.load()
+    startup.load()
     columns = ["name", "architecture", "label_set", "bytes", "sha256", "date", "licence", "file"]
     found: list[list[Any]] = [
         [
@@ -46,9 +45,7 @@ def list_models(json: options.Json = False) -> None:
 @app.command()
 def verify() -> None:
     """Hold every file that ships with the models against its SHA-256."""
-    from tagtray.weights import manifest
-
-    bootstrap.load()
+    startup.load()
     manifest.verify()
     print(f"All {len(manifest.load().every_file())} files are what the manifest says.")
 
@@ -56,8 +53,8 @@ def verify() -> None:
 @app.command()
 def trace() -> None:
     """Make PyTorch's file of the network (TorchScript, fp32) now, so that its first run need not."""
-    settings = bootstrap.load()
-    from tagtray.weights import manifest
+    settings = startup.load()
+    # Here, not above: PyTorch takes seconds, and no other command of this module needs it.
     from tagtray.worker.networks import torchscript
 
     entry = bootstrap.model()
@@ -72,7 +69,7 @@ def export(
     onnx: Annotated[Path, typer.Option(metavar="FILE", help="The ONNX file to write.", show_default=False)],
 ) -> None:
     """Write the network with its normalisation, softmax and labels as an ONNX file for other programs."""
-    bootstrap.load()
+    startup.load()
     if importlib.util.find_spec("onnx") is None:
         raise UsageError("The export needs the extra: pip install 'tagtray[onnx]'.")
     from tagtray.worker.networks import export

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tagtray.app import bootstrap
+from tagtray.app import startup
+from tagtray.app.crew import GRACE, Crew
 from tagtray.cli import options
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from tagtray.config.settings import Settings
-    from tagtray.db.ledger import Ledger
-    from tagtray.worker.supervision.forkserver import ForkServer
-    from tagtray.worker.supervision.resources import Plan
     from tagtray.worker.supervision.supervisor import Supervisor
 
-#: Seconds that workers are given to finish the batch in hand.
-GRACE = 60.0
-#: Seconds between looks at whether there is still hope.
-LOOK = 0.5
+#: Seconds between checks of whether workers can start at all.
+POLL = 0.5
 
 
 def work(
@@ -37,72 +30,31 @@ def work(
     settings = options.for_work(
         workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
     )
-    plan = planned(settings)
-    with StopRequest() as request, forking(settings) as server:
+    startup.name_process("work")
+    with StopRequest() as request, Crew(settings) as crew:
+        # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
+        from tagtray.app import bootstrap, feeding
         from tagtray.db.ledger import Ledger
         from tagtray.weights import manifest
 
         manifest.verify(bootstrap.model())
         with bootstrap.writing(settings) as database:
             ledger = Ledger(database)
-            _work(settings, ledger, supervisor(settings, ledger, plan, server), request)
+            supervisor = crew.supervisor(ledger)
+            try:
+                with feeding.beside_workers(settings, ledger):
+                    _work(supervisor, request)
+            except AtOnce:
+                supervisor.kill()
+                os._exit(request.exit_code)
+        if supervisor.failure:
+            raise InfrastructureError(supervisor.failure)
     return request.exit_code
 
 
-def _work(settings: Settings, ledger: Ledger, crew: Supervisor, request: StopRequest) -> None:
-    bootstrap.name_process("work")
-    try:
-        with _feeding(settings, ledger):
-            crew.start()
-            print("Working; Ctrl-C ends.", file=sys.stderr)
-            while not crew.failure and not request.wait(LOOK):
-                pass
-            crew.stop(GRACE)
-    except AtOnce:
-        crew.kill()
-        os._exit(request.exit_code)
-    if crew.failure:
-        raise InfrastructureError(crew.failure)
-
-
-def planned(settings: Settings) -> Plan:
-    """Who is to work on what this host has free now; raises UsageError where their engine cannot be had."""
-    from tagtray.worker.engines import selection
-    from tagtray.worker.supervision import resources
-
-    selection.choose(settings)
-    return resources.plan(settings.workers, settings.batch_size)
-
-
-def forking(settings: Settings) -> ForkServer:
-    """The process that forks workers; it imports while all else is made ready."""
-    from tagtray.worker.supervision.forkserver import ForkServer
-
-    return ForkServer(settings)
-
-
-def supervisor(settings: Settings, ledger: Ledger, plan: Plan, server: ForkServer) -> Supervisor:
-    """The workers of this host, not started yet."""
-    from tagtray.worker.supervision.supervisor import Supervisor
-
-    try:
-        return Supervisor(settings, ledger, plan, server)
-    except OSError as error:
-        raise InfrastructureError(f"{settings.home} cannot be written to: {error.strerror}.") from None
-
-
-@contextlib.contextmanager
-def _feeding(settings: Settings, ledger: Ledger) -> Iterator[None]:
-    """With the embedded Redis this process feeds, too: that queue is gone with whoever filled it."""
-    from tagtray.jobs.connection import connect
-    from tagtray.jobs.feed import Feeder, FeederLoop
-    from tagtray.jobs.queue import ImageQueue
-
-    client = connect(settings)
-    if settings.redis_url is not None:
-        yield
-        return
-    loop = FeederLoop(Feeder(settings, ledger, ImageQueue(settings.queue, client)))
-    loop.start()
-    yield
-    loop.stop()
+def _work(supervisor: Supervisor, request: StopRequest) -> None:
+    supervisor.start()
+    print("Working; Ctrl-C ends.", file=sys.stderr)
+    while not supervisor.failure and not request.wait(POLL):
+        pass
+    supervisor.stop(GRACE)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
+from tagtray.config.errors import ImageCode
 from tagtray.config.settings import LONGEST_LEASE
 from tagtray.db import clock, commits, dialects, holds, paths, registration
 from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
@@ -60,6 +61,19 @@ class Ledger:
         """The files are gone: their rows become ``missing`` and keep their results."""
         gone = update(Image).where(Image.status != Status.MISSING)
         return self._update(gone.values(_to(Status.MISSING, **_FREE)), ids)
+
+    def mark_ignored(self, ids: Sequence[int]) -> int:
+        """The files are there and not wanted: their rows become ``ignored`` and keep their results."""
+        unwanted = update(Image).where(Image.status != Status.IGNORED)
+        return self._update(unwanted.values(_to(Status.IGNORED, **_FREE)), ids)
+
+    def apply_size_limit(self, root_id: int, max_bytes: int) -> int:
+        """Images that were judged under another limit of size are judged again; how many there were."""
+        too_large = Image.size_bytes > max_bytes
+        failed = and_(Image.status == Status.FAILED, Image.error_code == ImageCode.TOO_LARGE)
+        other = or_(and_(Image.status == Status.DONE, too_large), and_(failed, ~too_large))
+        again = _to(Status.PENDING, error_code=None, error_message=None)
+        return self._update(update(Image).where(Image.root_id == root_id, other).values(again))
 
     def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
         """The registered ones among ``names``."""

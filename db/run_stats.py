@@ -40,6 +40,14 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """A transaction of results: when it was, and how many contents it classified."""
+
+    at: datetime
+    contents: int
+
+
+@dataclass(frozen=True, slots=True)
 class LabelCount:
     """How many images have a label as their first."""
 
@@ -58,6 +66,15 @@ def active(engine: Engine, targets: Sequence[Target]) -> int:
     # Only a pending image is ever deferred.
     on_their_way = Image.status.in_((Status.PENDING, Status.QUEUED, Status.RUNNING))
     return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets, few=True)))
+
+
+def images_by_root(engine: Engine) -> dict[int, dict[str, int]]:
+    """Images by state, for each root by its id."""
+    query = select(Image.root_id, Image.status, func.count()).group_by(Image.root_id, Image.status)
+    counts: dict[int, dict[str, int]] = {}
+    for root_id, status, images in read(engine, lambda connection: connection.execute(query).all()):
+        counts.setdefault(root_id, {})[status] = images
+    return counts
 
 
 def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
@@ -126,6 +143,20 @@ def some_done(engine: Engine, targets: Sequence[Target], limit: int) -> list[tup
     )
     rows = read(engine, lambda connection: connection.execute(query).all())
     return [(root_id, paths.to_bytes(path, path_raw)) for root_id, path, path_raw in rows]
+
+
+def commits(engine: Engine) -> list[Commit]:
+    """Every commit of results, the first one first."""
+    at = Classification.classified_at
+    query = select(at, func.count()).group_by(at).order_by(at)
+    return [Commit(*row) for row in read(engine, lambda connection: connection.execute(query).all())]
+
+
+def one_name_each(engine: Engine) -> list[bytes]:
+    """For each content that is done the relative name of one of its images."""
+    query = select(Image.content_id, Image.path, Image.path_raw).where(Image.status == Status.DONE)
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return list({content: paths.to_bytes(path, path_raw) for content, path, path_raw in rows}.values())
 
 
 def _soon() -> ColumnElement[bool]:

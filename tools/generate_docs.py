@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 import typer.main
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.main import app
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
@@ -104,9 +104,7 @@ def main() -> None:
 def _variable(name: str) -> str:
     if name == "roots":
         return f"`{configuration.ROOT_PREFIX}<NAME>`"
-    alias = Settings.model_fields[name].validation_alias
-    names = alias.choices if isinstance(alias, AliasChoices) else [configuration.variable(name)]
-    return " or ".join(f"`{choice}`" for choice in names)
+    return f"`{configuration.variable(name)}`"
 
 
 def _default(name: str, field: FieldInfo) -> str:
@@ -133,6 +131,8 @@ def _accepted(field: FieldInfo) -> str:
 
 def _leaves(group: TyperGroup, prefix: str) -> Iterator[tuple[str, TyperCommand]]:
     for name, command in group.commands.items():
+        if isinstance(group, LazyGroup):
+            command = group.load(name)
         if isinstance(command, TyperGroup):
             yield from _leaves(command, f"{prefix} {name}")
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
-#: Pictures of a benchmark, in words.
+#: Images of a benchmark, in words.
 INPUTS = {
     "camera": "JPEGs of 12 megapixels",
     "small": "JPEGs of about 500 x 375",
@@ -64,7 +64,7 @@ Median = Sequence[float]
 
 
 def comparison() -> str:
-    """The peer, tagtray and the ideal on every input."""
+    """The peer, tagtray and the upper bound on every input."""
     return "\n".join(_comparison(name, words) for name, words in INPUTS.items())
 
 
@@ -128,7 +128,7 @@ def agreement() -> str:
     rows = [
         (
             way,
-            f"{figures['top1_flips']} of {figures['pictures']}",
+            f"{figures['top1_flips']} of {figures['images']}",
             f"{figures['score_difference_mean']:.4f}",
             f"{figures['score_difference_max']:.3f}",
         )
@@ -186,7 +186,7 @@ def _comparison(name: str, words: str) -> str:
         "first result",
         "steady images/s",
         "decode and forward alone",
-        "share",
+        "efficiency",
     )
     title = f"**{report['images']:,} {words}**, {report['runs']} runs in turns, {_machine(report)}\n\n"
     return title + table(head, rows)
@@ -199,8 +199,8 @@ def _way(way: str, figures: Mapping[str, Median]) -> tuple[str, ...]:
         _median(figures["times_faster"], 2),
         f"{figures['first_result_seconds'][1]:.1f} s",
         f"{figures['steady_per_second'][1]:.1f}",
-        f"{figures['ideal_per_second'][1]:.1f}",
-        _median(figures["share_of_ideal"], 2),
+        f"{figures['ceiling_per_second'][1]:.1f}",
+        _median(figures["efficiency"], 2),
     )
 
 

@@ -1,24 +1,26 @@
-"""``tagtray bench``: what this machine does, and with which settings it does best."""
+"""``tagtray bench``: this machine's throughput, and the settings that are fastest."""
 
 from __future__ import annotations
 
-import signal
-import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from tagtray.app import bootstrap
+from tagtray.app import startup
 from tagtray.cli import options, output
+from tagtray.cli.bench import plotting, report, whole_run
+from tagtray.cli.bench.report import Table
+from tagtray.config import isolation, machine
+from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-
-if TYPE_CHECKING:
-    from tagtray.cli.bench.report import Table
-    from tagtray.config.settings import Settings
-    from tagtray.worker.measure.throughput import Row
+from tagtray.worker.measure import throughput
+from tagtray.worker.measure.throughput import Row
 
 #: Images per forward pass that are tried unless the user names some: the network takes 8 per thread at once,
 #: so that larger batches save little more.
@@ -57,29 +59,21 @@ def bench(
 
     int8 changes some answers: only --precision int8 recommends it.
 
-    What --save keeps counts below options and variables.
+    Options and variables win over what --save keeps.
 
     To undo --save, delete TAGTRAY_HOME/machine.json.
     """
-    signal.signal(signal.SIGTERM, _terminated)
     if end_to_end is not None:
         if save or plot:
             raise UsageError("--end-to-end measures the current settings; it takes no --save and no --plot.")
         _end_to_end(end_to_end, engine, precision, batch_size, json)
         return
-    settings = bootstrap.load(engine=engine or "auto", precision=precision or "auto")
+    settings = startup.load(engine=engine or "auto", precision=precision or "auto")
     _measure(settings, sorted(set(batch_size or BATCH_SIZES)), save, plot, json)
 
 
-def _terminated(*_: object) -> None:
-    """Unwind as after an error: no process and no folder of ours is left."""
-    sys.exit(128 + signal.SIGTERM)
-
-
 def _measure(settings: Settings, batch_sizes: list[int], save: bool, plot: Path | None, json: bool) -> None:
-    from tagtray.cli.bench import plotting, report
-    from tagtray.worker.measure import throughput
-
+    isolation.keep_in(settings.home)  # before matplotlib is imported
     if plot is not None:
         plotting.check(plot)
     table = report.measure(settings, batch_sizes)
@@ -90,17 +84,12 @@ def _measure(settings: Settings, batch_sizes: list[int], save: bool, plot: Path 
         print(output.json_text(_content(table, best, kept)))
     else:
         report.write(table, best)
-        _say_kept(best, kept)
+        _print_kept(best, kept)
     if plot is not None:
         plotting.draw(table, plot)
 
 
 def _keep(settings: Settings, best: Row | None, table: Table) -> Path:
-    from datetime import UTC, datetime
-    from importlib.metadata import version
-
-    from tagtray.config import machine
-
     if best is None:
         raise InfrastructureError("Nothing can be recommended, so nothing is kept.")
     row = asdict(best)
@@ -114,10 +103,7 @@ def _keep(settings: Settings, best: Row | None, table: Table) -> Path:
     return machine.write(settings.home, {name: row[name] for name in sorted(machine.NAMES)}, measured)
 
 
-def _say_kept(best: Row | None, kept: Path | None) -> None:
-    from tagtray.config import machine
-    from tagtray.config import settings as configuration
-
+def _print_kept(best: Row | None, kept: Path | None) -> None:
     if kept is None:
         if best is not None:
             print("`tagtray bench --save` measures again and keeps the best.")
@@ -139,14 +125,12 @@ def _content(table: Table, best: Row | None, kept: Path | None) -> dict[str, Any
 def _end_to_end(
     folder: Path, engine: str | None, precision: str | None, batch_sizes: list[int] | None, json: bool
 ) -> None:
-    from tagtray.cli.bench import end_to_end
-
     if batch_sizes and len(batch_sizes) > 1:
         raise UsageError("--end-to-end measures one batch size; give --batch-size once.")
     one = batch_sizes[0] if batch_sizes else None
-    settings = bootstrap.load(engine=engine, precision=precision, batch_size=one)
-    found = end_to_end.measure(settings, folder)
+    settings = startup.load(engine=engine, precision=precision, batch_size=one)
+    found = whole_run.measure(settings, folder)
     if json:
         print(output.json_text(asdict(found)))
     else:
-        end_to_end.write(found)
+        whole_run.write(found)

@@ -69,7 +69,7 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
     Path(found["kept_in"]).write_text("{")
     damaged = bare.run("run", str(bare.folder / "photos"))
     assert damaged.code == 2
-    assert "machine.json is no JSON; delete it" in damaged.errors
+    assert "machine.json is not JSON; delete it" in damaged.errors
     assert "Traceback" not in damaged.errors
 
 
@@ -91,13 +91,14 @@ def test_a_whole_run_is_measured_and_leaves_nothing(laptop: World) -> None:
     found = json.loads(bench.output)
     assert found["images"] == PHOTOS
     assert 0 < found["first_result_seconds"] < found["seconds"]
-    assert found["share"] == pytest.approx(found["steady_per_second"] / found["alone_per_second"])
+    bound = found["ceiling_images_per_second"]
+    assert found["efficiency"] == pytest.approx(found["steady_images_per_second"] / bound)
     assert sorted(path.name for path in folder.iterdir()) == before
     assert list(scratch.iterdir()) == []
     assert not (laptop.home / "tagtray.db").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 @pytest.mark.parametrize("end_to_end", [False, True])
 def test_a_signal_ends_it_and_leaves_no_process_and_no_folder(
     laptop: World, number: signal.Signals, code: int, end_to_end: bool

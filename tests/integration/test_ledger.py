@@ -27,6 +27,7 @@ def test_a_new_file_is_pending_and_a_known_one_is_left_alone(ledger: Ledger, roo
         "done": 0,
         "failed": 0,
         "missing": 0,
+        "ignored": 0,
     }
     found = row(ledger, second.ids[0])
     assert (found["path"], found["path_raw"], found["attempts"], found["worker"]) == ("a", None, 0, None)

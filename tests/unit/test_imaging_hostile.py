@@ -72,8 +72,8 @@ def test_damaged_pictures_raise_nothing_but_image_errors(
 SURVEY = """
 import os, sys
 import numpy as np
-from config.errors import ImageError
-from imaging import decode, opening
+from tagtray.config.errors import ImageError
+from tagtray.imaging import decode, opening
 slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
 for folder, _, names in os.walk(sys.argv[1]):
     for name in names:

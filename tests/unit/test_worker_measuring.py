@@ -112,7 +112,7 @@ def test_a_precision_that_is_refused_is_a_sentence(home: Path) -> None:
     assert not _children()
 
 
-def test_the_ideal_takes_fewer_files_than_workers(tmp_path: Path) -> None:
+def test_the_upper_bound_takes_fewer_files_than_workers(tmp_path: Path) -> None:
     file = tmp_path / "only.jpg"
     Image.new("RGB", (300, 200), "red").save(file)
     settings = configuration.load(home=traces.home(), engine="torch", precision="fp32")

@@ -21,11 +21,11 @@ from tests import traces
 LOAD = f"""
 import logging, sys
 from pathlib import Path
-from worker import tracing
+from tagtray.worker.networks import torchscript
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 home = Path(sys.argv[1])
-tracing.load(Path({str(traces.WEIGHTS)!r}), {traces.SHA256!r}, home)
-status = (home / "cache" / tracing.name({traces.SHA256!r})).stat()
+torchscript.load(Path({str(traces.WEIGHTS)!r}), {traces.SHA256!r}, home)
+status = (home / "cache" / torchscript.name({traces.SHA256!r})).stat()
 print("torchvision" in sys.modules, status.st_ino, status.st_mtime_ns)
 """
 
@@ -159,10 +159,9 @@ def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
 def test_a_trace_is_not_looked_for_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a current folder with somebody's own ``worker`` package
-    (tmp_path / "worker").mkdir()
-    (tmp_path / "worker" / "__init__.py").touch()
-    (tmp_path / "worker" / "tracing.py").write_text("raise SystemExit('wrong module')")
+    # Given a current folder with somebody's own ``tagtray`` package
+    (tmp_path / "tagtray").mkdir()
+    (tmp_path / "tagtray" / "__init__.py").write_text("raise SystemExit('wrong module')")
     monkeypatch.chdir(tmp_path)
     # When tracing fails for lack of weights, then it is our module that says so
     with pytest.raises(WeightsError, match="No such file"):

@@ -1,4 +1,4 @@
-"""The ideal: read, decode and forward alone on all cores, with no queue, no ledger and no results kept."""
+"""The upper bound: read, decode and forward alone on all cores, with no queue, no ledger, no results kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tagtray bench --end-to-end``: a run on a home of its own, and decode and forward alone beside it."""
+"""A whole run, timed on a throwaway home, and the upper bound of the same files: decode and forward alone."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from tagtray.cli.bench import report
+from tagtray.config import isolation, subprocesses
 from tagtray.config import settings as configuration
-from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
-from tagtray.db import engine, paths
-from tagtray.db.tables import Classification, Image, Status
+from tagtray.config.text import shown
+from tagtray.db import engine, run_stats
 from tagtray.jobs.embedded_redis import server
 from tagtray.producer import scope
 from tagtray.worker.engines import selection
@@ -33,7 +31,7 @@ from tagtray.worker.supervision.resources import Plan
 
 #: Seconds that a run is given to end in order.
 GRACE = 60.0
-#: Seconds that the embedded Redis is given to notice that nobody needs it.
+#: Seconds that the embedded Redis is given to notice that nobody needs it, and between looks at that.
 REDIS_GRACE, LOOK = 10.0, 0.05
 
 
@@ -51,7 +49,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class EndToEnd:
-    """What ``--end-to-end`` says; ``share`` is steady over alone."""
+    """A run beside its upper bound; ``efficiency`` is the steady rate divided by the ceiling."""
 
     engine: str
     precision: str
@@ -61,15 +59,16 @@ class EndToEnd:
     images: int
     seconds: float
     first_result_seconds: float
-    steady_per_second: float | None
-    alone_per_second: float
-    share: float | None
+    steady_images_per_second: float | None
+    ceiling_images_per_second: float
+    efficiency: float | None
 
 
-def measure(settings: Settings, folder: Path) -> EndToEnd:
+def measure(settings: Settings, folder: Path, say: Callable[[str], None]) -> EndToEnd:
     """Classify the images of ``folder``; neither it nor the user's ledger is touched.
 
-    Raises UsageError where the folder has no image or the engine cannot be had, InfrastructureError.
+    ``say`` is told what is measured now. Raises UsageError where the folder has no image or the engine cannot
+    be had, InfrastructureError.
     """
     scope.check(folder)
     choice = selection.choose(settings)
@@ -78,72 +77,42 @@ def measure(settings: Settings, folder: Path) -> EndToEnd:
         # Made beforehand: the first run of a machine is another figure.
         with pool.running(own, choice, Plan(1, 1), 1):
             pass
-        _say("The whole run:")
+        say("The whole run:")
         began = time.time()
         seconds = _run(own, folder)
         database = engine.connect(own)
         files, run = _files(database, folder), timed(database, seconds, began)
         database.dispose()
-        _say(f"Decode and forward alone on the same {len(files):,} files, about {seconds:.0f} s.")
-        alone = ceiling.rate(own, files, plan)
-    share = run.steady / alone if run.steady else None
+        say(f"Decode and forward alone on the same {len(files):,} files, about {seconds:.0f} s.")
+        bound = ceiling.rate(own, files, plan)
+    efficiency = run.steady / bound if run.steady else None
     how = (choice.engine, choice.precision, plan.workers, plan.threads, settings.batch_size)
-    return EndToEnd(*how, len(files), seconds, run.first_result, run.steady, alone, share)
-
-
-def write(found: EndToEnd) -> None:
-    """Print it for people."""
-    few = "too few images to say"
-    steady = f"{found.steady_per_second:,.1f} images/s" if found.steady_per_second else few
-    rows = [
-        (
-            "settings",
-            f"{found.engine} in {found.precision}, "
-            f"{report.split(found.workers, found.threads)}, batches of {found.batch_size}",
-        ),
-        ("images", f"{found.images:,}"),
-        ("whole run", f"{found.seconds:,.1f} s"),
-        ("first result", f"after {found.first_result_seconds:,.1f} s"),
-        ("steady", steady),
-        ("decode and forward", f"{found.alone_per_second:,.1f} images/s alone"),
-        ("share", few if found.share is None else f"{found.share:.2f}"),
-    ]
-    for name, value in rows:
-        print(f"{name:<19} {value}")
+    return EndToEnd(*how, len(files), seconds, run.first_result, run.steady, bound, efficiency)
 
 
 def timed(database: Engine, seconds: float, began: float) -> Timed:
     """A run of ``seconds`` since ``began`` (Unix time), by the commits in its ledger."""
-    moment = Classification.classified_at
-    query = select(moment, func.count()).group_by(moment).order_by(moment)
-    with database.connect() as connection:
-        rows = connection.execute(query).all()
-    first, last = rows[0][0], rows[-1][0]
-    later = sum(count for _, count in rows[1:])
+    commits = run_stats.commits(database)
+    first, last = commits[0].at, commits[-1].at
+    later = sum(commit.contents for commit in commits[1:])
     steady = later / (last - first).total_seconds() if later else None
     return Timed(seconds, first.timestamp() - began, steady)
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def _files(database: Engine, folder: Path) -> list[str]:
     """One file for each content that was classified."""
-    query = select(Image.content_id, Image.path, Image.path_raw).where(Image.status == Status.DONE)
-    with database.connect() as connection:
-        rows = connection.execute(query).all()
-    if not rows:
-        raise UsageError(f"{folder} has no image that can be classified.")
-    names = {content: paths.to_bytes(path, path_raw) for content, path, path_raw in rows}
     base = os.fsencode(folder.absolute())
-    return [os.fsdecode(os.path.join(base, name)) for name in names.values()]
+    files = [os.fsdecode(os.path.join(base, name)) for name in run_stats.one_name_each(database)]
+    if not files:
+        raise UsageError(f"{shown(folder)} has no image that can be classified.")
+    return files
 
 
 @contextlib.contextmanager
 def _throwaway(settings: Settings) -> Iterator[Settings]:
     """The settings on a home of its own with SQLite and the embedded Redis; nothing of it stays."""
-    with tempfile.TemporaryDirectory(prefix="tagtray-bench-") as scratch:
+    isolation.keep_in(settings.home)
+    with _scratch(settings.home) as scratch:
         home = Path(scratch)
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(settings.home / "cache", home / "cache")
@@ -152,6 +121,13 @@ def _throwaway(settings: Settings) -> Iterator[Settings]:
             yield settings.model_copy(update=own)
         finally:
             _await_redis(home)
+
+
+def _scratch(home: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="bench-", dir=home)
+    except OSError as error:
+        raise InfrastructureError(f"{home} cannot be written to: {error.strerror}.") from None
 
 
 def _await_redis(home: Path) -> None:
@@ -191,7 +167,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """Without the stores and the roots of the user's own ledger."""
-    stores = ("DATABASE_URL", "REDIS_URL", "TAGTRAY_DATABASE_URL", "TAGTRAY_REDIS_URL")
+    stores = ("TAGTRAY_DATABASE_URL", "TAGTRAY_REDIS_URL")
     kept = {
         name: value
         for name, value in os.environ.items()

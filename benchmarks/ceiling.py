@@ -1,4 +1,4 @@
-"""The ideal: ``python -m benchmarks.ideal FOLDER`` prints images per second of decode and forward alone."""
+"""``python -m benchmarks.ceiling FOLDER``: images per second of decode and forward alone, the upper bound."""
 
 from __future__ import annotations
 
