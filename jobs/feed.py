@@ -12,7 +12,7 @@ from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue
+from tagtray.db import current_model
 from tagtray.db.ledger import Ledger
 from tagtray.jobs import workers
 from tagtray.jobs.queue import ImageQueue
@@ -52,7 +52,7 @@ class Feeder:
         if limit <= 0:
             return 0
         size = self._chunk if queued else self._share(limit)
-        model_id = catalogue.current(self._ledger.engine).id
+        model_id = current_model.current(self._ledger.engine).id
         images = self._ledger.take_pending(limit)
         # A suspect travels alone: it may take its worker down.
         chunks = [[image.id] for image in images if image.attempts]

@@ -18,6 +18,7 @@ from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
 from tests import builders, traces, workers
 from tests.builders import MODEL_ID, jpeg, query, status
+from tests.models import DEFAULT
 from tests.waiting import wait_for
 
 #: The hash of weights that no host has.
@@ -35,7 +36,7 @@ def host(home: Path, redis_url: str) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     engine = engines.connect(host)
-    bootstrap.upgrade(engine)
+    bootstrap.upgrade(engine, host)
     ledger = Ledger(engine)
     builders.root(ledger, host)
     yield ledger
@@ -64,7 +65,7 @@ def test_a_worker_without_the_weights_of_the_current_model_classifies_nothing_an
 
         # When its worker starts, then it says so, and waits
         wait_for(lambda: "weights_missing" in said())
-        assert f"the weights of the model resnet18 (SHA-256 {OTHER})" in said()
+        assert f"has the weights {DEFAULT.weights.sha256[:12]} here and {OTHER[:12]} in the" in said()
         wait_for(lambda: status(ledger, *ids) == ["queued"] * 2)
         assert (crew.ready, crew.deaths, crew.failure) == (0, 0, None)
 
