@@ -1,46 +1,43 @@
-"""The ledger of a command: opened for reading or writing, brought to this version's tables and model."""
+"""The ledger of a command: opened for reading or writing, brought to this version's tables."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.app import models
+from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, engine, migrate
-from tagtray.weights import catalogue as words
-from tagtray.weights import manifest
-from tagtray.weights.manifest import ModelEntry
-
-#: The model that ships; its manifest entry names the rest.
-MODEL = "resnet18"
+from tagtray.db import engine, migrate
 
 
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[Engine]:
     """The ledger, ready: an SQLite file is migrated, another database has to be at this version.
 
-    Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
+    A new one is given the default model. Raises InfrastructureError with a sentence that names ``tagtray db
+    upgrade`` where it is not at this version.
     """
     with _closing(engine.connect(settings)) as database:
         if database.dialect.name == "sqlite":
-            upgrade(database)
+            upgrade(database, settings)
         else:
             migrate.require(database)
-            if not _has_model(database):
-                raise InfrastructureError(
-                    "The database does not have this version's model; `tagtray db upgrade` brings it in."
-                )
+            models.ensure(database, settings)
         yield database
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a ledger; of a database other than the embedded one it is taken for granted."""
+    return settings.database_url is not None or (settings.home / "tagtray.db").exists()
 
 
 @contextlib.contextmanager
 def reading(settings: Settings) -> Iterator[Engine]:
     """The ledger for those who only look: nothing is made; raises UsageError where there is none yet."""
-    if settings.database_url is None and not (settings.home / "tagtray.db").exists():
+    if not exists(settings):
         raise UsageError(f"There is no ledger in {settings.home} yet; `tagtray run DIR` begins one.")
     with _closing(engine.connect(settings)) as database:
         migrate.require(database)
@@ -50,21 +47,13 @@ def reading(settings: Settings) -> Iterator[Engine]:
 def bring_up(settings: Settings) -> bool:
     """Bring any database to this version; True if there was anything to do."""
     with _closing(engine.connect(settings)) as database:
-        return upgrade(database)
+        return upgrade(database, settings)
 
 
-def upgrade(database: Engine) -> bool:
-    """Bring the tables and the catalogue of labels to this version; True if there was anything to do."""
+def upgrade(database: Engine, settings: Settings) -> bool:
+    """Bring the tables to this version, and a model where there is none; True if there was anything to do."""
     migrated = migrate.upgrade(database)
-    if not migrated and _has_model(database):
-        return False
-    _bring_in_model(database)
-    return True
-
-
-def model() -> ModelEntry:
-    """The manifest's entry of the model that ships."""
-    return manifest.model(MODEL)
+    return models.ensure(database, settings) or migrated
 
 
 @contextlib.contextmanager
@@ -73,26 +62,3 @@ def _closing(database: Engine) -> Iterator[Engine]:
         yield database
     finally:
         database.dispose()
-
-
-def _has_model(database: Engine) -> bool:
-    entry = model()
-    return catalogue.has(database, entry.name, entry.weights.sha256)
-
-
-def _bring_in_model(database: Engine) -> None:
-    entry = model()
-    labels = [{"label_set": entry.label_set, **dataclasses.asdict(label)} for label in words.labels()]
-    categories = [
-        {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
-        for category in words.categories()
-    ]
-    closure = [{"class_wnid": below, "category_wnid": above} for below, above in words.closure()]
-    row = {
-        "name": entry.name,
-        "label_set": entry.label_set,
-        "weights_sha256": entry.weights.sha256,
-        "architecture": entry.architecture,
-        "input": dataclasses.asdict(entry.preprocess),
-    }
-    catalogue.sync(database, labels, categories, closure, row, {"": entry.thresholds["tag"]})

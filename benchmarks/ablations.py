@@ -27,7 +27,7 @@ import torch
 from benchmarks import peer, photos, report, sharing
 from tagtray.config import settings as configuration
 from tagtray.imaging import decode
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import classifier, rollup, selection, torch_engine
 from tagtray.worker.networks import resnet, torchscript
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
@@ -44,33 +44,34 @@ Way = Callable[[], float]
 def decoding(folder: Path) -> dict[str, Way]:
     """The images of a folder into a slot: in full, and with drafts of two sizes."""
     images = [path.read_bytes() for path in photos.in_order(folder)][:IMAGES]
-    slot = np.empty(decode.SLOT_SHAPE, np.uint8)
+    spec = ModelStore().default.input
+    slot = np.empty((spec.side, spec.side, 3), np.uint8)
 
-    def way(exact: bool, side: int) -> Way:
+    def way(exact: bool, factor: int) -> Way:
         def run() -> None:
-            with _draft_side(side):
+            with _draft_factor(factor):
                 for data in images:
-                    decode.decode_into(slot, data, exact=exact, max_pixels=10**8)
+                    decode.decode_into(slot, data, spec, exact=exact, max_pixels=10**8)
 
         return _timed(run)
 
-    side = decode.DRAFT_SIDE
     return {
-        "exact": way(True, side),
-        f"draft of {side}": way(False, side),
-        f"draft of {side // 2}": way(False, side // 2),
+        "exact": way(True, 2),
+        f"draft of {2 * spec.resize}": way(False, 2),
+        f"draft of {spec.resize}": way(False, 1),
     }
 
 
 def networks() -> dict[str, Way]:
     """A batch through the network, each way with one step more than the one before it."""
-    pixels = torch.randint(0, 256, (BATCH, 224, 224, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    model = ModelStore().default
+    side = model.input.side
+    pixels = torch.randint(0, 256, (BATCH, side, side, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     floats = pixels.contiguous().float()
-    model = manifest.model("resnet18")
     eager = peer.network()
     last = copy.deepcopy(eager).to(memory_format=torch.channels_last)
-    folded = resnet.build(manifest.path(model).read_bytes())
-    traced = torchscript.load(manifest.path(model), model.weights.sha256, configuration.load().home)
+    folded = resnet.build(model)
+    traced = torchscript.load(model, configuration.load().home)
     step = classifier.SLICE
     ways: dict[str, Callable[[], Any]] = {
         "eager": lambda: eager(floats),
@@ -85,7 +86,8 @@ def networks() -> dict[str, Way]:
 
 def precisions() -> dict[str, Way]:
     """A batch through the network of every engine that is here, in everything that it computes in."""
-    model, home, roll_up = manifest.model("resnet18"), configuration.load().home, rollup.load()
+    model, home = ModelStore().default, configuration.load().home
+    roll_up = rollup.load(model)
     made = {
         f"{choice.engine} {choice.precision}": selection.load(choice, model, home, roll_up, BATCH, 1)
         for choice in sorted(selection.available(), key=lambda choice: choice.engine != "torch")
@@ -94,10 +96,10 @@ def precisions() -> dict[str, Way]:
 
 
 @contextlib.contextmanager
-def _draft_side(side: int) -> Iterator[None]:
-    usual, decode.DRAFT_SIDE = decode.DRAFT_SIDE, side
+def _draft_factor(factor: int) -> Iterator[None]:
+    usual, decode.DRAFT_FACTOR = decode.DRAFT_FACTOR, factor
     yield
-    decode.DRAFT_SIDE = usual
+    decode.DRAFT_FACTOR = usual
 
 
 def _timed(work: Callable[[], Any]) -> Way:

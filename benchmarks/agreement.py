@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 from benchmarks import peer, photos, report
 from tagtray.config import settings as configuration
 from tagtray.imaging.decode import decode_into
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.engines.classifier import Classifier
 from tagtray.worker.engines.selection import Choice
@@ -50,10 +50,10 @@ def reference(images: Iterable[bytes]) -> Answers:
 
 def ours(classifier: Classifier, images: Iterable[bytes], exact: bool) -> Answers:
     """The same of tagtray's decode and network."""
-    settings = configuration.load()
+    settings, spec = configuration.load(), ModelStore().default.input
     classes, scores = [], []
     for data in images:
-        decode_into(classifier.slots[0], data, exact=exact, max_pixels=settings.max_pixels)
+        decode_into(classifier.slots[0], data, spec, exact=exact, max_pixels=settings.max_pixels)
         found = classifier.classify(1)
         classes.append(found.top_index[0])
         scores.append(found.top_score[0])
@@ -75,8 +75,8 @@ def compared(ours: Answers, theirs: Answers) -> dict[str, Any]:
 def classifier(choice: Choice = REFERENCE) -> Classifier:
     """An engine for one image at a time."""
     settings = configuration.load()
-    entry = manifest.model("resnet18")
-    return selection.load(choice, entry, settings.home, rollup.load(), 1, 1)
+    model = ModelStore().default
+    return selection.load(choice, model, settings.home, rollup.load(model), 1, 1)
 
 
 def main(folder: Path) -> None:

@@ -39,12 +39,13 @@ MB = 2**20
 
 _BARE = """
 import psutil, torch
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.networks import resnet
 torch.set_num_threads(1)
-model = resnet.build(manifest.path(manifest.model("resnet18")).read_bytes())
+model = ModelStore().default
+network = resnet.build(model)
 with torch.inference_mode():
-    answer = model(torch.zeros(16, 3, 224, 224, dtype=torch.uint8))
+    answer = network(torch.zeros(16, 3, model.input.side, model.input.side, dtype=torch.uint8))
 print(psutil.Process().memory_info().rss)
 """
 

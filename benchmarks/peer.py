@@ -15,6 +15,7 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, Dataset
+from torchvision.models import resnet  # type: ignore[import-untyped]
 
 register_heif_opener()
 
@@ -38,13 +39,14 @@ class Photos(Dataset[tuple[torch.Tensor, str]]):
 
 
 def network() -> torch.nn.Module:
-    """torchvision's ResNet-18 with the embedded weights, eager, fp32."""
-    from tagtray.weights import manifest
+    """torchvision's network with the default model's weights, eager, fp32."""
+    from tagtray.weights.store import ModelStore
 
-    model = torchvision.models.resnet18()
-    model.load_state_dict(load_file(manifest.path(manifest.model("resnet18"))))
-    network: torch.nn.Module = model.float().eval()
-    return network
+    ours = ModelStore().default
+    block = resnet.Bottleneck if ours.network.bottleneck else resnet.BasicBlock
+    network: torch.nn.Module = resnet.ResNet(block, list(ours.network.layers), num_classes=ours.classes)
+    network.load_state_dict(load_file(ours.path(ours.weights)))
+    return network.eval()
 
 
 def main(folder: Path, database: Path) -> None:

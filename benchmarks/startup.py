@@ -37,8 +37,9 @@ gc.disable()
 print(time.process_time())
 import numpy, tagtray.worker.process
 from tagtray.worker.engines import rollup, selection
-from tagtray.weights import manifest
-model, roll_up = manifest.model("resnet18"), rollup.load()
+from tagtray.weights.store import ModelStore
+model = ModelStore().default
+roll_up = rollup.load(model)
 print(time.process_time())
 import importlib
 importlib.import_module(f"tagtray.worker.engines.{engine}_engine")

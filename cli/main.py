@@ -35,7 +35,7 @@ COMMANDS = {
         "Measure images/s by engine, precision, workers and batch, and recommend the best settings.",
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
-    "weights": ("weights", "The models: list, verify, trace, export."),
+    "weights": ("weights", "The models: list, use, add, verify, trace, export."),
     "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
     "db": ("database", "The database: upgrade, check."),
 }

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap, models, startup
 from tagtray.app.crew import GRACE, Crew
 from tagtray.app.session import Session, check_folders
 from tagtray.cli import progress, summary
@@ -14,7 +14,6 @@ from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError, TagtrayError
 from tagtray.config.settings import Settings
-from tagtray.weights import manifest
 from tagtray.worker.supervision.supervisor import Supervisor
 
 #: Seconds between polls of the ledger, at least.
@@ -33,8 +32,8 @@ def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopReq
     """
     startup.name_process("run")
     check_folders(folders)
-    manifest.verify(bootstrap.model())
     with bootstrap.writing(settings) as database:
+        models.current(database, settings)[1].verify()
         session = Session(settings, database, folders)
         if not watch:
             session.refuse_paused()

@@ -33,12 +33,11 @@ def work(
     startup.name_process("work")
     with StopRequest() as request, Crew(settings) as crew:
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
-        from tagtray.app import bootstrap, feeding
+        from tagtray.app import bootstrap, feeding, models
         from tagtray.db.ledger import Ledger
-        from tagtray.weights import manifest
 
-        manifest.verify(bootstrap.model())
         with bootstrap.writing(settings) as database:
+            models.current(database, settings)[1].verify()
             ledger = Ledger(database)
             supervisor = crew.supervisor(ledger)
             try:

@@ -120,6 +120,9 @@ class Settings(BaseSettings):
         description="Bytes a worker may allocate; an image that needs more is failed, not the machine.",
     )
     tag_min: float = Field(0.3, ge=0, le=1, description="Sum of scores from which a broader tag is stored.")
+    features: bool = Field(
+        True, description="Keep the network's feature vector of each image (1 KB), which similar photos need."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
     )

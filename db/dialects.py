@@ -60,6 +60,24 @@ def _from_arrays(table: type[Base], names: Sequence[str]) -> Select[Any]:
     return select(*func.unnest(*arrays).table_valued(*names).render_derived().c)
 
 
+def replace(
+    connection: Connection,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """Insert ``rows``, which all have the same columns; those whose ``keys`` are there get the new values.
+
+    The columns ``keep`` stay as they are.
+    """
+    if not rows:
+        return
+    statement = insert(connection, table)
+    news = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=news), list(rows))
+
+
 def below(path: SQLColumnExpression[str], folder: bytes) -> ColumnElement[bool]:
     """Whether a stored path lies below ``folder``, a relative name; everything lies below the empty one."""
     prefix = paths.to_text(folder)[0] + "/" if folder else ""

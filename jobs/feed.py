@@ -13,7 +13,7 @@ from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, workers
+from tagtray.db import current_model, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import PendingImage
 from tagtray.db.tables import Priority
@@ -80,7 +80,7 @@ class Feeder:
         return self._put(self._chunk, lambda: self._ledger.take_pending(waiting, Priority.URGENT))
 
     def _put(self, size: int, take: Callable[[], Sequence[PendingImage]]) -> int:
-        model_id = catalogue.current(self._ledger.engine).id
+        model_id = current_model.current(self._ledger.engine).id
         images = take()
         urgent = [image for image in images if image.priority == Priority.URGENT]
         others = [image for image in images if image.priority != Priority.URGENT]

@@ -14,8 +14,10 @@ from sqlalchemy import Engine, RowMapping, select, text
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, migrate, roots
+from tagtray.db import current_model, migrate, roots
 from tagtray.db import engine as engines
+from tagtray.db.current_model import ModelRows
+from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
@@ -44,25 +46,36 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
+MODEL_ROWS = ModelRows(MODEL, LabelRows("few", LABELS, CATEGORIES, CLOSURE), {"": TAG_THRESHOLD})
 #: Its id in a fresh ledger.
 MODEL_ID = 1
 PROVENANCE = Provenance(model_id=MODEL_ID, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
-    """Bring in the small catalogue above."""
-    catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
+    """Bring in the small model above."""
+    current_model.bring_in(engine, MODEL_ROWS)
 
 
-def use_other_model(ledger: Ledger) -> None:
-    """Make another model the current one."""
-    row = {**MODEL, "name": "other", "weights_sha256": "1" * 64}
-    catalogue.sync(ledger.engine, LABELS, CATEGORIES, CLOSURE, row, {"": TAG_THRESHOLD})
+def add_model(ledger: Ledger, weights_sha256: str) -> int:
+    """Have the ledger know other weights under the name of its model; the id of that row."""
+    columns = "name, label_set, architecture, input, created_at"
+    execute(
+        ledger,
+        f"INSERT INTO models (id, weights_sha256, is_current, {columns}) "
+        f"SELECT id + 1, '{weights_sha256}', false, {columns} FROM models WHERE id = {MODEL_ID}",
+    )
+    return MODEL_ID + 1
+
+
+def use_model(ledger: Ledger, model_id: int) -> None:
+    """Make a model the current one."""
+    execute(ledger, f"UPDATE models SET is_current = (id = {model_id})")
 
 
 @contextlib.contextmanager
 def ledger(settings: Settings) -> Iterator[Ledger]:
-    """A ledger on a fresh database with the small catalogue; its connections are closed at the end."""
+    """A ledger on a fresh database with the small model; its connections are closed at the end."""
     engine = engines.connect(settings)
     try:
         migrate.upgrade(engine)
@@ -129,7 +142,7 @@ def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
 
 
 def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
-    """Commit with the model of the small catalogue."""
+    """Commit with the small model."""
     ledger.commit(worker, PROVENANCE, outcomes)
 
 

@@ -23,15 +23,14 @@ from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, ModelChanged, WeightsError
 from tagtray.config.outage import LOG_INTERVAL, Outage
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, engine, migrate, workers
-from tagtray.db.catalogue import CurrentModel
+from tagtray.db import current_model, engine, migrate, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Provenance
 from tagtray.db.workers import WorkerInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
-from tagtray.weights import manifest
-from tagtray.weights.manifest import ModelEntry
+from tagtray.weights.model import Model
+from tagtray.weights.store import ModelStore
 from tagtray.worker.batch.batch import CommittedBatch, Hook
 from tagtray.worker.batch.fill import Filler
 from tagtray.worker.batch.lease import Lease
@@ -66,8 +65,8 @@ class WorkerProcess:
         self._limits = Limits(settings)
         self._database = database = engine.connect(settings)
         migrate.require(database)
-        model_id, model = _current_model(database, progress)
-        roll_up = rollup.load()
+        model_id, model = _current_model(database, settings, progress)
+        roll_up = rollup.load(model)
         choice = selection.choose(settings)
         classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
         decode = "exact" if settings.exact else "draft"
@@ -75,9 +74,16 @@ class WorkerProcess:
         self._lease = Lease(Ledger(database), name, settings.lease, provenance, progress)
         reader = RootReader(database, settings)
         self._roots = RootWatch(reader.readable)
-        filler = Filler(settings, self._lease, reader, progress)
+        filler = Filler(settings, self._lease, reader, model.input, progress)
         self._pipeline = Pipeline(
-            self._lease, filler, classifier, roll_up, settings.tag_min, progress, (self._count, *hooks)
+            self._lease,
+            filler,
+            classifier,
+            roll_up,
+            settings.tag_min,
+            settings.features,
+            progress,
+            (self._count, *hooks),
         )
         self._info = workers.this_process(name, provenance, ())
         self._images = 0
@@ -171,27 +177,19 @@ def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int
     return process.serve()
 
 
-def _current_model(database: Engine, progress: Progress) -> tuple[int, ModelEntry]:
+def _current_model(database: Engine, settings: Settings, progress: Progress) -> tuple[int, Model]:
     """Id and description of the current model; waits while this host does not have its weights."""
     throttle = logs.Throttle(LOG_INTERVAL)
     while True:
         progress.enter(Phase.STARTING)
-        current = catalogue.current(database)
+        current = current_model.current(database)
         try:
-            return current.id, _description(current)
+            return current.id, ModelStore.of(settings.home).model(current.name, current.weights_sha256)
         except WeightsError as error:
             if throttle.is_due(current.id):
                 sentence = "{error} Nothing is classified here until it has them."
                 logs.event(log, logging.ERROR, "weights_missing", sentence, error=error)
         time.sleep(WEIGHTS_POLL)
-
-
-def _description(current: CurrentModel) -> ModelEntry:
-    model = manifest.model(current.name)
-    if model.weights.sha256 != current.weights_sha256:
-        weights = f"{current.name} (SHA-256 {current.weights_sha256})"
-        raise WeightsError(f"This host does not have the weights of the model {weights}.")
-    return model
 
 
 def _stop_when_orphaned(lifeline: socket.socket) -> None:

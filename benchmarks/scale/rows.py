@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, roots
+from tagtray.db import current_model, roots
 from tagtray.db.engine import writing
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
@@ -100,7 +100,7 @@ def scaled(rows: int, url: str | None = None) -> Iterator[Scaled]:
         bootstrap.bring_up(settings)
         with bootstrap.writing(settings) as database:
             target = roots.resolve(database, settings, folder)
-            made = Scaled(settings, Ledger(database), target, catalogue.current(database).id)
+            made = Scaled(settings, Ledger(database), target, current_model.current(database).id)
             if rows:
                 _fill(made, rows)
             yield made

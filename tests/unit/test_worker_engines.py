@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -15,12 +16,15 @@ import torch
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError, WeightsError
 from tagtray.config.settings import Settings
+from tagtray.weights import files
 from tagtray.worker.engines import cpu_features, rollup, selection, self_test, torch_engine
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.engines.selection import Choice
 from tagtray.worker.networks import torchscript
-from tests import traces
+from tests import models, traces
+from tests.models import DEFAULT, SHAPE, SPEC
 
+ROLL_UP = rollup.load(DEFAULT)
 MODULES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 
@@ -115,14 +119,14 @@ def test_the_other_engines_run_without_torch(engine: str) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from weights import manifest
-from worker import engines, rollup
-model, home = manifest.model("resnet18"), Path({str(traces.home())!r})
-made = engines.load(engines.Choice({engine!r}, "fp32"), model, home, rollup.load(), 1, 1)
+from tagtray.weights.store import ModelStore
+from tagtray.worker.engines import rollup, selection
+model, home = ModelStore().default, Path({str(traces.home())!r})
+made = selection.load(selection.Choice({engine!r}, "fp32"), model, home, rollup.load(model), 1, 1)
 made.classify(1)
 print("torch" in sys.modules, "onnx" in sys.modules)
 """
-    selection.load(Choice(engine, "fp32"), traces.MODEL, traces.home(), rollup.load(), 1, 1)
+    selection.load(Choice(engine, "fp32"), DEFAULT, traces.home(), ROLL_UP, 1, 1)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     # Then neither torch nor what makes ONNX files is in memory
     assert (ended.stderr, ended.stdout) == ("", "False False\n")
@@ -139,8 +143,8 @@ class Broken(torch_engine.TorchClassifier):
 
 
 def broken(precision: str, error: float) -> BatchClassifier:
-    network = torchscript.load(traces.WEIGHTS, traces.SHA256, traces.home())
-    made = Broken(network, rollup.load(), 2, precision=precision)
+    network = torchscript.load(DEFAULT, traces.home())
+    made = Broken(DEFAULT, network, ROLL_UP, 2, precision=precision)
     made.error = error
     return made
 
@@ -151,19 +155,19 @@ def test_an_engine_that_is_wrong_on_this_processor_is_not_used(
     precision: str, error: float, sign: float
 ) -> None:
     with pytest.raises(InfrastructureError, match=f"^The engine torch in {precision} is wrong on this"):
-        self_test.check(broken(precision, sign * error), traces.MODEL)
+        self_test.check(broken(precision, sign * error), DEFAULT)
 
 
 def test_a_precision_that_nobody_asked_for_gives_way_to_fp32(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a processor whose bf16 is wrong
-    right = torch_engine.load(traces.MODEL, traces.home(), rollup.load(), 2)
+    right = torch_engine.load(DEFAULT, traces.home(), ROLL_UP, 2)
     monkeypatch.setattr(
         torch_engine, "load", lambda *given: right if given[-1] == "fp32" else broken("bf16", 1.0)
     )
     # When the precision was left open, then fp32 is used, and said so
-    arguments = (traces.MODEL, traces.home(), rollup.load(), 2, 1)
+    arguments = (DEFAULT, traces.home(), ROLL_UP, 2, 1)
     made = selection.load(Choice("torch", "bf16", fallback=True), *arguments)
     assert (made, made.precision) == (right, "fp32")
     assert caplog.messages[0].startswith("precision_lowered: The engine torch in bf16 is wrong")
@@ -177,12 +181,12 @@ def test_int8_is_right_without_vnni() -> None:
     code = f"""
 import sys
 from pathlib import Path
-from config.errors import TagtrayError
-from weights import manifest
-from worker import engines, rollup
-model, home = manifest.model("resnet18"), Path({str(traces.home())!r})
+from tagtray.config.errors import TagtrayError
+from tagtray.weights.store import ModelStore
+from tagtray.worker.engines import rollup, selection
+model, home = ModelStore().default, Path({str(traces.home())!r})
 try:
-    engines.load(engines.Choice("openvino", "int8"), model, home, rollup.load(), 2, 1)
+    selection.load(selection.Choice("openvino", "int8"), model, home, rollup.load(model), 2, 1)
     print("agrees")
 except TagtrayError as error:
     print(error)
@@ -195,10 +199,11 @@ except TagtrayError as error:
 
 
 def test_pictures_for_the_check_are_the_same_everywhere() -> None:
-    found = self_test.pictures()
-    assert (found.shape, found.dtype.name) == ((self_test.PICTURES, 224, 224, 3), "uint8")
+    found = self_test.pictures(SPEC.side)
+    assert (found.shape, found.dtype.name) == ((self_test.PICTURES, *SHAPE), "uint8")
     assert found[0, 0, 0].tolist() == found[0, 31, 31].tolist() != found[0, 32, 32].tolist()
     assert int(found.astype(np.int64).sum()) == 39853056
+    assert self_test.pictures(models.OTHER_INPUT.side).shape[1:] == (160, 160, 3)
 
 
 def test_flags_of_the_processor_are_read(tmp_path: Path) -> None:
@@ -209,12 +214,24 @@ def test_flags_of_the_processor_are_read(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_what_the_manifest_says_are_refused(tmp_path: Path) -> None:
-    weights = dataclasses.replace(traces.MODEL.weights, sha256="0" * 64)
-    changed = dataclasses.replace(traces.MODEL, weights=weights)
+    weights = dataclasses.replace(DEFAULT.weights, sha256="0" * 64)
+    changed = dataclasses.replace(DEFAULT, weights=weights)
     for engine in selection.installed():
         with pytest.raises(WeightsError, match="damaged"):
-            selection.load(Choice(engine, "fp32"), changed, tmp_path, rollup.load(), 1, 1)
+            selection.load(Choice(engine, "fp32"), changed, tmp_path, ROLL_UP, 1, 1)
     assert not list(tmp_path.iterdir())
+
+
+def test_reference_answers_of_other_weights_are_refused(tmp_path: Path) -> None:
+    # Given answers of other weights in the place of the model's own
+    assert DEFAULT.reference
+    content = json.loads(DEFAULT.read(DEFAULT.reference)) | {"weights_sha256": "0" * 64}
+    (tmp_path / DEFAULT.reference.name).write_text(json.dumps(content))
+    entry = files.digest(tmp_path / DEFAULT.reference.name)
+    other = dataclasses.replace(DEFAULT, reference=entry, folder=tmp_path)
+    # When an engine is held against them, then a sentence says so
+    with pytest.raises(WeightsError, match="is of other weights"):
+        self_test.check(broken("fp32", 0.0), other)
 
 
 def test_threads_of_torch_are_set_as_asked() -> None:

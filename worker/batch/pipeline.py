@@ -29,6 +29,7 @@ class Pipeline:
         classifier: Classifier,
         roll_up: RollUp,
         tag_min: float,
+        keeps_features: bool,
         progress: Progress,
         hooks: Sequence[Hook] = (),
     ) -> None:
@@ -37,6 +38,7 @@ class Pipeline:
         self._classifier = classifier
         self._roll_up = roll_up
         self._tag_min = tag_min
+        self._keeps_features = keeps_features
         self._progress = progress
         self._hooks = hooks
 
@@ -65,7 +67,10 @@ class Pipeline:
     def _content(self, slot: int, info: ImageInfo, scores: Scores) -> NewContent:
         top = zip(scores.top_index[slot].tolist(), scores.top_score[slot].tolist(), strict=True)
         tags = self._roll_up.tags_above(scores.tag_scores[slot], self._tag_min)
-        return NewContent(info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags)
+        features = scores.features[slot].astype("<f2").tobytes() if self._keeps_features else None
+        return NewContent(
+            info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags, features
+        )
 
     def _commit(self, batch: Batch, contents: Sequence[NewContent]) -> None:
         outcomes = batch.outcomes(contents)

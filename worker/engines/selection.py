@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from tagtray.config import machine
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
-from tagtray.weights import manifest
+from tagtray.weights.model import Model
 from tagtray.worker.engines import cpu_features
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def preload(choice: Choice) -> None:
 
 
 def load(
-    choice: Choice, model: manifest.ModelEntry, home: Path, roll_up: RollUp, batch_size: int, threads: int
+    choice: Choice, model: Model, home: Path, roll_up: RollUp, batch_size: int, threads: int
 ) -> BatchClassifier:
     """Make the chosen engine's classifier and run it once; ``home`` keeps the network's files.
 

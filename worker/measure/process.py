@@ -23,7 +23,8 @@ from tagtray.config import settings as configuration
 from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.imaging.decode import decode_into
-from tagtray.weights import manifest
+from tagtray.imaging.geometry import InputSpec
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.engines.classifier import BatchClassifier
 
@@ -58,7 +59,11 @@ def forward(classifier: BatchClassifier, batch_size: int, seconds: float) -> Ans
 
 
 def decode_and_forward(
-    classifier: BatchClassifier, batch_size: int, files: Sequence[str], settings: Settings
+    classifier: BatchClassifier,
+    spec: InputSpec,
+    batch_size: int,
+    files: Sequence[str],
+    settings: Settings,
 ) -> Answer:
     """Read, decode and classify files, each once; raises OSError, ImageError."""
     began = time.perf_counter()
@@ -68,6 +73,7 @@ def decode_and_forward(
             decode_into(
                 classifier.slots[slot],
                 Path(file).read_bytes(),
+                spec,
                 exact=settings.exact,
                 max_pixels=settings.max_pixels,
             )
@@ -94,15 +100,16 @@ def _serve(arguments: Sequence[str], answers: int) -> None:
     isolation.keep_in(settings.home)
     engine, precision, threads, batch_size = arguments
     choice = selection.Choice(engine, precision)
-    roll_up = rollup.load()
-    model = manifest.model("resnet18")
+    model = ModelStore.of(settings.home).default
+    roll_up = rollup.load(model)
     classifier = selection.load(choice, model, settings.home, roll_up, int(batch_size), int(threads))
     classifier.slots[:] = np.random.default_rng(18).integers(0, 256, classifier.slots.shape, np.uint8)
     _say(answers, Answer())
     while True:
         order = orders.get()
         if order.files is not None:
-            _say(answers, decode_and_forward(classifier, order.batch_size, order.files, settings))
+            files = order.files
+            _say(answers, decode_and_forward(classifier, model.input, order.batch_size, files, settings))
         else:
             _say(answers, forward(classifier, order.batch_size, order.seconds))
 

@@ -26,6 +26,8 @@ from tagtray.config.settings import Settings
 from tagtray.worker.supervision.protocol import MESSAGE_BYTES
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
+#: What the server runs.
+MODULE = "tagtray.worker"
 #: Seconds that the server is given to report the exits of its killed workers, and between looks for that.
 CLOSE_GRACE, CLOSE_POLL = 5.0, 0.005
 
@@ -137,7 +139,7 @@ class ForkServer:
         self._socket.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                subprocesses.command("tagtray.worker"),
+                subprocesses.command(MODULE),
                 stdin=theirs.fileno(),
                 env=os.environ | configuration.environment(self._settings) | ONE_BLAS_THREAD,
                 start_new_session=True,
