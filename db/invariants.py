@@ -10,8 +10,10 @@ from sqlalchemy import (
     Connection,
     Delete,
     Engine,
+    Select,
     Update,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -22,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from tagtray.db import clock
-from tagtray.db.tables import Classification, Image, Prediction, Status, Tag
+from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Status, Tag
 from tagtray.db.transactions import read, write
 
 #: Rows of the Top-3.
@@ -80,7 +82,7 @@ def invariants() -> Sequence[Invariant]:
     return (
         Invariant(
             "incomplete_top3",
-            "classifications whose predictions are not exactly the ranks 1, 2 and 3",
+            "classifications whose predictions are not exactly the ranks 1, 2 and 3 (1 and 2 of two classes)",
             Classification,
             _incomplete(),
             delete(Classification),
@@ -154,4 +156,11 @@ def _incomplete() -> ColumnElement[bool]:
         for measure in (func.count, func.min, func.max)
     ]
     # The rank is part of the primary key: three of them from 1 to 3 are each there once.
-    return or_(*(value != expected for value, expected in zip(found, (RANKS, 1, RANKS), strict=True)))
+    ranks = case((Classification.model_id.in_(_of_two_classes()), RANKS - 1), else_=RANKS)
+    return or_(*(value != expected for value, expected in zip(found, (ranks, 1, ranks), strict=True)))
+
+
+def _of_two_classes() -> Select[int]:
+    """Ids of the models whose Top-3 is a Top-2; no model has fewer classes."""
+    labels = select(func.count()).where(Label.label_set == Model.label_set).scalar_subquery()
+    return select(Model.id).where(labels == RANKS - 1)

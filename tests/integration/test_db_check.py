@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
-from tagtray.db import invariants
+from tagtray.db import current_model, invariants
+from tagtray.db.current_model import ModelRows
+from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger
 from tests import builders
 
@@ -39,3 +42,21 @@ def test_a_broken_rule_is_found_and_mended(ledger: Ledger, root: int, name: str)
     broken(ledger, fix=True)
 
     assert broken(ledger) == {}
+
+
+def test_a_model_of_two_classes_has_two_ranks(ledger: Ledger, root: int) -> None:
+    # Given a model with two classes, and an image that it classified
+    labels = [
+        {"label_set": "two", "class_index": index, "wnid": None, "name": name, "name_zh": ""}
+        for index, name in enumerate(("day", "night"))
+    ]
+    model = {**builders.MODEL, "name": "two", "label_set": "two", "weights_sha256": "2" * 64}
+    rows = ModelRows(model, LabelRows("two", labels, [], []), {"": 0.5})
+    two = replace(builders.PROVENANCE, model_id=current_model.bring_in(ledger.engine, rows))
+    (image,) = builders.running(ledger, root, 1)
+    ledger.commit("w", two, [builders.done(image, "photo", builders.content([(1, 0.9), (0, 0.1)], []))])
+
+    # When the ledger is checked, then nothing is wrong, until a rank is missing
+    assert broken(ledger) == {}
+    builders.execute(ledger, "DELETE FROM predictions WHERE rank = 2")
+    assert broken(ledger) == {"incomplete_top3": 1}
