@@ -54,7 +54,7 @@ def add(
     return user_models.add(home, name, architecture, weights, OTHER_INPUT, COLOURS[:classes])
 
 
-def pictures(spec: InputSpec, count: int, seed: int = 0) -> NDArray[np.uint8]:
+def images(spec: InputSpec, count: int, seed: int = 0) -> NDArray[np.uint8]:
     """(count, side, side, 3) uint8: coarse colours under noise."""
     chance = np.random.default_rng(seed)
     square = np.arange(spec.side) // 32

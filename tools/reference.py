@@ -21,8 +21,8 @@ from tagtray.worker.engines.classifier import BatchClassifier
 
 def write(classifier: BatchClassifier, model: Model) -> Path:
     """Keep the answers of a classifier as the reference of a model; return the file."""
-    classifier.slots[: self_test.PICTURES] = self_test.pictures(model.input.side)
-    logits = classifier.logits(self_test.PICTURES).astype(float)
+    classifier.slots[: self_test.IMAGES] = self_test.images(model.input.side)
+    logits = classifier.logits(self_test.IMAGES).astype(float)
     content = self_test.Reference(
         model.weights.sha256, tuple(tuple(map(float, row)) for row in logits.round(3))
     )
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as home:
         # Without the former answers, which are what is to be replaced.
         bare = replace(model, reference=None)
-        made = torch_engine.load(bare, Path(home), rollup.load(bare), self_test.PICTURES)
+        made = torch_engine.load(bare, Path(home), rollup.load(bare), self_test.IMAGES)
         print(write(made, model))
     return 0
 

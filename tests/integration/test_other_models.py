@@ -43,7 +43,7 @@ def colours(home: Path) -> Model:
 def answers(choice: Choice, model: Model, home: Path) -> Scores:
     """What an engine says of made-up pictures."""
     made = selection.load(choice, model, home, rollup.load(model), COUNT, 1)
-    made.slots[:] = models.pictures(model.input, COUNT)
+    made.slots[:] = models.images(model.input, COUNT)
     return made.classify(COUNT)
 
 
@@ -59,7 +59,7 @@ def test_a_network_of_seven_classes_answers_as_torchvision_says(
     engine: str, colours: Model, home: Path
 ) -> None:
     # Given a model with classes, mean, std and side of its own
-    expected = references.probabilities(models.pictures(colours.input, COUNT), colours)
+    expected = references.probabilities(models.images(colours.input, COUNT), colours)
     # When an engine runs it in fp32
     scores = answers(Choice(engine, "fp32"), colours, home)
     # Then its probabilities are torchvision's, and there are no tags
@@ -125,7 +125,7 @@ def test_the_table_of_architectures_is_torchvisions(name: str) -> None:
 def test_both_builders_make_the_same_network_of_an_architecture(name: str, tmp_path: Path) -> None:
     # Given a model of another architecture
     model = models.add(tmp_path, architecture=name)
-    pictures = models.pictures(model.input, 1)
+    pictures = models.images(model.input, 1)
     # When torch and ONNX Runtime run what is built of it
     with torch.inference_mode():
         logits, features = resnet.build(model)(torch.from_numpy(pictures).permute(0, 3, 1, 2))

@@ -199,11 +199,11 @@ except TagtrayError as error:
 
 
 def test_pictures_for_the_check_are_the_same_everywhere() -> None:
-    found = self_test.pictures(SPEC.side)
-    assert (found.shape, found.dtype.name) == ((self_test.PICTURES, *SHAPE), "uint8")
+    found = self_test.images(SPEC.side)
+    assert (found.shape, found.dtype.name) == ((self_test.IMAGES, *SHAPE), "uint8")
     assert found[0, 0, 0].tolist() == found[0, 31, 31].tolist() != found[0, 32, 32].tolist()
     assert int(found.astype(np.int64).sum()) == 39853056
-    assert self_test.pictures(models.OTHER_INPUT.side).shape[1:] == (160, 160, 3)
+    assert self_test.images(models.OTHER_INPUT.side).shape[1:] == (160, 160, 3)
 
 
 def test_flags_of_the_processor_are_read(tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_rounding_keeps_the_sum_of_every_output_channel(seed: int, shape: tuple[
     # Given weights of any scale
     generator = np.random.default_rng(seed)
     weight = generator.normal(scale=generator.uniform(1e-3, 10), size=shape).astype(np.float32)
-    # When they are quantised
-    steps, scale = quantize.quantise(weight)
+    # When they are quantized
+    steps, scale = quantize.quantize(weight)
     # Then each is at most two steps off, and their sum at most one half, but where 127 is the end
     exact = weight / scale[:, None, None, None]
     assert np.abs(steps - exact).max() <= 2

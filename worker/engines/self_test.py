@@ -1,4 +1,4 @@
-"""Whether an engine computes what the weights say, on this machine: its answers to made-up pictures.
+"""Whether an engine computes what the weights say, on this machine: its answers to made-up images.
 
 A kernel that is wrong for a processor (int8 sums that overflow, a miscompiled bf16) otherwise shows as bad
 labels only. The reference answers lie beside the weights.
@@ -17,16 +17,16 @@ from tagtray.weights.files import Sha256
 from tagtray.weights.model import Model
 from tagtray.worker.engines.classifier import BatchClassifier
 
-#: Pictures, and squares of one colour along each of their sides.
-PICTURES, SQUARES = 2, 7
-#: Largest root mean square of the differences of a picture's logits, by precision: over three times what
+#: Images, and squares of one colour along each of their sides.
+IMAGES, SQUARES = 2, 7
+#: Largest root mean square of the differences of an image's logits, by precision: over three times what
 #: was measured (0.0003 by rounding to three decimals; 0.008; 0.027).
 TOLERANCES = {"fp32": 0.002, "bf16": 0.05, "int8": 0.1}
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the file holds: logits (PICTURES, classes) of ``pictures`` in fp32, with three decimals."""
+    """What the file holds: logits (IMAGES, classes) of ``images`` in fp32, with three decimals."""
 
     weights_sha256: Sha256
     logits: tuple[tuple[float, ...], ...]
@@ -35,9 +35,9 @@ class Reference:
 SCHEMA = TypeAdapter(Reference)
 
 
-def pictures(side: int) -> NDArray[np.uint8]:
-    """(PICTURES, side, side, 3) uint8: squares of colours, the same everywhere."""
-    colours = np.random.default_rng(18).integers(0, 256, (PICTURES, SQUARES, SQUARES, 3), dtype=np.uint8)
+def images(side: int) -> NDArray[np.uint8]:
+    """(IMAGES, side, side, 3) uint8: squares of colours, the same everywhere."""
+    colours = np.random.default_rng(18).integers(0, 256, (IMAGES, SQUARES, SQUARES, 3), dtype=np.uint8)
     square = np.arange(side) * SQUARES // side
     return colours[:, square][:, :, square]
 
@@ -47,8 +47,8 @@ def check(classifier: BatchClassifier, model: Model) -> None:
 
     Models without a reference are run all the same, so that the first batch pays for nothing.
     """
-    count = min(PICTURES, classifier.batch_size)
-    classifier.slots[:count] = pictures(model.input.side)[:count]
+    count = min(IMAGES, classifier.batch_size)
+    classifier.slots[:count] = images(model.input.side)[:count]
     logits = classifier.logits(count)
     expected = _load(model)
     if expected is None:
@@ -63,7 +63,7 @@ def check(classifier: BatchClassifier, model: Model) -> None:
 
 
 def _load(model: Model) -> NDArray[np.float64] | None:
-    """The reference of a model, (PICTURES, classes); None where there is none. Raises WeightsError."""
+    """The reference of a model, (IMAGES, classes); None where there is none. Raises WeightsError."""
     file = model.reference
     if file is None:
         return None

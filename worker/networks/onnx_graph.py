@@ -64,13 +64,13 @@ class _Graph:
         """Whether this convolution is computed in int8."""
         return self._form.precision == "int8" and name not in (FLOAT_SUMS if self._form.sums else FLOAT)
 
-    def quantised(self, tensor: str) -> str:
+    def quantized(self, tensor: str) -> str:
         """The tensor through uint8 and back; made once."""
         if tensor not in self._rounded:
-            self._rounded[tensor] = self._quantised(tensor)
+            self._rounded[tensor] = self._quantized(tensor)
         return self._rounded[tensor]
 
-    def _quantised(self, tensor: str) -> str:
+    def _quantized(self, tensor: str) -> str:
         low, high = self._limits[tensor]
         low, high = min(low, 0.0), max(high, 0.0)
         scale = (high - low) / 255
@@ -87,7 +87,7 @@ class _Graph:
         if pixel_scale is not None:
             weight = weight / pixel_scale
         if self.is_int8(conv.name):
-            source = self.quantised(source)
+            source = self.quantized(source)
         tensors = [source, self._weight(conv.name, weight), self.constant(f"{conv.name}.bias", bias)]
         return self.node(
             "Conv",
@@ -119,7 +119,7 @@ class _Graph:
     def _weight(self, name: str, weight: Array) -> str:
         if not self.is_int8(name):
             return self.constant(f"{name}.weight", weight)
-        steps, scale = quantize.quantise(weight)
+        steps, scale = quantize.quantize(weight)
         tensors = [
             self.constant(f"{name}.weight.int8", steps),
             self.constant(f"{name}.weight.scale", scale),
@@ -169,7 +169,7 @@ def _block(graph: _Graph, form: Form, source: str, block: Block) -> str:
 
     def addend(conv: Conv, name: str, tensor: str) -> str:
         tensor = graph.conv(tensor, conv, f"{block.name}.{name}")
-        return graph.quantised(tensor) if form.sums and graph.is_int8(conv.name) else tensor
+        return graph.quantized(tensor) if form.sums and graph.is_int8(conv.name) else tensor
 
     inner = source
     for number, conv in enumerate(block.convs[:-1], start=1):
