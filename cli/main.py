@@ -26,6 +26,8 @@ COMMANDS = {
     "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
+    "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
+    "resume": ("pause", "Go on with roots that were paused."),
     "failures": ("failures", "List the images that could not be classified, and why."),
     "retry": ("failures", "Try failed images again: all, those of a code, or those of a path."),
     "bench": (

@@ -27,13 +27,16 @@ POLL_SHARE = 0.05
 def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> int:
     """Classify what is in ``folders``; the exit code.
 
-    Raises UsageError where a folder cannot be listed, InfrastructureError where no worker can start.
+    Raises UsageError where a folder cannot be listed or is paused, InfrastructureError where no worker can
+    start.
     """
     startup.name_process("run")
     check_folders(folders)
     with bootstrap.writing(settings) as database:
         models.current(database, settings)[1].verify()
         session = Session(settings, database, folders)
+        if not watch:
+            session.refuse_paused()
         return _Run(session, crew.supervisor(session.ledger), request, watch).go()
 
 

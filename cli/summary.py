@@ -10,7 +10,7 @@ import typer
 
 from tagtray.app.session import Session
 from tagtray.config.text import shown
-from tagtray.db import run_stats
+from tagtray.db import holds, run_stats
 from tagtray.db.tables import Status
 
 #: Labels that the summary lists.
@@ -48,8 +48,17 @@ def write(session: Session, seconds: float) -> None:
     for name, count, detail in rows:
         if count or name == "done":
             print(f"  {name:<14} {count:>9,}  {detail}".rstrip())
+    _write_holds(session)
     _write_labels(session)
     _write_next(session, bool(now[Status.FAILED] + before[Status.FAILED]))
+
+
+def _write_holds(session: Session) -> None:
+    names = {target.root.name for target in session.targets}
+    for hold in holds.held(session.ledger.engine):
+        if hold.root in names:
+            why = "is paused" if hold.paused else "cannot be read just now"
+            print(f"\n{hold.root} {why}: {hold.waiting:,} images wait.")
 
 
 def _done(classified: int, known: int) -> str:

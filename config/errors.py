@@ -8,6 +8,7 @@ TagtrayError              one clear sentence; ``exit_code`` is what the command 
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
 ├── ImageGone             -  the file is no longer there: its row becomes ``missing``
 ├── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
+│   └── MountFault        -  the root, or the file system that a file lies on, cannot be read
 └── JobRefused            -  a job in the queue is none of ours: it is dropped, counted and logged
 """
 
@@ -75,6 +76,10 @@ class ImageDeferred(TagtrayError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class MountFault(ImageDeferred):
+    """The fault is the root's or the mount's and none of the image's."""
 
 
 class JobRefused(TagtrayError):

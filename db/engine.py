@@ -16,10 +16,12 @@ from tagtray.config.settings import Settings
 SQLITE_BUSY_MS = 5_000
 #: Seconds between two tries to put a new SQLite file into WAL mode, for which SQLite itself does not wait.
 SQLITE_WAL_PAUSE = 0.01
-#: What libpq is told unless the URL says otherwise: seconds for a connection attempt; a server that is gone
-#: is noticed after 30 s of silence and three probes, or when sent bytes stay unacknowledged for 60,000 ms.
+#: Seconds after which a connection attempt to PostgreSQL is given up.
+CONNECT_TIMEOUT = 10
+#: What libpq is told unless the URL says otherwise. A server that is gone is noticed after 30 s of silence
+#: and three probes, or when sent bytes stay unacknowledged for 60,000 ms.
 LIBPQ = {
-    "connect_timeout": 10,
+    "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,

@@ -100,6 +100,12 @@ def count(engine: Engine) -> int:
     return read(engine, lambda connection: connection.scalar(query)) or 0
 
 
+def is_read_elsewhere(engine: Engine, root: str) -> bool:
+    """Whether a worker of another host can read the root of this name."""
+    here = socket.gethostname()
+    return any(worker.info.host != here and root in worker.info.roots for worker in alive(engine))
+
+
 def _upsert(connection: Connection, worker: WorkerInfo, images: int, starts: bool = False) -> None:
     now = clock.now()
     values = {**asdict(worker), "images": images, "heartbeat_at": now}

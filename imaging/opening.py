@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
+from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone, MountFault
 from tagtray.imaging import mounts
 
 #: Seconds until a file that changed under the reader is looked at again: as long as a copy may pause.
@@ -62,7 +62,8 @@ def open_image(root: bytes | str | Path, relative: bytes, *, max_bytes: int) -> 
     """Read the file ``relative`` ('/' between its components) of the folder ``root``.
 
     Raises ImageError (empty, too_large, outside_root, unreadable, not_an_image), ImageGone when the root is
-    there and the file is not, and ImageDeferred when the root or its mount fails or the file just changes.
+    there and the file is not, MountFault when the root or its mount fails, and ImageDeferred when the file
+    just changes.
     """
     _refuse_path(relative)
     try:
@@ -92,7 +93,7 @@ def _opened_root(root: bytes | str | Path) -> Iterator[int]:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         message = f"The root cannot be opened on this machine ({_reason(error)})."
-        raise ImageDeferred(message, ROOT_SECONDS) from None
+        raise MountFault(message, ROOT_SECONDS) from None
     try:
         yield folder
     finally:
@@ -126,7 +127,8 @@ def _open_fault(error: OSError) -> ImageError | ImageGone | ImageDeferred:
 
 
 def _deferred(error: OSError | MemoryError) -> ImageDeferred:
-    return ImageDeferred(f"The file cannot be read just now ({_reason(error)}).", FAULT_SECONDS)
+    kind = MountFault if isinstance(error, OSError) else ImageDeferred
+    return kind(f"The file cannot be read just now ({_reason(error)}).", FAULT_SECONDS)
 
 
 def _reason(error: OSError | MemoryError) -> str:

@@ -117,7 +117,7 @@ class Intake:
         totals.unchanged += result.unchanged
         if result.new or result.changed:
             self._notify()
-        return list(result.ids)
+        return list(result.ids.values())
 
     def _mark_missing(self, scope: Scope, paths: Sequence[bytes], totals: Totals) -> None:
         gone = [path for path in paths if files.is_gone(scope.root.path, path)]

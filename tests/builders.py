@@ -105,9 +105,8 @@ def seen(name: str | bytes, size: int = 10, mtime: int = 1) -> SeenFile:
 def register(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:
     """Ids of ``count`` new images, named 0.jpg, 1.jpg and so on behind ``prefix``."""
     files = [seen(f"{prefix}{number}.jpg") for number in range(count)]
-    ledger.register(root_id, files)
-    known = ledger.lookup(root_id, [file.path for file in files])
-    return [known[file.path].id for file in files]
+    ids = ledger.register(root_id, files).ids
+    return [ids[file.path] for file in files]
 
 
 def queued(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:

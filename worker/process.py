@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import redis
@@ -25,6 +26,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import current_model, engine, migrate, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Provenance
+from tagtray.db.workers import WorkerInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.weights.model import Model
@@ -34,6 +36,7 @@ from tagtray.worker.batch.fill import Filler
 from tagtray.worker.batch.lease import Lease
 from tagtray.worker.batch.pipeline import Pipeline
 from tagtray.worker.batch.reader import RootReader
+from tagtray.worker.batch.root_watch import RootWatch
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.rq_worker import ImageWorker
 from tagtray.worker.supervision.heartbeat import Heartbeat
@@ -69,7 +72,9 @@ class WorkerProcess:
         decode = "exact" if settings.exact else "draft"
         provenance = Provenance(model_id, classifier.engine, classifier.precision, decode)
         self._lease = Lease(Ledger(database), name, settings.lease, provenance, progress)
-        filler = Filler(settings, self._lease, RootReader(database, settings), model.input, progress)
+        reader = RootReader(database, settings)
+        self._roots = RootWatch(reader.readable)
+        filler = Filler(settings, self._lease, reader, model.input, progress)
         self._pipeline = Pipeline(
             self._lease,
             filler,
@@ -90,12 +95,13 @@ class WorkerProcess:
 
         While Redis or the database is away, wait with the network loaded.
         """
-        workers.register(self._database, self._info)
-        try:
-            return self._serve()
-        finally:
-            with contextlib.suppress(InfrastructureError):
-                workers.remove(self._database, self._info.id)
+        with self._roots:
+            workers.register(self._database, self._described())
+            try:
+                return self._serve()
+            finally:
+                with contextlib.suppress(InfrastructureError):
+                    workers.remove(self._database, self._info.id)
 
     def stop(self, *_: object) -> None:
         """End after the batch in hand; fit to be a signal handler."""
@@ -142,11 +148,14 @@ class WorkerProcess:
             return
         self._lease.renew()
         worker.heartbeat()
-        workers.heartbeat(self._database, self._info, self._images)
+        workers.heartbeat(self._database, self._described(), self._images)
         try:
             self._lease.check_model()
         except ModelChanged:
             worker.end()
+
+    def _described(self) -> WorkerInfo:
+        return replace(self._info, roots=self._roots.names)
 
     def _count(self, batch: CommittedBatch) -> None:
         self._images += len(batch.images)

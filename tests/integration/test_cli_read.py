@@ -166,7 +166,6 @@ def test_status_counts_jobs_images_and_refused_ones(
         "answer": "running",
         "jobs": 2,
         "images": 3,
-        "workers": 0,
         "refused": 4,
     }
 

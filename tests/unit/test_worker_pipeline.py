@@ -259,7 +259,7 @@ def test_a_root_that_is_not_here_defers_its_images_and_says_so_once(
 
     assert status(ledger, *ids) == ["pending", "pending"]
     assert ledger.pending(9) == 0, "not at once"
-    assert caplog.text.count("image_deferred: root photos") == 1
+    assert caplog.text.count("root_fails: root photos") == 1
 
 
 def test_a_file_that_changed_since_it_was_seen_is_judged_as_it_is(

@@ -40,8 +40,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_contents"),
         sa.UniqueConstraint("sha256", name="uq_contents_sha256"),
     )
-    op.create_index("ix_contents_taken_at", "contents", ["taken_at"])
-    op.create_index("ix_contents_camera", "contents", ["camera"])
+    op.create_index("ix_contents_taken_at", "contents", ["taken_at", "id"])
+    op.create_index("ix_contents_camera", "contents", ["camera", "taken_at", "id"])
 
     op.create_table(
         "labels",
@@ -90,7 +90,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_classifications_model_id"),
         sa.PrimaryKeyConstraint("content_id", "model_id", name="pk_classifications"),
     )
-    op.create_index("ix_classifications_classified_at", "classifications", ["classified_at"])
+    op.create_index(
+        "ix_classifications_model_id_classified_at", "classifications", ["model_id", "classified_at"]
+    )
 
     op.create_table(
         "thresholds",
@@ -151,7 +153,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("root_id", "path", name="uq_images_root_id_path"),
     )
     op.create_index("ix_images_content_id", "images", ["content_id"])
-    op.create_index("ix_images_status_priority_id", "images", ["status", "priority", "id"])
+    op.create_index("ix_images_status_priority_root_id", "images", ["status", "priority", "root_id", "id"])
 
     op.create_table(
         "label_categories",
