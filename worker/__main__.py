@@ -112,7 +112,7 @@ def _import() -> int:
         from tagtray.worker import process  # noqa: F401
         from tagtray.worker.engines import selection
 
-        selection.preload(selection.choose(settings))
+        selection.preload(selection.choices(settings))
     return 0
 
 

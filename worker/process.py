@@ -64,8 +64,7 @@ class WorkerProcess:
         migrate.require(database)
         model_id, model = _current_model(database, settings, progress)
         roll_up = rollup.load(model)
-        choice = selection.choose(settings)
-        classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
+        classifier = selection.load_best(settings, model, roll_up, threads)
         decode = "exact" if settings.exact else "draft"
         provenance = Provenance(model_id, classifier.engine, classifier.precision, decode)
         self._lease = Lease(Ledger(database), name, settings.lease, provenance, progress)
