@@ -79,7 +79,7 @@ class WorkerProcess:
             progress,
             (self._count, *hooks),
         )
-        self._info = workers.this_process(name, provenance, ())
+        self._info = workers.this_process(name, provenance, (), " ".join(classifier.passed_over))
         self._images = 0
         self._stopping = False
         self._worker: ImageWorker | None = None

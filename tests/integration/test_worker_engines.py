@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import Engine
 
+from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.errors import EngineError, WeightsError
 from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.db.workers import alive
 from tagtray.weights import files
 from tagtray.worker.engines import cpu_features, openvino_engine, rollup, selection, self_test, torch_engine
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.engines.selection import Choice
 from tagtray.worker.networks import cache, torchscript
+from tagtray.worker.supervision.resources import Plan
+from tagtray.worker.supervision.supervisor import Supervisor
 from tests import models, traces
 from tests.models import DEFAULT, SHAPE, SPEC
+from tests.waiting import wait_for
+from tests.workers import supervised
 
 ROLL_UP = rollup.load(DEFAULT)
 
@@ -58,6 +68,16 @@ def own_home(tmp_path: Path) -> Path:
     selection.load(Choice("onnx", "fp32"), DEFAULT, traces.home(), ROLL_UP, 1, 1)
     traces.copied_to(tmp_path)
     return tmp_path
+
+
+@contextlib.contextmanager
+def working(host: Settings, workers: int) -> Iterator[tuple[Supervisor, Engine]]:
+    """Workers and their ledger."""
+    with (
+        bootstrap.writing(host) as database,
+        supervised(Supervisor(host, Ledger(database), Plan(workers, 1))) as supervisor,
+    ):
+        yield supervisor, database
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
@@ -145,6 +165,32 @@ def test_an_engine_that_was_asked_for_and_does_not_load_is_one_sentence(own_home
     sentence = rf"^The engine {engine} in fp32 cannot be loaded \(.*\)\.$"
     with pytest.raises(EngineError, match=sentence):
         load_best(settings(own_home, engine, "fp32"))
+
+
+def test_workers_without_the_engine_that_was_asked_for_are_given_up_at_once_with_its_sentence(
+    own_home: Path, redis_url: str
+) -> None:
+    # Given an engine that does not load
+    spoil(own_home, ".onnx")
+    host = configuration.load(home=own_home, redis_url=redis_url, engine="onnx", precision="fp32")
+    with working(host, workers=2) as (supervisor, _):
+        # When workers are started
+        wait_for(lambda: supervisor.failure)
+        # Then none of them counts as dead, and the user is told why
+        assert supervisor.deaths == 0
+        assert (supervisor.failure or "").startswith("The engine onnx in fp32 cannot be loaded (")
+
+
+def test_a_worker_tells_which_engine_it_runs_and_why_not_a_better_one(own_home: Path, redis_url: str) -> None:
+    # Given the fastest engine that does not load, and one that was left open
+    spoil(own_home, ".onnx")
+    host = configuration.load(home=own_home, redis_url=redis_url, precision="fp32")
+    with working(host, workers=1) as (_, database):
+        # When a worker is started, then the ledger shows what it runs
+        wait_for(lambda: alive(database))
+        (worker,) = alive(database)
+        assert (worker.info.engine, worker.info.precision) == ("torch", "fp32")
+        assert worker.info.passed_over.startswith("The engine onnx in fp32 cannot be loaded (")
 
 
 def test_bf16_that_the_processor_has_not_is_passed_over_in_silence(

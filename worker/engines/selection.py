@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from tagtray.config import machine
+from tagtray.config import logs, machine
 from tagtray.config.errors import EngineError, TagtrayError, UsageError, WeightsError
 from tagtray.config.settings import Settings
 from tagtray.weights.model import Model
@@ -84,7 +84,10 @@ def preload(wanted: Sequence[Choice]) -> None:
     PyTorch takes over a second. ONNX Runtime and OpenVINO take a tenth, and start threads: no fork has those.
     """
     if wanted[0].engine == "torch":
-        _module("torch")
+        try:
+            _module("torch")
+        except Exception as error:  # what it is, the worker tells when it loads the engine
+            logs.event(log, logging.INFO, "torch_not_preloaded", "{error}", error=error)
 
 
 def load_best(settings: Settings, model: Model, roll_up: RollUp, threads: int) -> BatchClassifier:
@@ -102,7 +105,8 @@ def load_best(settings: Settings, model: Model, roll_up: RollUp, threads: int) -
             if choice == last:
                 raise type(error)(f"{error}{_whence(settings)}") from error
             if not isinstance(error, _NoBf16):
-                log.warning("engine_passed_over: %s Another one is tried.", error)
+                sentence = "{error} Another one is tried."
+                logs.event(log, logging.WARNING, "engine_passed_over", sentence, error=error)
                 passed_over.append(str(error))
     made.passed_over = tuple(passed_over)
     return made
