@@ -67,8 +67,7 @@ class WorkerProcess:
         migrate.require(database)
         model_id, model = _current_model(database, settings, progress)
         roll_up = rollup.load(model)
-        choice = selection.choose(settings)
-        classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
+        classifier = selection.load_best(settings, model, roll_up, threads)
         decode = "exact" if settings.exact else "draft"
         provenance = Provenance(model_id, classifier.engine, classifier.precision, decode)
         self._lease = Lease(Ledger(database), name, settings.lease, provenance, progress)
@@ -85,7 +84,7 @@ class WorkerProcess:
             progress,
             (self._count, *hooks),
         )
-        self._info = workers.this_process(name, provenance, ())
+        self._info = workers.this_process(name, provenance, (), " ".join(classifier.passed_over))
         self._images = 0
         self._stopping = False
         self._worker: ImageWorker | None = None
