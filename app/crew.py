@@ -53,5 +53,5 @@ class Crew:
 
 def plan_workers(settings: Settings) -> Plan:
     """How many workers and threads this host can run; raises UsageError where the engine cannot be had."""
-    selection.choose(settings)
+    selection.choices(settings)
     return resources.plan(settings.workers, settings.batch_size)

@@ -91,6 +91,7 @@ def precisions() -> dict[str, Way]:
     made = {
         f"{choice.engine} {choice.precision}": selection.load(choice, model, home, roll_up, BATCH, 1)
         for choice in sorted(selection.available(), key=lambda choice: choice.engine != "torch")
+        if selection.is_native(choice)
     }
     return {name: _timed(partial(engine.classify, BATCH)) for name, engine in made.items()}
 

@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
     others = {
         f"{choice.engine} {choice.precision}": compared(ours(classifier(choice), read(sources), True), fp32)
         for choice in selection.available()
-        if choice != REFERENCE
+        if choice != REFERENCE and selection.is_native(choice)
     }
     with tempfile.TemporaryDirectory() as scratch:
         large = list(photos.in_order(photos.camera(sources, Path(scratch), len(sources))))

@@ -115,7 +115,7 @@ def world(
                 worker.end()
 
         roll_up = rollup.load(MODEL)
-        work = Pipeline(lease, filler, network, roll_up, settings.tag_min, settings.features, progress, [end])
+        work = Pipeline(settings, lease, filler, network, roll_up, progress, [end])
         worker = ImageWorker(queue, "bench", window, 0.0, work.process, lambda: progress.enter(Phase.IDLE))
         yield (
             Feeder(settings, ledger, queue),

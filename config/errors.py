@@ -3,6 +3,7 @@
 TagtrayError              one clear sentence; ``exit_code`` is what the command ends with
 ├── UsageError            2  settings, options or paths that the user has to correct
 ├── InfrastructureError   1  database, Redis or file system is not as it must be
+│   └── EngineError       1  an engine cannot be used on this machine
 ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
 ├── ModelChanged          -  another model is current: the worker ends, and one follows that loads it
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
@@ -31,6 +32,10 @@ class UsageError(TagtrayError):
 
 class InfrastructureError(TagtrayError):
     """A store or the machine fails; images are left to be tried again."""
+
+
+class EngineError(InfrastructureError):
+    """An engine cannot be loaded here, or computes something else than the weights say."""
 
 
 class WeightsError(TagtrayError):

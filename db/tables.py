@@ -214,6 +214,7 @@ class Worker(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
     engine: Mapped[str]
     precision: Mapped[str]
+    passed_over: Mapped[str]
     roots: Mapped[list[str]]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]

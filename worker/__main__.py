@@ -21,8 +21,8 @@ import setproctitle
 
 from tagtray.config import isolation, logs
 from tagtray.config import settings as configuration
-from tagtray.config.errors import InfrastructureError, TagtrayError
-from tagtray.worker.supervision.protocol import MESSAGE_BYTES, TEMPFAIL
+from tagtray.config.errors import EngineError, InfrastructureError, TagtrayError, WeightsError
+from tagtray.worker.supervision.protocol import MESSAGE_BYTES, REASON_BYTES, TEMPFAIL, UNUSABLE
 
 
 class _Server:
@@ -32,6 +32,8 @@ class _Server:
         self._orders = orders
         #: By the server's end of each pipe: the worker's number and its process id.
         self._forked: dict[int, tuple[int, int]] = {}
+        #: In a worker: its end of the pipe, for the reason of its exit.
+        self._reason = -1
 
     def serve(self) -> int:
         """Serve until the supervisor's socket closes.
@@ -65,6 +67,7 @@ class _Server:
             self._report(worker=order["worker"], pid=pid)
         else:
             _set_signals(signal.SIG_DFL)
+            self._reason = theirs
             for pipe in (ours, *self._forked):
                 os.close(pipe)
         return pid
@@ -73,7 +76,11 @@ class _Server:
         from tagtray.worker import process
 
         setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
-        return process.main(order["name"], order["threads"], order["progress"], self._orders)
+        try:
+            return process.main(order["name"], order["threads"], order["progress"], self._orders)
+        except (EngineError, WeightsError) as error:
+            os.write(self._reason, str(error).encode()[:REASON_BYTES])
+            return UNUSABLE
 
     def _signal(self, order: dict[str, Any]) -> None:
         for worker, pid in self._forked.values():
@@ -81,12 +88,13 @@ class _Server:
                 os.kill(pid, order["signal"])
 
     def _report_exit(self, pipe: int) -> None:
+        reason = os.read(pipe, REASON_BYTES).decode(errors="replace")
         os.close(pipe)
         worker, pid = self._forked.pop(pipe)
         _, status = os.waitpid(pid, 0)
-        self._report(worker=worker, status=os.waitstatus_to_exitcode(status))
+        self._report(worker=worker, status=os.waitstatus_to_exitcode(status), reason=reason)
 
-    def _report(self, **answer: int) -> None:
+    def _report(self, **answer: int | str) -> None:
         # The supervisor is gone; the next recv says so.
         with contextlib.suppress(BrokenPipeError):
             self._orders.send(json.dumps(answer).encode())
@@ -112,7 +120,7 @@ def _import() -> int:
         from tagtray.worker import process  # noqa: F401
         from tagtray.worker.engines import selection
 
-        selection.preload(selection.choose(settings))
+        selection.preload(selection.choices(settings))
     return 0
 
 

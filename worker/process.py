@@ -16,28 +16,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import redis
-from sqlalchemy import Engine
 
 from tagtray.config import logs
 from tagtray.config import settings as configuration
-from tagtray.config.errors import InfrastructureError, ModelChanged, WeightsError
-from tagtray.config.outage import LOG_INTERVAL, Outage
+from tagtray.config.errors import InfrastructureError, ModelChanged
+from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import current_model, engine, migrate, workers
+from tagtray.db import engine, migrate, workers
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Provenance
 from tagtray.db.workers import WorkerInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
-from tagtray.weights.model import Model
-from tagtray.weights.store import ModelStore
+from tagtray.worker import loading
 from tagtray.worker.batch.batch import CommittedBatch, Hook
 from tagtray.worker.batch.fill import Filler
 from tagtray.worker.batch.lease import Lease
 from tagtray.worker.batch.pipeline import Pipeline
 from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.batch.root_watch import RootWatch
-from tagtray.worker.engines import rollup, selection
 from tagtray.worker.rq_worker import ImageWorker
 from tagtray.worker.supervision.heartbeat import Heartbeat
 from tagtray.worker.supervision.limits import Limits
@@ -48,8 +44,6 @@ from tagtray.worker.supervision.protocol import RELOAD
 ORPHAN_GRACE = 15.0
 #: Renewals of a lease before it would lapse.
 HEARTBEATS_PER_LEASE = 3
-#: Seconds between looks for the weights of the current model, where this host lacks them.
-WEIGHTS_POLL = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -65,27 +59,22 @@ class WorkerProcess:
         self._limits = Limits(settings)
         self._database = database = engine.connect(settings)
         migrate.require(database)
-        model_id, model = _current_model(database, settings, progress)
-        roll_up = rollup.load(model)
-        choice = selection.choose(settings)
-        classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
-        decode = "exact" if settings.exact else "draft"
-        provenance = Provenance(model_id, classifier.engine, classifier.precision, decode)
-        self._lease = Lease(Ledger(database), name, settings.lease, provenance, progress)
+        loaded = loading.load(settings, database, threads, progress)
+        self._lease = Lease(Ledger(database), name, settings.lease, loaded.provenance, progress)
         reader = RootReader(database, settings)
         self._roots = RootWatch(reader.readable)
-        filler = Filler(settings, self._lease, reader, model.input, progress)
+        filler = Filler(settings, self._lease, reader, loaded.model.input, progress)
         self._pipeline = Pipeline(
+            settings,
             self._lease,
             filler,
-            classifier,
-            roll_up,
-            settings.tag_min,
-            settings.features,
+            loaded.classifier,
+            loaded.roll_up,
             progress,
             (self._count, *hooks),
         )
-        self._info = workers.this_process(name, provenance, ())
+        passed_over = " ".join(loaded.classifier.passed_over)
+        self._info = workers.this_process(name, loaded.provenance, (), passed_over)
         self._images = 0
         self._stopping = False
         self._worker: ImageWorker | None = None
@@ -175,21 +164,6 @@ def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)
     return process.serve()
-
-
-def _current_model(database: Engine, settings: Settings, progress: Progress) -> tuple[int, Model]:
-    """Id and description of the current model; waits while this host does not have its weights."""
-    throttle = logs.Throttle(LOG_INTERVAL)
-    while True:
-        progress.enter(Phase.STARTING)
-        current = current_model.current(database)
-        try:
-            return current.id, ModelStore.of(settings.home).model(current.name, current.weights_sha256)
-        except WeightsError as error:
-            if throttle.is_due(current.id):
-                sentence = "{error} Nothing is classified here until it has them."
-                logs.event(log, logging.ERROR, "weights_missing", sentence, error=error)
-        time.sleep(WEIGHTS_POLL)
 
 
 def _stop_when_orphaned(lifeline: socket.socket) -> None:

@@ -88,7 +88,7 @@ def split(workers: int, threads: int) -> str:
 
 
 def _choices(settings: Settings) -> list[Choice]:
-    selection.choose(settings)  # refuses with a sentence what cannot be had here at all
+    selection.choices(settings)  # refuses with a sentence what cannot be had here at all
     return [
         choice
         for choice in selection.available()

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from tests.acceptance import photos
-from tests.acceptance.world import Ended, World, ended, wait_until
+from tests.acceptance.world import Ended, World, ended
+from tests.waiting import wait_for
 
 PHOTOS = 60
 DONE = "SELECT count(*) FROM images WHERE status = 'done'"
@@ -31,7 +32,7 @@ def _begin(world: World, folder: Path) -> tuple[subprocess.Popen[str], int]:
     """A run with small batches that has just classified some more; how many are done."""
     before = world.count(DONE)
     process = world.start("run", "--batch-size", "2", "--exact", str(folder))
-    wait_until(lambda: world.count(DONE) > before, process)
+    wait_for(lambda: world.count(DONE) > before, process)
     return process, world.count(DONE)
 
 

@@ -118,7 +118,7 @@ def pipeline(
     builders.root(ledger, settings)
     lease = Lease(ledger, "w", 60, builders.PROVENANCE, progress)
     filler = Filler(settings, lease, RootReader(ledger.engine, settings), models.SPEC, progress)
-    return Pipeline(lease, filler, engine, ROLL_UP, settings.tag_min, settings.features, progress, hooks)
+    return Pipeline(settings, lease, filler, engine, ROLL_UP, progress, hooks)
 
 
 Phases = list[tuple[Phase, int]]

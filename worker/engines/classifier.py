@@ -63,6 +63,8 @@ class BatchClassifier(abc.ABC):
 
     #: Name of the engine, as in ``classifications.engine``.
     engine: ClassVar[str]
+    #: Why better engines are not used, a sentence each.
+    passed_over: tuple[str, ...] = ()
 
     def __init__(
         self, model: Model, roll_up: rollup.RollUp, batch_size: int, threads: int, precision: str

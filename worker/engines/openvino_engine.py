@@ -55,9 +55,17 @@ def load(
     return OpenVinoClassifier(model, compiled, roll_up, batch_size, threads, precision)
 
 
+def has_bf16() -> bool:
+    """Whether OpenVINO computes in bf16 natively on this processor."""
+    return (
+        "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        and cpu_features.onednn_may_use_bf16()
+    )
+
+
 def _options(threads: int, precision: str) -> dict[str, str | int | bool]:
-    # What int8 leaves in floating point is bf16 where that is native: 3 % faster, the same answers.
-    bf16 = precision == "bf16" or (precision == "int8" and cpu_features.has_bf16())
+    # What int8 leaves in floating point is bf16 where that is native: with AMX, twice as fast.
+    bf16 = precision == "bf16" or (precision == "int8" and has_bf16())
     return {
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         "INFERENCE_NUM_THREADS": threads,

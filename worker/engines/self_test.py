@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from tagtray.config.errors import InfrastructureError, WeightsError
+from tagtray.config.errors import EngineError, WeightsError
 from tagtray.weights.files import Sha256
 from tagtray.weights.model import Model
 from tagtray.worker.engines.classifier import BatchClassifier
@@ -43,7 +43,7 @@ def images(side: int) -> NDArray[np.uint8]:
 
 
 def check(classifier: BatchClassifier, model: Model) -> None:
-    """Run the network once; raises InfrastructureError where its answers are not those of the weights.
+    """Run the network once; raises EngineError where its answers are not those of the weights.
 
     Models without a reference are run all the same, so that the first batch pays for nothing.
     """
@@ -56,9 +56,9 @@ def check(classifier: BatchClassifier, model: Model) -> None:
     difference = float(np.sqrt(((logits - expected[:count]) ** 2).mean(axis=1)).max())
     # So written that "not a number" is refused too.
     if not difference <= TOLERANCES[classifier.precision]:
-        raise InfrastructureError(
+        raise EngineError(
             f"The engine {classifier.engine} in {classifier.precision} is wrong on this processor "
-            f"(its answers are off by {difference:.2g}); choose another engine or precision."
+            f"(its answers are off by {difference:.2g})."
         )
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import torch
 
 from tagtray.weights.model import Model
-from tagtray.worker.engines import rollup
+from tagtray.worker.engines import cpu_features, rollup
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.networks import torchscript
+
+#: Dot products of bf16, as torch calls them on x86 and Arm.
+BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 class TorchClassifier(BatchClassifier):
@@ -55,6 +58,12 @@ def load(
     set_threads(threads)
     network = torchscript.load(model, home, precision)
     return TorchClassifier(model, network, roll_up, batch_size, threads, precision)
+
+
+def has_bf16() -> bool:
+    """Whether torch computes in bf16 natively on this processor."""
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name) for name in BF16) and cpu_features.onednn_may_use_bf16()
 
 
 def set_threads(threads: int) -> None:

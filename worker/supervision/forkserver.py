@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
@@ -38,13 +39,15 @@ log = logging.getLogger(__name__)
 class Worker:
     """A worker process: ``pid`` is None until it is forked, ``returncode`` while it lives.
 
-    ``orphaned``: it was killed because its server died, whatever it was doing.
+    ``reason``: a sentence about why another one would fare no better, or empty. ``orphaned``: it was killed
+    because its server died, whatever it was doing.
     """
 
     number: int
     server: ForkServer
     pid: int | None = None
     returncode: int | None = None
+    reason: str = ""
     orphaned: bool = False
 
     def poll(self) -> int | None:
@@ -169,9 +172,10 @@ class ForkServer:
             worker.pid = answer.get("pid", worker.pid)
             worker.returncode = answer.get("status", worker.returncode)
             if "status" in answer:
+                worker.reason = answer["reason"]
                 del self._living[worker.number]
 
-    def _answers(self) -> Iterator[dict[str, int]]:
+    def _answers(self) -> Iterator[dict[str, Any]]:
         while True:
             try:
                 message = self._socket.recv(MESSAGE_BYTES)

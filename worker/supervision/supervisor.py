@@ -17,10 +17,10 @@ from tagtray.config.settings import Settings
 from tagtray.db import workers
 from tagtray.db.ledger import Ledger
 from tagtray.worker.supervision import verdict
-from tagtray.worker.supervision.forkserver import ForkServer
+from tagtray.worker.supervision.forkserver import ForkServer, Worker
 from tagtray.worker.supervision.limits import Limits
 from tagtray.worker.supervision.progress import Phase
-from tagtray.worker.supervision.protocol import RELOAD, TEMPFAIL
+from tagtray.worker.supervision.protocol import RELOAD, TEMPFAIL, UNUSABLE
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.slot import WorkerSlot
 
@@ -114,16 +114,19 @@ class Supervisor:
         if slot.is_alive:
             slot.kill_if_hung(self._limits, since)
         elif slot.process:
-            self._on_exit(slot, slot.process.returncode)
+            self._on_exit(slot, slot.process)
         elif slot.is_due and self.failure is None:
             slot.spawn(self._server, f"{self._id}-{uuid4().hex[:8]}-{slot.number}", self._threads)
 
-    def _on_exit(self, slot: WorkerSlot, status: int | None) -> None:
-        was_ready = slot.ready
+    def _on_exit(self, slot: WorkerSlot, worker: Worker) -> None:
+        was_ready, status = slot.ready, worker.returncode
         self._judge(slot)
         self._give_back(slot)
         slot.vacate()
         if status == RELOAD:
+            return
+        if status == UNUSABLE:
+            self.failure = worker.reason
             return
         self.deaths += 1
         slot.back_off()

@@ -120,6 +120,7 @@ def upgrade() -> None:
         sa.Column("model_id", BIG_ID, nullable=False),
         sa.Column("engine", sa.String(), nullable=False),
         sa.Column("precision", sa.String(), nullable=False),
+        sa.Column("passed_over", sa.String(), nullable=False),
         sa.Column("roots", sa.JSON(), nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("heartbeat_at", MOMENT, nullable=False),

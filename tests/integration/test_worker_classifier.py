@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tagtray.worker.engines import classifier, cpu_features, rollup, selection
+from tagtray.worker.engines import classifier, rollup, selection
 from tagtray.worker.engines.classifier import BatchClassifier, Classifier
 from tests import references, traces
 from tests.models import DEFAULT, SHAPE
@@ -31,10 +31,7 @@ class Way(NamedTuple):
 
 
 WAYS = [
-    Way(engine, precision)
-    for engine in selection.installed()
-    for precision in selection.precisions(engine)
-    if precision != "bf16" or cpu_features.has_bf16()
+    Way(choice.engine, choice.precision) for choice in selection.available() if selection.is_native(choice)
 ]
 each_way = pytest.mark.parametrize("way", WAYS, ids="-".join)
 
