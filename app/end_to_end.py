@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from tagtray.config import isolation, subprocesses
 from tagtray.config import settings as configuration
-from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
 from tagtray.config.text import shown
@@ -111,7 +111,8 @@ def _files(database: Engine, folder: Path) -> list[str]:
 @contextlib.contextmanager
 def _throwaway(settings: Settings) -> Iterator[Settings]:
     """The settings on a home of its own with SQLite and the embedded Redis; nothing of it stays."""
-    with tempfile.TemporaryDirectory(prefix="tagtray-bench-") as scratch:
+    isolation.keep_in(settings.home)
+    with _scratch(settings.home) as scratch:
         home = Path(scratch)
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(settings.home / "cache", home / "cache")
@@ -120,6 +121,13 @@ def _throwaway(settings: Settings) -> Iterator[Settings]:
             yield settings.model_copy(update=own)
         finally:
             _await_redis(home)
+
+
+def _scratch(home: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="bench-", dir=home)
+    except OSError as error:
+        raise InfrastructureError(f"{home} cannot be written to: {error.strerror}.") from None
 
 
 def _await_redis(home: Path) -> None:
@@ -159,7 +167,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """Without the stores and the roots of the user's own ledger."""
-    stores = ("DATABASE_URL", "REDIS_URL", "TAGTRAY_DATABASE_URL", "TAGTRAY_REDIS_URL")
+    stores = ("TAGTRAY_DATABASE_URL", "TAGTRAY_REDIS_URL")
     kept = {
         name: value
         for name, value in os.environ.items()

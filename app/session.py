@@ -30,6 +30,8 @@ class Session:
         self.settings = settings
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
+        for note in (note for target in self.targets for note in target.notes):
+            log.warning("root_changed: %s", note)
         self.started = run_stats.moment(database)
         self._feeder = feeding.feeder(settings, self.ledger)
         self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)

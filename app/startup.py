@@ -12,7 +12,7 @@ from tagtray.config.settings import Settings
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings, with the options that were given; log lines go where they say. Raises UsageError."""
+    """Load the settings, with the options that were given, and configure logging. Raises UsageError."""
     settings = configuration.load(**overrides)
     logs.configure(settings.log_level)
     return settings

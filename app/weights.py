@@ -60,8 +60,10 @@ def _names(source: Path) -> list[str]:
     """The names of classes in a text file, one a line."""
     try:
         lines = source.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source} cannot be read as UTF-8 text: {error}.") from error
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{source} is no text in UTF-8.") from error
     names = [" ".join(line.split()) for line in lines]
     while names and not names[-1]:
         names.pop()

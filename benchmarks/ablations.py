@@ -32,9 +32,9 @@ from tagtray.worker.engines import classifier, rollup, selection, torch_engine
 from tagtray.worker.networks import resnet, torchscript
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
-#: Pictures that are decoded, and that are classified, in each turn.
-PICTURES, BATCH = 16, 32
-#: Pictures of the runs on all cores: of 12 megapixels, and small.
+#: Images that are decoded, and that are classified, in each turn.
+IMAGES, BATCH = 16, 32
+#: Images of the runs on all cores: of 12 megapixels, and small.
 CAMERA, SMALL = 96, 384
 
 #: Does its work and returns the seconds that it took.
@@ -42,15 +42,15 @@ Way = Callable[[], float]
 
 
 def decoding(folder: Path) -> dict[str, Way]:
-    """The pictures of a folder into a slot: in full, and with drafts of two sizes."""
-    pictures = [path.read_bytes() for path in photos.in_order(folder)][:PICTURES]
+    """The images of a folder into a slot: in full, and with drafts of two sizes."""
+    images = [path.read_bytes() for path in photos.in_order(folder)][:IMAGES]
     spec = ModelStore().default.input
     slot = np.empty((spec.side, spec.side, 3), np.uint8)
 
     def way(exact: bool, factor: int) -> Way:
         def run() -> None:
             with _draft_factor(factor):
-                for data in pictures:
+                for data in images:
                     decode.decode_into(slot, data, spec, exact=exact, max_pixels=10**8)
 
         return _timed(run)
@@ -124,8 +124,8 @@ def _on_one_core(camera: Path, small: Path, rounds: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     torch_engine.set_threads(1)
     return {
-        "decode_camera": _in_turns(decoding(camera), PICTURES, rounds),
-        "decode_small": _in_turns(decoding(small), PICTURES, rounds),
+        "decode_camera": _in_turns(decoding(camera), IMAGES, rounds),
+        "decode_small": _in_turns(decoding(small), IMAGES, rounds),
         "network": _in_turns(networks(), BATCH, rounds),
         "precision": _in_turns(precisions(), BATCH, rounds),
     }

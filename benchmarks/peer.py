@@ -24,7 +24,7 @@ WORKERS = 2
 
 
 class Photos(Dataset[tuple[torch.Tensor, str]]):
-    """A folder of pictures with torchvision's own preprocessing."""
+    """A folder of images with torchvision's own preprocessing."""
 
     def __init__(self, folder: Path) -> None:
         self.paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -50,7 +50,7 @@ def network() -> torch.nn.Module:
 
 
 def main(folder: Path, database: Path) -> None:
-    """Classify the folder and store three rows per picture."""
+    """Classify the folder and store three rows per image."""
     connection = sqlite3.connect(database)
     connection.execute("CREATE TABLE IF NOT EXISTS predictions (path TEXT, rank INT, class INT, score REAL)")
     model = network()

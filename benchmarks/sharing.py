@@ -26,7 +26,7 @@ Work = Callable[[Sequence[Classifier], Batches], None]
 
 
 def ways(folder: Path) -> dict[str, Callable[[], float]]:
-    """Each way as a function that classifies the pictures of ``folder`` and returns seconds."""
+    """Each way as a function that classifies the images of ``folder`` and returns seconds."""
     cores = available_cpus()
     return {
         "a process for each core": partial(_seconds, folder, cores, 1, alternating),
@@ -64,7 +64,7 @@ def _decode_one(slot: object, path: Path) -> None:
 
 
 def _seconds(folder: Path, processes: int, threads: int, work: Work) -> float:
-    """Wall clock from the moment that all have their network until the last picture."""
+    """Wall clock from the moment that all have their network until the last image."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(processes + 1)
     paths = list(photos.in_order(folder))

@@ -32,7 +32,7 @@ def _row(settings: Settings, name: str) -> list[Any]:
 
 
 def masked(url: str) -> str:
-    """The URL without its password, wherever that stands."""
+    """The URL with its password masked, wherever that stands."""
     scheme, separator, rest = url.partition("://")
     credentials, at, place = rest.rpartition("@")
     user, colon, _ = credentials.partition(":")

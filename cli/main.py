@@ -13,8 +13,8 @@ import typer
 from typer.exceptions import TyperException
 
 from tagtray.cli.lazy import LazyGroup
-from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated
-from tagtray.config.errors import TagtrayError
+from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated, end_on_sigterm
+from tagtray.config.errors import TagtrayError, UsageError
 from tagtray.config.text import one_line
 
 #: Every command: its module in this package, and its line in the help; a test compares it with the docstring.
@@ -24,7 +24,7 @@ COMMANDS = {
     "watch": ("scan", "Register and queue the images of folders and what arrives there, until Ctrl-C."),
     "work": ("work", "Run workers that classify what others have queued, until Ctrl-C."),
     "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
-    "sql": ("sql", "Ask the database, read-only: the views are results, top1, image_tags and failures."),
+    "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
     "failures": ("failures", "List the images that could not be classified, and why."),
     "retry": ("failures", "Try failed images again: all, those of a code, or those of a path."),
@@ -33,8 +33,9 @@ COMMANDS = {
         "Measure images/s by engine, precision, workers and batch, and recommend the best settings.",
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
-    "weights": ("weights", "The models: list, verify, trace, export."),
-    "db": ("database", "The database: bring it to this version's tables, check it."),
+    "weights": ("weights", "The models: list, use, add, verify, trace, export."),
+    "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
+    "db": ("database", "The database: upgrade, check."),
 }
 
 
@@ -56,6 +57,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        # Here, not above: it takes a tenth of the time of --help.
         from importlib.metadata import version
 
         print(f"tagtray {version('tagtray')}")
@@ -72,7 +74,8 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line and exit, at once: Python would take a fifth of a second to take itself down."""
+    """Run the command line and exit at once: Python's own shutdown takes a fifth of a second."""
+    end_on_sigterm()
     code = invoke(sys.argv[1:])
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -82,15 +85,16 @@ def main() -> None:
 
 
 def invoke(arguments: list[str]) -> int:
-    """Run a command; its exit code: 0 ok, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
+    """Run a command; its exit code: 0 ok or SIGTERM, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        _refuse_empty(arguments)
         code = app(arguments, prog_name="tagtray", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except TagtrayError as error:
-        return _say(str(error), error.exit_code)
+        return _report(str(error), error.exit_code)
     except TyperException as error:
         return _misused(error)
     except (KeyboardInterrupt, typer.Abort, AtOnce):
@@ -99,28 +103,35 @@ def invoke(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         if error.errno == errno.EPIPE:
-            return _quiet()
+            return _silence()
         return _unexpected(error)
     except Exception as error:
         return _unexpected(error)
 
 
+def _refuse_empty(arguments: list[str]) -> None:
+    """Raise UsageError for an argument that is empty: as a path it would be the current folder."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise UsageError(f"{argument!r} is no folder and no value; is a variable of the shell not set?")
+
+
 def _misused(error: TyperException) -> int:
-    """One line for a wrong command line; none where the help was asked for by giving nothing."""
+    """Report a wrong command line in one line; in none where help was shown for lack of arguments."""
     message = error.format_message()
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tagtray"
-    return _say(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2
+    return _report(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2
 
 
-def _say(sentence: str, code: int) -> int:
+def _report(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError):
         print(f"tagtray: {one_line(sentence)}", file=sys.stderr)
     return code
 
 
-def _quiet() -> int:
-    """The reader of a pipe had enough: no more is written, not even by the interpreter's last flush."""
+def _silence() -> int:
+    """The reader of the pipe is gone: write no more, not even in the interpreter's last flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
@@ -130,4 +141,4 @@ def _unexpected(error: Exception) -> int:
         logging.basicConfig()
         logging.error("unexpected_error", exc_info=error)
     name = type(error).__name__
-    return _say(f"tagtray met an unexpected error: {name}: {error}; TAGTRAY_LOG_LEVEL=DEBUG shows where.", 1)
+    return _report(f"An unexpected error: {name}: {error}; TAGTRAY_LOG_LEVEL=DEBUG shows where.", 1)

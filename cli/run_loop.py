@@ -1,4 +1,4 @@
-"""The course of a run: starts everything, looks until it is over, stops everything, sums up."""
+"""The course of a run: start everything, poll until it is over, stop everything, sum up."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tagtray.config.errors import InfrastructureError, TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.worker.supervision.supervisor import Supervisor
 
-#: Seconds between looks at the ledger, at least.
-LOOK = 0.25
+#: Seconds between polls of the ledger, at least.
+POLL = 0.25
 #: The same until the first image is found and while so few are left: workers start and end without delay.
-SHORT_LOOK, FEW = 0.02, 32
-#: Part of the time that looking at the ledger may take: a large one is looked at less often.
-LOOK_SHARE = 0.05
+SHORT_POLL, FEW = 0.02, 32
+#: Part of the time that polls of the ledger may take: a large one is polled less often.
+POLL_SHARE = 0.05
 
 
 def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> int:
@@ -51,7 +51,7 @@ class _Run:
         try:
             with progress.display() as display:
                 self._session.start(self._watch)
-                self._look_until_over(display)
+                self._poll_until_over(display)
                 self._stop()
         except AtOnce:
             self._workers.kill()
@@ -64,26 +64,26 @@ class _Run:
             raise InfrastructureError(self._workers.failure)
         return self._request.exit_code
 
-    def _look_until_over(self, display: Display) -> None:
+    def _poll_until_over(self, display: Display) -> None:
         meter = Meter(self._session.active() or 0)
         while not self._workers.failure:
             began = time.monotonic()
-            snapshot = self._look(meter)
+            snapshot = self._poll(meter)
             over = snapshot is not None and snapshot.over and not self._watch
             if snapshot is not None:
                 self._start_workers(snapshot)
                 display.show(snapshot)
-            pause = max(self._pause(snapshot), (time.monotonic() - began) / LOOK_SHARE)
+            pause = max(self._pause(snapshot), (time.monotonic() - began) / POLL_SHARE)
             if over or self._request.wait(pause):
                 break
         display.end()
 
     def _pause(self, snapshot: Snapshot | None) -> float:
         near_an_end = not self._working or (snapshot is not None and 0 < snapshot.left <= FEW)
-        return SHORT_LOOK if near_an_end else LOOK
+        return SHORT_POLL if near_an_end else POLL
 
-    def _look(self, meter: Meter) -> Snapshot | None:
-        """Where the run stands; None while the database is away, which the feeder logs."""
+    def _poll(self, meter: Meter) -> Snapshot | None:
+        """The state of the run; None while the database is away, which the feeder logs."""
         producer = self._session.producer
         idle = producer.idle  # before the count: what it has taken up is counted
         left = self._session.active()
@@ -93,7 +93,7 @@ class _Run:
         return meter.read(totals.new + totals.changed, left, producer.waiting, idle, self._phase())
 
     def _start_workers(self, snapshot: Snapshot) -> None:
-        """Only when there is something to do, or soon: a run without news loads no network."""
+        """Start them once there is work, or will be soon: a run with nothing new loads no network."""
         if not self._working and (self._watch or snapshot.left or snapshot.waiting):
             self._working = True
             self._workers.start()

@@ -14,9 +14,9 @@ from tagtray.cli import options, progress
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.settings import Settings
 
-#: Seconds between looks at the ledger.
-LOOK = 0.25
-#: Seconds between looks at whether to stop, where nothing else is looked at.
+#: Seconds between polls of the ledger.
+POLL = 0.25
+#: Seconds to wait for a stop request at a time, where nothing is polled.
 IDLE = 3600.0
 
 
@@ -29,7 +29,9 @@ def watch(
     folders: options.Folders,
     poll: Annotated[
         bool | None,
-        typer.Option("--poll", help="Look instead of listening (network mounts).", show_default=False),
+        typer.Option(
+            "--poll", help="Poll instead of using kernel events (network mounts).", show_default=False
+        ),
     ] = None,
 ) -> int:
     """Register and queue the images of folders and what arrives there, until Ctrl-C."""
@@ -44,11 +46,11 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
         try:
             session.start(watch)
             if watch:
-                _say_watching(session)
+                _print_watching(session)
                 while not request.wait(IDLE):
                     pass
             else:
-                _look_until_queued(session, request)
+                _poll_until_queued(session, request)
             session.stop()
         except AtOnce:
             os._exit(request.exit_code)
@@ -57,7 +59,7 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
         return request.exit_code
 
 
-def _look_until_queued(session: Session, request: StopRequest) -> None:
+def _poll_until_queued(session: Session, request: StopRequest) -> None:
     meter = progress.Meter(session.unqueued() or 0)
     producer = session.producer
     with progress.display() as display:
@@ -69,11 +71,11 @@ def _look_until_queued(session: Session, request: StopRequest) -> None:
                 if snapshot.over:
                     return
                 display.show(snapshot)
-            if request.wait(LOOK):
+            if request.wait(POLL):
                 return
 
 
-def _say_watching(session: Session) -> None:
+def _print_watching(session: Session) -> None:
     count = len(session.targets)
     folders = "1 folder" if count == 1 else f"{count} folders"
     print(f"Watching {folders}; Ctrl-C ends.", file=sys.stderr)

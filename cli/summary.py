@@ -32,7 +32,7 @@ def write(session: Session, seconds: float) -> None:
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
     forwarded = run_stats.forwarded(engine, targets, session.started)
-    skipped = session.producer.progress.skipped
+    skipped, caches = session.producer.progress.skipped, session.producer.progress.caches
     left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
     rows = [
         ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),
@@ -41,6 +41,8 @@ def write(session: Session, seconds: float) -> None:
         ("failed before", before[Status.FAILED], "unchanged, not tried again"),
         ("skipped", skipped.total(), _counts(skipped)),
         ("missing", now[Status.MISSING], "their files are gone; results are kept"),
+        ("ignored", now[Status.IGNORED], "no longer wanted (.tagtrayignore); results are kept"),
+        ("left out", caches, "folders of other programs' copies; !NAME/ in .tagtrayignore takes one in"),
         ("left", left, "the same command goes on with them"),
     ]
     for name, count, detail in rows:

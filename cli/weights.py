@@ -104,9 +104,7 @@ def add(
     except ValueError as error:
         raise UsageError(f"This input is not accepted: {error}.") from None
     model = choice.add(settings, file, name, spec, arch, labels)
-    print(
-        f"{model.name}: {model.architecture}, {model.classes:,} classes; `tagtray weights use {model.name}`."
-    )
+    print(f"{model.name} ({model.architecture}, {model.classes:,} classes) can be used now.")
 
 
 @app.command()
@@ -171,5 +169,8 @@ def _rgb(text: str | None) -> tuple[float, float, float] | None:
     """Three numbers with commas between; raises ValueError."""
     if text is None:
         return None
-    red, green, blue = map(float, text.split(","))
+    try:
+        red, green, blue = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(f"{text} is not three numbers R,G,B") from None
     return red, green, blue

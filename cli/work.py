@@ -15,8 +15,8 @@ from tagtray.config.errors import InfrastructureError
 if TYPE_CHECKING:
     from tagtray.worker.supervision.supervisor import Supervisor
 
-#: Seconds between looks at whether workers can still start.
-LOOK = 0.5
+#: Seconds between checks of whether workers can start at all.
+POLL = 0.5
 
 
 def work(
@@ -54,6 +54,6 @@ def work(
 def _work(supervisor: Supervisor, request: StopRequest) -> None:
     supervisor.start()
     print("Working; Ctrl-C ends.", file=sys.stderr)
-    while not supervisor.failure and not request.wait(LOOK):
+    while not supervisor.failure and not request.wait(POLL):
         pass
     supervisor.stop(GRACE)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tagtray.config import machine
@@ -28,30 +28,36 @@ LONGEST_LEASE = 60.0
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-def _default_home() -> Path:
+def _data_folder() -> Path:
     """The XDG data folder (https://specifications.freedesktop.org/basedir-spec/latest/)."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "tagtray"
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share", "tagtray")
+
+
+def _expanded(path: str | Path) -> Path:
+    """``path``, absolute, with ``~`` replaced; raises ValueError where that user has no home folder."""
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]  # not set: the system's list of users knows the folder
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("set to a folder: this user has no home folder (HOME is not set)") from None
 
 
 class Settings(BaseSettings):
     """Every tunable of tagtray with its unit and effect."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     home: Path = Field(
-        default_factory=_default_home,
+        default_factory=_data_folder,
+        validate_default=True,
         description="Folder of the database, the embedded Redis and the caches.",
     )
     database_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices("TAGTRAY_DATABASE_URL", "DATABASE_URL"),
-        description="SQLAlchemy URL of the ledger; unset: SQLite in the home folder.",
+        None, description="SQLAlchemy URL of the ledger; unset: SQLite in the home folder."
     )
     redis_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices("TAGTRAY_REDIS_URL", "REDIS_URL"),
-        description="Redis of the queue; unset: an embedded one, started when needed.",
+        None, description="Redis of the queue; unset: an embedded one, started when needed."
     )
     queue: str = Field(
         "tagtray",
@@ -90,6 +96,10 @@ class Settings(BaseSettings):
     attempts: int = Field(
         3, ge=1, le=100, description="Times one image may kill or stall its worker before it is failed."
     )
+    read_timeout: Seconds = Field(
+        60.0,
+        description="Seconds that one file may take to be read; a longer read means that its mount hangs.",
+    )
     image_timeout: Seconds = Field(30.0, description="Seconds that one image may take to be decoded.")
     stable: Seconds = Field(
         2.0, description="Seconds without change after which an unclosed file is complete."
@@ -124,7 +134,7 @@ class Settings(BaseSettings):
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return _expanded(value)
 
     @field_validator("workers", mode="before")
     @classmethod
@@ -160,12 +170,10 @@ def load(**overrides: Any) -> Settings:
     _refuse_unknown(os.environ)
     given = {name: value for name, value in overrides.items() if value is not None}
     roots = {
-        key.removeprefix(ROOT_PREFIX).lower(): Path(value)
-        for key, value in os.environ.items()
-        if key.startswith(ROOT_PREFIX)
+        key.removeprefix(ROOT_PREFIX).lower(): _folder(key, os.environ[key]) for key in _root_variables()
     }
     home = _home(given)
-    kept = {name: value for name, value in machine.read(home).items() if not _said(name, given)}
+    kept = {name: value for name, value in machine.read(home).items() if not _source(name, given)}
     try:
         return Settings(roots=roots, **kept, **given)
     except ValidationError as error:
@@ -174,7 +182,7 @@ def load(**overrides: Any) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables with which another process loads these very settings."""
-    names = (settings.model_fields_set | machine.NAMES) - {"roots"}
+    names = (settings.model_fields_set | machine.NAMES | {"home"}) - {"roots"}
     given = {"workers": "auto"} | settings.model_dump(include=names, exclude_none=True)
     roots = {ROOT_PREFIX + name.upper(): str(path) for name, path in settings.roots.items()}
     return {variable(name): str(value) for name, value in given.items()} | roots
@@ -184,33 +192,38 @@ def origin(name: str, overrides: Mapping[str, Any] | None = None) -> str:
     """Where a setting's value came from: an option, a variable's name, ``machine.json`` or ``default``."""
     given = overrides or {}
     fallback = machine.FILE if name in machine.read(_home(given)) else "default"
-    return _said(name, given) or fallback
+    return _source(name, given) or fallback
 
 
-def _said(name: str, overrides: Mapping[str, Any]) -> str | None:
-    """The option or the variable that says what a setting is to be."""
+def _source(name: str, overrides: Mapping[str, Any]) -> str | None:
+    """The option or the variable that sets a setting; None where neither does."""
     if overrides.get(name) is not None:
         return f"--{name.replace('_', '-')}"
     if name == "roots":
-        return ", ".join(sorted(key for key in os.environ if key.startswith(ROOT_PREFIX))) or None
-    return next((key for key in _variables(name) if key in os.environ), None)
+        return ", ".join(_root_variables()) or None
+    return variable(name) if os.environ.get(variable(name)) else None
+
+
+def _root_variables() -> list[str]:
+    return sorted(key for key, value in os.environ.items() if key.startswith(ROOT_PREFIX) and value)
 
 
 def _home(given: Mapping[str, Any]) -> Path:
-    """The home before the other settings are known: what is in it may set them."""
-    found = given.get("home", os.environ.get(variable("home")))
-    return (_default_home() if found is None else Path(found)).expanduser().absolute()
+    """The home, before the other settings are known: its machine.json may set them."""
+    return _folder(variable("home"), given.get("home") or os.environ.get(variable("home")) or _data_folder())
 
 
-def _variables(name: str) -> list[str]:
-    alias = Settings.model_fields[name].validation_alias
-    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [variable(name)]
+def _folder(name: str, path: str | Path) -> Path:
+    try:
+        return _expanded(path)
+    except ValueError as error:
+        raise UsageError(f"{name} has to be {error}.") from None
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = {variable(name) for name in Settings.model_fields if name != "roots"}
-    for key in environ:
-        if key.startswith(PREFIX) and key not in known and not key.startswith(ROOT_PREFIX):
+    for key, value in environ.items():
+        if value and key.startswith(PREFIX) and key not in known and not key.startswith(ROOT_PREFIX):
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else "; `tagtray config` lists them all."
             raise UsageError(f"{key} is not a setting of tagtray{hint}")

@@ -54,6 +54,11 @@ def check(engine: Engine, fix: bool = False) -> Sequence[Finding]:
     return (write if fix else read)(engine, lambda connection: _check(connection, fix))
 
 
+def overlapping_roots(rows: int) -> Finding:
+    """The rule that only a look at the folders can check (``roots.overlaps``)."""
+    return Finding("overlapping_roots", "roots that lie in another one: files in them have two rows", rows)
+
+
 def _check(connection: Connection, fix: bool) -> list[Finding]:
     findings = []
     for rule in invariants():

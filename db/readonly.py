@@ -118,7 +118,7 @@ def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
     try:
         with engine.connect() as connection:
             link: psycopg.Connection[Row] = connection.connection.driver_connection  # type: ignore[assignment]
-            link.read_only = True
+            link.autocommit, link.read_only = False, True
             with _postgresql_errors(), link.cursor(name="tagtray") as cursor:
                 cursor.itersize = PAGE
                 cursor.execute(statement.encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
 
 from tagtray.db import clock, paths
 from tagtray.db.dialects import add_new
@@ -25,7 +25,7 @@ class RegisteredFile:
     def differs(self, file: SeenFile) -> bool:
         """True where the file has to be looked at again."""
         same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
-        return not same or self.status == Status.MISSING
+        return not same or self.status in (Status.MISSING, Status.IGNORED)
 
 
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
@@ -59,22 +59,28 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None
 
 
 def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
-    """Files that are others than their rows (by id) say: ``pending`` again, without the old content."""
-    differs = or_(
-        Image.size_bytes != bindparam("size"),
-        Image.mtime_ns != bindparam("mtime"),
-        Image.status == Status.MISSING,
+    """Files that are others than their rows (by id) say: ``pending`` again, without the old content.
+
+    One that was merely ignored is what it was before.
+    """
+    same = and_(Image.size_bytes == bindparam("size"), Image.mtime_ns == bindparam("mtime"))
+    back = and_(same, Image.status == Status.IGNORED)
+    before = case(
+        (and_(back, Image.error_code.is_not(None)), Status.FAILED.value),
+        (and_(back, Image.content_id.is_not(None)), Status.DONE.value),
+        else_=Status.PENDING.value,
     )
+    differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
     statement = (
         update(Image)
         .where(Image.id == bindparam("row"), differs)
         .values(
-            status=Status.PENDING,
-            content_id=None,
+            status=before,
+            content_id=case((back, Image.content_id), else_=None),
             size_bytes=bindparam("size"),
             mtime_ns=bindparam("mtime"),
-            error_code=None,
-            error_message=None,
+            error_code=case((back, Image.error_code), else_=None),
+            error_message=case((back, Image.error_message), else_=None),
             attempts=0,
             worker=None,
             lease_until=None,

@@ -68,6 +68,15 @@ def active(engine: Engine, targets: Sequence[Target]) -> int:
     return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets, few=True)))
 
 
+def images_by_root(engine: Engine) -> dict[int, dict[str, int]]:
+    """Images by state, for each root by its id."""
+    query = select(Image.root_id, Image.status, func.count()).group_by(Image.root_id, Image.status)
+    counts: dict[int, dict[str, int]] = {}
+    for root_id, status, images in read(engine, lambda connection: connection.execute(query).all()):
+        counts.setdefault(root_id, {})[status] = images
+    return counts
+
+
 def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
     """Images of ``targets`` that are not in the queue yet; those deferred for long are not counted."""
     query = select(func.count()).where(Image.status == Status.PENDING, _soon(), _within(targets, few=True))

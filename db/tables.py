@@ -34,6 +34,7 @@ class Status(StrEnum):
     DONE = "done"
     FAILED = "failed"
     MISSING = "missing"
+    IGNORED = "ignored"
 
 
 class Priority(IntEnum):
@@ -66,6 +67,8 @@ class Root(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     path: Mapped[str]
+    # Where the path holds: the host that named it last.
+    host: Mapped[str]
     held_until: Mapped[datetime | None]
 
 

@@ -13,7 +13,6 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import UnixDomainSocketConnection, parse_url
 from redis.retry import Retry
 
-from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, TagtrayError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.jobs.embedded_redis import server
@@ -114,9 +113,7 @@ def _options(url: str) -> dict[str, Any]:
 
 def _malformed() -> UsageError:
     """One sentence without the URL: in a malformed one, nobody knows where the password is."""
-    origin = configuration.origin("redis_url")
-    name = configuration.variable("redis_url") if origin == "default" else origin
     return UsageError(
-        f"{name} is not accepted: it should be redis://[user:password@]host[:port][/number], "
+        "TAGTRAY_REDIS_URL is not accepted: it should be redis://[user:password@]host[:port][/number], "
         "rediss://... or unix:///path."
     )

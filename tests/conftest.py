@@ -30,7 +30,7 @@ def _ctrl_c() -> None:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(configuration.PREFIX) or name in ("REDIS_URL", "DATABASE_URL"):
+        if name.startswith(configuration.PREFIX):
             monkeypatch.delenv(name)
 
 
@@ -100,7 +100,7 @@ def host(home: Path, ledger_url: str) -> Settings:
 
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
-    """A migrated ledger with the small catalogue of ``tests.builders``."""
+    """A migrated ledger with the small model of ``tests.builders``."""
     with builders.ledger(host) as ledger:
         yield ledger
 

@@ -42,10 +42,16 @@ def state(architecture: str = DEFAULT.architecture, classes: int = len(COLOURS),
     return found
 
 
-def add(home: Path, name: str = "colours", architecture: str = DEFAULT.architecture, seed: int = 0) -> Model:
-    """A model that tells seven colours apart, badly, among the user's own in ``home``."""
-    weights = safetensors.numpy.save(state(architecture, seed=seed))
-    return user_models.add(home, name, architecture, weights, OTHER_INPUT, COLOURS)
+def add(
+    home: Path,
+    name: str = "colours",
+    architecture: str = DEFAULT.architecture,
+    classes: int = len(COLOURS),
+    seed: int = 0,
+) -> Model:
+    """A model that tells colours apart, badly, among the user's own in ``home``."""
+    weights = safetensors.numpy.save(state(architecture, classes, seed))
+    return user_models.add(home, name, architecture, weights, OTHER_INPUT, COLOURS[:classes])
 
 
 def pictures(spec: InputSpec, count: int, seed: int = 0) -> NDArray[np.uint8]:

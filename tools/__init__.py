@@ -1,0 +1,7 @@
+"""For developers; not shipped."""
+
+from __future__ import annotations
+
+from tagtray.config import isolation
+
+isolation.silence()

@@ -39,22 +39,22 @@ Range = tuple[float, float]
 
 
 def photos(folders: Sequence[Path], spec: InputSpec) -> Iterator[NDArray[np.uint8]]:
-    """Every readable picture below the folders as its views, (len(PARTS), side, side, 3) uint8."""
+    """Every readable image below the folders as its views, (len(PARTS), side, side, 3) uint8."""
     for folder in folders:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             try:
-                with Image.open(path) as picture:
-                    if min(picture.size) >= LEAST:
-                        yield views(picture, spec)
+                with Image.open(path) as image:
+                    if min(image.size) >= LEAST:
+                        yield views(image, spec)
             except UnidentifiedImageError:
                 continue
 
 
-def views(picture: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
-    """The parts of a picture, each scaled and cropped as the network wants it; transparency is white."""
-    picture = ImageOps.exif_transpose(picture).convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    white.alpha_composite(picture)
+def views(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
+    """The parts of an image, each scaled and cropped as the network wants it; transparency is white."""
+    image = ImageOps.exif_transpose(image).convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image)
     whole = white.convert("RGB")
     whole.thumbnail((MOST, MOST))
     found = []
@@ -88,15 +88,15 @@ class Observer:
         return dict(zip(self.names, found, strict=True))
 
 
-def measure(observer: Observer, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, Range]:
-    """The range of each tensor over all pictures, clipped where that makes the error smaller."""
+def measure(observer: Observer, images: Sequence[NDArray[np.uint8]]) -> dict[str, Range]:
+    """The range of each tensor over all images, clipped where that makes the error smaller."""
     limits = {name: (0.0, 0.0) for name in observer.names}
-    for pixels in pictures:
+    for pixels in images:
         for name, values in observer.see(pixels).items():
             low, high = limits[name]
             limits[name] = (min(low, float(values.min())), max(high, float(values.max())))
     counts = {name: np.zeros(BINS) for name in observer.names}
-    for pixels in pictures:
+    for pixels in images:
         for name, values in observer.see(pixels).items():
             counts[name] += np.histogram(values, BINS, limits[name])[0]
     return {name: clipped(counts[name], limits[name]) for name in observer.names}
@@ -136,14 +136,14 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the ranges of a model on the photos of the folders and write them."""
     model = ModelStore().model(arguments[0])
     folders = [Path(folder) for folder in arguments[1:]]
-    pictures = list(photos(folders, model.input))
-    found = measure(Observer(model), pictures)
+    images = list(photos(folders, model.input))
+    found = measure(Observer(model), images)
     content = activation_ranges.RangesFile(
         weights_sha256=model.weights.sha256,
         command=f"python -m tools.calibrate {model.name} FOLDER...",
         folders=tuple(folder.name for folder in folders),
-        photos=len(pictures),
-        views=len(pictures) * len(PARTS),
+        photos=len(images),
+        views=len(images) * len(PARTS),
         norm=NORM,
         ranges={name: (round(low, 4), round(high, 4)) for name, (low, high) in found.items()},
     )

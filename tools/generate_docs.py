@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 import typer.main
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
@@ -106,9 +105,7 @@ def main() -> None:
 def _variable(name: str) -> str:
     if name == "roots":
         return f"`{configuration.ROOT_PREFIX}<NAME>`"
-    alias = Settings.model_fields[name].validation_alias
-    names = alias.choices if isinstance(alias, AliasChoices) else [configuration.variable(name)]
-    return " or ".join(f"`{choice}`" for choice in names)
+    return f"`{configuration.variable(name)}`"
 
 
 def _default(name: str, field: FieldInfo) -> str:

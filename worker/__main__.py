@@ -19,7 +19,7 @@ from typing import Any
 
 import setproctitle
 
-from tagtray.config import logs
+from tagtray.config import isolation, logs
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, TagtrayError
 from tagtray.worker.supervision.protocol import MESSAGE_BYTES, TEMPFAIL
@@ -107,6 +107,7 @@ def main() -> int:
 def _import() -> int:
     settings = configuration.load()
     logs.configure(settings.log_level)
+    isolation.keep_in(settings.home)
     with _without_garbage_collection():
         from tagtray.worker import process  # noqa: F401
         from tagtray.worker.engines import selection

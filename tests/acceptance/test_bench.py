@@ -69,7 +69,7 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
     Path(found["kept_in"]).write_text("{")
     damaged = bare.run("run", str(bare.folder / "photos"))
     assert damaged.code == 2
-    assert "machine.json is no JSON; delete it" in damaged.errors
+    assert "machine.json is not JSON; delete it" in damaged.errors
     assert "Traceback" not in damaged.errors
 
 

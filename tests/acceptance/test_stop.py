@@ -42,6 +42,18 @@ def _is_whole(world: World, run: Ended) -> None:
     assert "Traceback" not in run.errors
 
 
+def test_sigterm_ends_a_command_that_has_nothing_in_hand(laptop: World) -> None:
+    assert laptop.run("db", "upgrade").code == 0
+    process = laptop.start("status", "--watch", "--json")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("{")
+
+    process.terminate()
+
+    stopped = ended(process)
+    assert (stopped.code, stopped.errors) == (0, "")
+
+
 def test_signals_end_a_run_in_order_and_the_next_one_goes_on(everywhere: World, folder: Path) -> None:
     # Given a run, when it gets SIGTERM
     process, _ = _begin(everywhere, folder)

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class World:
     home: Path
     variables: Mapping[str, str]
     running: list[subprocess.Popen[str]] = field(default_factory=list)
+    #: The command line that every command begins with.
+    program: Sequence[str] = tuple(COMMAND)
 
     @property
     def folder(self) -> Path:
@@ -45,9 +47,7 @@ class World:
     def environment(self) -> dict[str, str]:
         """The variables of a command."""
         clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(configuration.PREFIX) and name not in ("REDIS_URL", "DATABASE_URL")
+            name: value for name, value in os.environ.items() if not name.startswith(configuration.PREFIX)
         }
         # Those of the trace that tests.traces lends: another one would be made in every home.
         engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
@@ -59,7 +59,7 @@ class World:
     ) -> subprocess.Popen[str]:
         """Start a command; one that is not ``privileged`` is bound by permissions even as root."""
         process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*self.program, *arguments],
             env=self.environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -27,8 +27,8 @@ SOON = 2.0
 _USER = """
 import sys
 from pathlib import Path
-from jobs import embedded
-embedded.ensure(Path(sys.argv[1]))
+from tagtray.jobs.embedded_redis import server
+server.ensure(Path(sys.argv[1]))
 print("up", flush=True)
 sys.stdin.read()
 """

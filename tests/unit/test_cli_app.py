@@ -55,6 +55,12 @@ def test_version_and_help_end_well(
         (["weights", "export", "--onnx", "none/x.onnx"], "tagtray: none/x.onnx cannot be written: No such "),
         (["show", "a.jpg"], "tagtray: There is no ledger in "),
         (["sql", "SELECT 1"], "tagtray: There is no ledger at "),
+        (["run", ""], "tagtray: '' is no folder and no value; is a variable of the shell not set?"),
+        (["run", "photos", "--", ""], "tagtray: '' is no folder and no value;"),
+        (["retry", ""], "tagtray: '' is no folder and no value;"),
+        (["bench", "--end-to-end", ""], "tagtray: '' is no folder and no value;"),
+        (["bench", "--end-to-end="], "tagtray: '--end-to-end=' is no folder and no value;"),
+        (["run", "photos="], "tagtray: photos= does not exist."),
         (["failures", "--code", "nope"], "tagtray: Invalid value for '--code'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -84,8 +90,7 @@ def test_what_nobody_expected_is_one_sentence_that_says_how_to_see_more(
 ) -> None:
     assert _fails_with(ZeroDivisionError("by zero"), monkeypatch) == 1
     assert capsys.readouterr().err == (
-        "tagtray: tagtray met an unexpected error: ZeroDivisionError: by zero; "
-        "TAGTRAY_LOG_LEVEL=DEBUG shows where.\n"
+        "tagtray: An unexpected error: ZeroDivisionError: by zero; TAGTRAY_LOG_LEVEL=DEBUG shows where.\n"
     )
 
 

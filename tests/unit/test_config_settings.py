@@ -58,7 +58,6 @@ def test_an_unknown_variable_without_neighbour_points_to_the_list(monkeypatch: p
         ("TAGTRAY_BATCH_SIZE", "1025"),
         ("TAGTRAY_BATCH_SIZE", "eight"),
         ("TAGTRAY_BATCH_SIZE", "8.5"),
-        ("TAGTRAY_BATCH_SIZE", ""),
         ("TAGTRAY_WORKERS", "-1"),
         ("TAGTRAY_LEASE", "0"),
         ("TAGTRAY_LEASE", "nan"),
@@ -68,7 +67,6 @@ def test_an_unknown_variable_without_neighbour_points_to_the_list(monkeypatch: p
         ("TAGTRAY_POLL", "perhaps"),
         ("TAGTRAY_QUEUE", "a b"),
         ("TAGTRAY_QUEUE", "a:b"),
-        ("TAGTRAY_QUEUE", ""),
         ("TAGTRAY_LOG_LEVEL", "LOUD"),
         ("TAGTRAY_QUEUE_MAX", "1000001"),
     ],
@@ -85,20 +83,30 @@ def test_an_option_that_does_not_fit_names_its_variable() -> None:
     assert _refusal(batch_size=0).startswith("TAGTRAY_BATCH_SIZE=0 is not accepted")
 
 
-@pytest.mark.parametrize(("name", "fallback"), [("database_url", "DATABASE_URL"), ("redis_url", "REDIS_URL")])
-def test_a_general_variable_counts_only_below_tagtrays_own(
-    monkeypatch: pytest.MonkeyPatch, name: str, fallback: str
+@pytest.mark.parametrize(("name", "other"), [("database_url", "DATABASE_URL"), ("redis_url", "REDIS_URL")])
+def test_another_projects_variable_chooses_no_server(
+    monkeypatch: pytest.MonkeyPatch, name: str, other: str
 ) -> None:
-    monkeypatch.setenv(fallback, "general")
-    assert getattr(configuration.load(), name) == "general"
-    assert configuration.origin(name) == fallback
+    monkeypatch.setenv(other, "another://server")
+    assert getattr(configuration.load(), name) is None
+    assert configuration.origin(name) == "default"
 
-    monkeypatch.setenv(f"TAGTRAY_{fallback}", "own")
+    monkeypatch.setenv(f"TAGTRAY_{other}", "own")
     assert getattr(configuration.load(), name) == "own"
-    assert configuration.origin(name) == f"TAGTRAY_{fallback}"
+    assert configuration.origin(name) == f"TAGTRAY_{other}"
 
     assert getattr(configuration.load(**{name: "option"}), name) == "option"
     assert configuration.origin(name, {name: "option"}) == "--" + name.replace("_", "-")
+
+
+@pytest.mark.parametrize("name", [*Settings.model_fields, "root_photos", "unknown"])
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    expected = configuration.load()
+
+    monkeypatch.setenv(configuration.variable(name), "")
+
+    assert configuration.load() == expected
+    assert name == "unknown" or configuration.origin("roots" if "root" in name else name) == "default"
 
 
 def test_an_option_that_was_not_given_leaves_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +135,23 @@ def test_home_is_the_xdg_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
 
     assert configuration.load().home == Path("/data/tagtray")
+
+
+@pytest.mark.parametrize("said", [{}, {"TAGTRAY_HOME": "~/tray"}, {"TAGTRAY_ROOT_PHOTOS": "~/photos"}])
+def test_a_user_without_a_home_folder_is_asked_for_one(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
+) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr("pwd.getpwuid", dict[int, str]().__getitem__)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+
+    if "TAGTRAY_ROOT_PHOTOS" in said:
+        monkeypatch.setenv("TAGTRAY_HOME", "/tray")
+
+    name = next(iter(said), "TAGTRAY_HOME")
+    assert _refusal() == f"{name} has to be set to a folder: this user has no home folder (HOME is not set)."
 
 
 def test_home_is_absolute_with_the_users_folder_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tagtray.config import isolation
 from tagtray.config import settings as configuration
 from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
@@ -96,6 +97,7 @@ def _orders() -> queue.SimpleQueue[Order]:
 def _serve(arguments: Sequence[str], answers: int) -> None:
     orders = _orders()
     settings = configuration.load()
+    isolation.keep_in(settings.home)
     engine, precision, threads, batch_size = arguments
     choice = selection.Choice(engine, precision)
     model = ModelStore.of(settings.home).default

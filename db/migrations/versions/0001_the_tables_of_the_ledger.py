@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("path", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
         sa.Column("held_until", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_roots"),
         sa.UniqueConstraint("name", name="uq_roots_name"),
