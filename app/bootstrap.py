@@ -51,9 +51,9 @@ def bring_up(settings: Settings) -> bool:
 
 
 def upgrade(database: Engine, settings: Settings) -> bool:
-    """Bring the tables to this version, and a model where there is none; True if there was anything to do."""
+    """Bring tables and the models that ship to this version; True if there was anything to do."""
     migrated = migrate.upgrade(database)
-    return models.ensure(database, settings) or migrated
+    return models.ensure(database, settings) or models.renew(database, settings) or migrated
 
 
 @contextlib.contextmanager
