@@ -52,7 +52,6 @@ def test_version_and_help_end_well(
         (["run", "--workers", "x", "."], "tagtray: --workers takes a number from 1 to 256 or auto, not 'x'."),
         (["run", "--precision", "fp16", "."], "tagtray: The precision fp16 is for GPUs; a CPU computes in "),
         (["work", "--engine", "torch", "--precision", "int8"], "tagtray: The engine torch does not compute"),
-        (["weights", "export", "--onnx", "none/x.onnx"], "tagtray: none/x.onnx cannot be written: No such "),
         (["show", "a.jpg"], "tagtray: There is no ledger in "),
         (["sql", "SELECT 1"], "tagtray: There is no ledger at "),
         (["run", ""], "tagtray: '' is no folder and no value; is a variable of the shell not set?"),

@@ -55,7 +55,7 @@ def test_random_bytes_after_a_true_beginning_raise_nothing_but_image_errors(
     survives(magic + rest)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.sampled_from(SAMPLES),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),

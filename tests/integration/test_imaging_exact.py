@@ -80,7 +80,7 @@ def test_another_input_is_as_exact(size: tuple[int, int]) -> None:
     assert torch.equal(functional.normalize(planes, mean=spec.mean, std=spec.std), OTHER(image))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_exact_mode_equals_torchvisions_transform_at_any_size(width: int, height: int) -> None:
     image = noise(width, height)
@@ -107,7 +107,7 @@ def test_an_endless_strip_costs_no_memory(size: tuple[int, int]) -> None:
         assert slot_of(bmp(Image.new("RGB", size, (9, 8, 7))), exact=exact)[100, 100].tolist() == [9, 8, 7]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 10**8), st.integers(1, 10**8), st.integers(1, 8))
 def test_the_crop_lies_inside_of_any_picture(width: int, height: int, orientation: int) -> None:
     stored = (width, height) if orientation < 5 else (height, width)
