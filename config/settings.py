@@ -112,7 +112,12 @@ class Settings(BaseSettings):
     exact: bool = Field(
         False, description="Decode at full size, as torchvision does, instead of the fast draft."
     )
-    max_pixels: int = Field(100_000_000, ge=1, description="Pixels of an image at most (width x height).")
+    max_pixels: int = Field(
+        250_000_000,
+        ge=1,
+        description="Pixels, of 4 bytes each, that decoding one image may hold in memory: all of them, but "
+        "for a JPEG or JPEG 2000, which is scaled as it is decoded, and a TIFF, which is read in bands.",
+    )
     max_bytes: int = Field(200_000_000, ge=1, description="Bytes of a file at most.")
     worker_memory: int = Field(
         4 * 2**30,

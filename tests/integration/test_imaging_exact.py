@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 from torchvision.transforms import InterpolationMode, functional  # type: ignore[import-untyped]
 
-from tagtray.imaging import decode, geometry
+from tagtray.imaging import crops, decode, geometry
 from tests import models
 
 MAX_PIXELS = 100_000_000
@@ -84,7 +84,7 @@ def test_another_input_is_as_exact(size: tuple[int, int]) -> None:
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_exact_mode_equals_torchvisions_transform_at_any_size(width: int, height: int) -> None:
     image = noise(width, height)
-    if max(geometry.resized(models.SPEC, width, height)) <= decode.MAX_RESIZED:
+    if max(geometry.resized(models.SPEC, width, height)) <= crops.MAX_RESIZED:
         assert torch.equal(normalised(slot_of(bmp(image))), reference(image))
 
 

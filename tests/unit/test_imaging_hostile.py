@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,6 +17,7 @@ from tagtray.config.errors import ImageError
 from tagtray.imaging import decode
 from tests import models
 
+pillow_heif.register_heif_opener()
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 MAX_PIXELS = 4_000_000
 
