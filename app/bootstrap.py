@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, engine, migrate
+from tagtray.db import catalogue, engine, migrate, urls
 from tagtray.weights import catalogue as words
 from tagtray.weights import manifest
 from tagtray.weights.manifest import ModelEntry
@@ -37,12 +39,26 @@ def writing(settings: Settings) -> Iterator[Engine]:
         yield database
 
 
+def reading(settings: Settings) -> AbstractContextManager[Engine]:
+    """The ledger for those who only look: nothing is made or changed, so that it may be read-only.
+
+    Raises UsageError where there is none yet, InfrastructureError where it is not at this version.
+    """
+    return _existing(settings, engine.connect_reading)
+
+
+def changing(settings: Settings) -> AbstractContextManager[Engine]:
+    """The ledger for those who change what is there; raises as ``reading`` does."""
+    return _existing(settings, engine.connect)
+
+
 @contextlib.contextmanager
-def reading(settings: Settings) -> Iterator[Engine]:
-    """The ledger for those who only look: nothing is made; raises UsageError where there is none yet."""
-    if settings.database_url is None and not (settings.home / "tagtray.db").exists():
-        raise UsageError(f"There is no ledger in {settings.home} yet; `tagtray run DIR` begins one.")
-    with _closing(engine.connect(settings)) as database:
+def _existing(settings: Settings, connect: Callable[[Settings], Engine]) -> Iterator[Engine]:
+    place = urls.place(settings)
+    if place.schema is None and not Path(place.url.database or "").exists():
+        file = urls.where(place.url)
+        raise UsageError(f"There is no ledger at {file} yet; `tagtray run DIR` begins one.")
+    with _closing(connect(settings)) as database:
         migrate.require(database)
         yield database
 

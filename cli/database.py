@@ -33,7 +33,7 @@ def check(
     json: options.Json = False,
 ) -> int:
     """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
-    with bootstrap.reading(startup.load()) as database:
+    with (bootstrap.changing if fix else bootstrap.reading)(startup.load()) as database:
         findings = invariants.check(database, fix)
     broken = [finding for finding in findings if finding.rows]
     if json:

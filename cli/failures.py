@@ -54,7 +54,7 @@ def retry(
 ) -> None:
     """Try failed images again: all, those of a code, or those of a path."""
     settings = startup.load()
-    with bootstrap.reading(settings) as database:
+    with bootstrap.changing(settings) as database:
         ids = None if path is None else _ids(database, settings, path)
         count = Ledger(database).retry(code, ids)
     hint = "; `tagtray run` on the folder classifies them" if count else ""

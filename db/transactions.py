@@ -1,4 +1,4 @@
-"""Transactions that are run again when the fault was a passing one, and the sentence for one that was not."""
+"""Transactions that are run again when the fault was a passing one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tagtray.config.errors import InfrastructureError
 from tagtray.db.engine import writing
+from tagtray.db.sentences import sentence
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
 RETRY_DELAYS = (0.05, 0.2, 1.0, 3.0)
@@ -36,14 +37,6 @@ def write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
 def read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """Run ``work``, which changes nothing, in one transaction; errors as in ``write``."""
     return _run(engine, work)
-
-
-def sentence(engine: Engine, error: DBAPIError) -> str:
-    """One sentence about ``error`` that shows where the database is and never its password."""
-    # The query may hold a password, too.
-    where = engine.url.set(query={}).render_as_string(hide_password=True)
-    lines = str(error.orig).strip().splitlines()
-    return f"The database {where} answers: {lines[0] if lines else type(error.orig).__name__}."
 
 
 def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
