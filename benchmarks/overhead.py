@@ -11,7 +11,7 @@ import json
 import os
 import resource
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -24,19 +24,22 @@ from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.db import catalogue, roots
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Provenance, SeenFile
+from tagtray.db.records import ClaimedImage, Provenance, SeenFile
 from tagtray.imaging.decode import ImageInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder
 from tagtray.jobs.queue import ImageQueue
 from tagtray.weights.catalogue import membership
-from tagtray.worker.batch import pipeline
+from tagtray.worker.batch import fill
+from tagtray.worker.batch.batch import CommittedBatch
+from tagtray.worker.batch.fill import Filler
+from tagtray.worker.batch.lease import Lease
 from tagtray.worker.batch.pipeline import Pipeline
 from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines import rollup
 from tagtray.worker.engines.classifier import Classifier, Scores
 from tagtray.worker.rq_worker import ImageWorker
-from tagtray.worker.supervision.progress import Progress
+from tagtray.worker.supervision.progress import Phase, Progress
 
 IMAGES = 2048
 ROUNDS = 5
@@ -80,7 +83,7 @@ def measure(chunk: int, window: int, images: int = IMAGES) -> float:
         with world(Path(folder), network, chunk, window) as (feeder, worker, redis_server):
             before = _cpu(redis_server)
             feeder.feed()
-            with mock.patch.object(pipeline, "decode_into", _nothing_decoded):
+            with mock.patch.object(fill, "decode_into", _nothing_decoded):
                 worker.work(logging_level="ERROR")
             return 1e3 * (_cpu(redis_server) - before) / images
 
@@ -100,18 +103,17 @@ def world(
         queue = ImageQueue("bench", connect(settings))
         progress = Progress.create(home / "progress")
         run = Provenance(model, "none", "none", "none")
-        folders, roll_up = RootReader(database, settings), rollup.load()
-        work = Pipeline(settings, ledger, folders, network, roll_up, run, progress)
+        lease = Lease(ledger, "bench", 60, run, progress)
+        filler = Filler(settings, lease, RootReader(database, settings), progress)
+        ended: list[ClaimedImage] = []
 
-        ended: list[int] = []
-
-        def classify(image_ids: Sequence[int]) -> None:
-            work.process(ledger.claim(image_ids, "bench", 60), "bench")
-            ended.extend(image_ids)
+        def end(batch: CommittedBatch) -> None:
+            ended.extend(batch.images)
             if len(ended) == len(files):
                 worker.end()
 
-        worker = ImageWorker(queue, "bench", window, 0.0, classify)
+        work = Pipeline(lease, filler, network, rollup.load(), settings.tag_min, progress, [end])
+        worker = ImageWorker(queue, "bench", window, 0.0, work.process, lambda: progress.enter(Phase.IDLE))
         yield (
             Feeder(settings, ledger, queue),
             worker,

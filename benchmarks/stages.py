@@ -23,7 +23,7 @@ from benchmarks import overhead, photos, report
 from tagtray.config import settings as configuration
 from tagtray.db.ledger import Ledger
 from tagtray.weights import manifest
-from tagtray.worker.batch import pipeline
+from tagtray.worker.batch import fill
 from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines import rollup, torch_engine
 from tagtray.worker.engines.classifier import BatchClassifier
@@ -34,11 +34,11 @@ CAMERA, SMALL, BATCH = 96, 512, 16
 #: Stages by where they happen; a stage that lies in another one is taken off that one.
 STAGES = {
     "read, hash": (RootReader, "read"),
-    "decode": (pipeline, "decode_into"),
+    "decode": (fill, "decode_into"),
     "network": (BatchClassifier, "_infer"),
     "Top-3, tags": (BatchClassifier, "classify"),
     "ledger: claim": (Ledger, "claim"),
-    "ledger: known": (Ledger, "known"),
+    "ledger: known": (Ledger, "classified"),
     "ledger: commit": (Ledger, "commit"),
 }
 

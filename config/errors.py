@@ -4,6 +4,7 @@ TagtrayError              one clear sentence; ``exit_code`` is what the command 
 ├── UsageError            2  settings, options or paths that the user has to correct
 ├── InfrastructureError   1  database, Redis or file system is not as it must be
 ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
+├── ModelChanged          -  another model is current: the worker ends, and one follows that loads it
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
 ├── ImageGone             -  the file is no longer there: its row becomes ``missing``
 ├── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
@@ -33,6 +34,10 @@ class InfrastructureError(TagtrayError):
 
 class WeightsError(TagtrayError):
     """A file of the model is missing or damaged."""
+
+
+class ModelChanged(TagtrayError):
+    """A worker's model is no longer the current one: it has to be replaced by a worker that loads that."""
 
 
 class ImageCode(StrEnum):

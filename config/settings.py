@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     attempts: int = Field(
         3, ge=1, le=100, description="Times one image may kill or stall its worker before it is failed."
     )
+    read_timeout: Seconds = Field(
+        60.0,
+        description="Seconds that one file may take to be read; a longer read means that its mount hangs.",
+    )
     image_timeout: Seconds = Field(30.0, description="Seconds that one image may take to be decoded.")
     stable: Seconds = Field(
         2.0, description="Seconds without change after which an unclosed file is complete."

@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
 
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, dialects, paths, registration
+from tagtray.db import clock, commits, dialects, holds, paths, registration
 from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
 from tagtray.db.registration import RegisteredFile
-from tagtray.db.tables import Image, Status
+from tagtray.db.tables import Image, Model, Root, Status
 from tagtray.db.transactions import read, write
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
@@ -133,15 +133,17 @@ class Ledger:
 
     # Workers
 
-    def claim(self, ids: Sequence[int], worker: str, lease: float) -> list[ClaimedImage]:
+    def claim(self, ids: Sequence[int], worker: str, lease: float, model_id: int) -> list[ClaimedImage]:
         """Move those of ``ids`` that are ``queued`` to ``running`` for ``lease`` seconds, in order of id.
 
-        Those that the worker holds already are among them: the answer to its first try may have been lost.
+        None, unless the model is the current one. Those that the worker holds already are among them: the
+        answer to its first try may have been lost.
         """
+        current = select(Model.id).where(Model.id == model_id, Model.is_current).exists()
         mine = and_(Image.status == Status.RUNNING, Image.worker == worker)
         statement = (
             update(Image)
-            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine))
+            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine), current)
             .values(_to(Status.RUNNING, worker=worker, lease_until=clock.after(lease)))
             .returning(Image.id, Image.root_id, Image.path, Image.path_raw, Image.size_bytes, Image.attempts)
         )
@@ -191,6 +193,18 @@ class Ledger:
                 **_FREE,
             )
         )
+
+    def put_off(self, image_id: int, seconds: float, root_seconds: float) -> None:
+        """Reading an image hung: it waits for ``seconds``, and its root is held for ``root_seconds``."""
+        root = select(Image.root_id).where(Image.id == image_id).scalar_subquery()
+
+        def work(connection: Connection) -> None:
+            later = {"not_before": clock.after(seconds)}
+            connection.execute(update(Image).where(Image.id == image_id).values(later))
+            held = {"held_until": clock.after(root_seconds)}
+            connection.execute(update(Root).where(Root.id == root, ~holds.is_paused()).values(held))
+
+        write(self.engine, work)
 
     # People
 

@@ -12,6 +12,7 @@ from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
+from tagtray.db import catalogue
 from tagtray.db.ledger import Ledger
 from tagtray.jobs import workers
 from tagtray.jobs.queue import ImageQueue
@@ -51,13 +52,14 @@ class Feeder:
         if limit <= 0:
             return 0
         size = self._chunk if queued else self._share(limit)
+        model_id = catalogue.current(self._ledger.engine).id
         images = self._ledger.take_pending(limit)
         # A suspect travels alone: it may take its worker down.
         chunks = [[image.id] for image in images if image.attempts]
         ids = [image.id for image in images if not image.attempts]
         chunks += [ids[start : start + size] for start in range(0, len(ids), size)]
         try:
-            self._queue.put(chunks)
+            self._queue.put(chunks, model_id)
         except redis.RedisError:
             self._ledger.unqueue([image.id for image in images])
             raise

@@ -1,4 +1,4 @@
-"""The one kind of job in the queue: image ids to classify. Everything else is refused, unread.
+"""The one kind of job in the queue: image ids to classify with one model. All else is refused, unread.
 
 Whoever can write to Redis can put anything there. A stock RQ job names a function to import and
 may be pickled; ours is checked field by field before any of it is parsed, and imports nothing.
@@ -54,9 +54,10 @@ _REFUSED_STATES = (b"canceled", b"stopped", b"deferred", b"scheduled")
 
 
 class ImageJob(Job):
-    """A job of 1 to ``MAX_IMAGES`` image ids; ``outcome`` is what ``perform`` answers."""
+    """A job of 1 to ``MAX_IMAGES`` image ids, and the id of the model that is to classify them."""
 
     image_ids: Sequence[int] = ()
+    model_id: int = 0
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> ImageJob:
@@ -92,7 +93,7 @@ class ImageJob(Job):
             raise JobRefused(_FOREIGN)
         if raw_data.get(b"status") in _REFUSED_STATES:
             raise JobRefused("its status is not that of a queued job")
-        self.image_ids = image_ids(raw_data.get(b"data", b""))
+        self.image_ids, self.model_id = unpack(raw_data.get(b"data", b""))
         try:
             super().restore(raw_data)
         except Exception as error:
@@ -108,18 +109,18 @@ class ImageJob(Job):
         raise JobRefused("tagtray's jobs are executed by `tagtray work` alone")
 
 
-def image_ids(data: bytes) -> list[int]:
-    """The image ids in a job's data; raises JobRefused for anything else."""
+def unpack(data: bytes) -> tuple[list[int], int]:
+    """The image ids and the model id in a job's data; raises JobRefused for anything else."""
     try:
         unpacked = zlib.decompressobj().decompress(data, MAX_BYTES + 1)
         name, instance, arguments, keywords = json.loads(unpacked[: MAX_BYTES + 1])
-        (ids,) = arguments
+        ids, model_id = arguments
     except (zlib.error, ValueError, TypeError, RecursionError):
         raise JobRefused("its data is not what a feeder writes") from None
     if name != FUNCTION or instance is not None or keywords != {}:
         raise JobRefused("it asks for another function")
     if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_IMAGES:
         raise JobRefused(f"it does not hold 1 to {MAX_IMAGES} image ids")
-    if not all(type(item) is int and 0 < item <= MAX_ID for item in ids):
-        raise JobRefused("its image ids are no ids")
-    return ids
+    if not all(type(item) is int and 0 < item <= MAX_ID for item in (*ids, model_id)):
+        raise JobRefused("its ids are no ids")
+    return ids, model_id

@@ -17,7 +17,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from tagtray.config.errors import JobRefused
-from tagtray.jobs.job import FUNCTION, MAX_BYTES, ImageJob, image_ids
+from tagtray.jobs.job import FUNCTION, MAX_BYTES, ImageJob, unpack
 
 #: Seconds that RQ keeps a finished job for `rq info` and dashboards.
 RESULT_TTL = 300
@@ -39,12 +39,12 @@ class ImageQueue(Queue):
         super().__init__(name, connection=connection, **options)
         self._popped: set[Any] = set()
 
-    def put(self, chunks: Iterable[Sequence[int]], at_front: bool = False) -> int:
-        """Enqueue one job per chunk of image ids, in one round trip; the number of jobs."""
+    def put(self, chunks: Iterable[Sequence[int]], model_id: int, at_front: bool = False) -> int:
+        """Enqueue one job per chunk of image ids, for one model, in one round trip; the number of jobs."""
         jobs = [
             self.prepare_data(
                 FUNCTION,
-                args=(list(chunk),),
+                args=(list(chunk), model_id),
                 timeout=JOB_TIMEOUT,
                 result_ttl=RESULT_TTL,
                 failure_ttl=FAILURE_TTL,
@@ -139,7 +139,7 @@ class ImageQueue(Queue):
 
 def _readable(data: bytes) -> list[int]:
     try:
-        return image_ids(data)
+        return unpack(data)[0]
     except JobRefused:
         return []
 

@@ -44,12 +44,30 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
-PROVENANCE = Provenance(model_id=1, engine="torch", precision="fp32", decode="draft")
+#: Its id in a fresh ledger.
+MODEL_ID = 1
+PROVENANCE = Provenance(model_id=MODEL_ID, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
     """Bring in the small catalogue above."""
     catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
+
+
+def add_model(ledger: Ledger, weights_sha256: str) -> int:
+    """Have the ledger know other weights under the name of its model; the id of that row."""
+    columns = "name, label_set, architecture, input, created_at"
+    execute(
+        ledger,
+        f"INSERT INTO models (id, weights_sha256, is_current, {columns}) "
+        f"SELECT id + 1, '{weights_sha256}', false, {columns} FROM models WHERE id = {MODEL_ID}",
+    )
+    return MODEL_ID + 1
+
+
+def use_model(ledger: Ledger, model_id: int) -> None:
+    """Make a model the current one."""
+    execute(ledger, f"UPDATE models SET is_current = (id = {model_id})")
 
 
 @contextlib.contextmanager
@@ -99,7 +117,7 @@ def queued(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[i
 def running(ledger: Ledger, root_id: int, count: int, worker: str = "w", lease: float = 60.0) -> list[int]:
     """Ids of new images in the hands of ``worker``."""
     ids = queued(ledger, root_id, count)
-    assert [image.id for image in ledger.claim(ids, worker, lease)] == sorted(ids)
+    assert [image.id for image in ledger.claim(ids, worker, lease, MODEL_ID)] == sorted(ids)
     return ids
 
 

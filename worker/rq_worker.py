@@ -1,4 +1,4 @@
-"""The RQ worker: fills a window with jobs, has their images classified, and finishes each job alone.
+"""The RQ worker: fills a window with jobs, has their images processed, and finishes each job alone.
 
 The one module of the worker that touches RQ's classes (rq 3.x).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -27,20 +28,33 @@ POLL_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
 
-Classify = Callable[[Sequence[int]], None]
+#: Brings the images of these ids to their ends, for jobs of this model id.
+Process = Callable[[Sequence[int], int], None]
 
 
 class ImageWorker(SimpleWorker):
-    """Pops jobs until the window is full or the linger over, then hands their image ids to ``classify``."""
+    """Pops jobs until ``window`` images are in hand or ``linger`` seconds are over; ``process`` gets them.
+
+    ``idle`` is called while it waits, several times a second.
+    """
 
     job_class = ImageJob
     queue_class = ImageQueue  # type: ignore[assignment]
 
-    def __init__(self, queue: ImageQueue, name: str, window: int, linger: float, classify: Classify) -> None:
+    def __init__(
+        self,
+        queue: ImageQueue,
+        name: str,
+        window: int,
+        linger: float,
+        process: Process,
+        idle: Callable[[], None],
+    ) -> None:
         super().__init__([queue], name=name, connection=queue.connection, worker_ttl=WORKER_TTL)
         self._window = window
         self._linger = linger
-        self._classify = classify
+        self._process = process
+        self._idle = idle
         #: What ended ``work`` unasked: RQ logs such an error and returns.
         self.failure: Exception | None = None
 
@@ -66,6 +80,7 @@ class ImageWorker(SimpleWorker):
         """
         self.set_state(WorkerStatus.IDLE)
         while not self._stop_requested:
+            self._idle()
             try:
                 popped = ImageQueue.dequeue_any(
                     self._ordered_queues,
@@ -99,8 +114,12 @@ class ImageWorker(SimpleWorker):
         super().register_birth()  # type: ignore[no-untyped-call]
 
     def _run(self, started: Sequence[tuple[ImageJob, Execution]], queue: ImageQueue) -> None:
+        ids: dict[int, list[int]] = defaultdict(list)
+        for job, _ in started:
+            ids[job.model_id] += job.image_ids
         try:
-            self._classify([image_id for job, _ in started for image_id in job.image_ids])
+            for model_id, image_ids in ids.items():
+                self._process(image_ids, model_id)
         except Exception:
             for job, execution in started:
                 self._finalize_failure(job, queue, execution, sys.exc_info())

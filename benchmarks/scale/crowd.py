@@ -91,7 +91,7 @@ def _work(
     barrier.wait()
     for chunk in chunks:
         began = time.perf_counter()
-        claimed = ledger.claim(chunk, worker, 30.0)
+        claimed = ledger.claim(chunk, worker, 30.0, run.model_id)
         spent["claim"].append(1e3 * (time.perf_counter() - began))
         lost += len(chunk) - len(claimed)
         outcomes = hot.outcomes(claimed)

@@ -63,7 +63,7 @@ def _round(made: Scaled, queue: ImageQueue, number: int) -> dict[str, float]:
     run = run_of(made)
     for start in range(0, images, BATCH):
         began = time.perf_counter()
-        claimed = made.ledger.claim(ids[start : start + BATCH], WORKER, 30.0)
+        claimed = made.ledger.claim(ids[start : start + BATCH], WORKER, 30.0, made.model_id)
         spent["claim"] += time.perf_counter() - began
         ended = outcomes(claimed)
         began = time.perf_counter()

@@ -97,7 +97,7 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
         "walk_rows": lambda: next(ledger.present(root_id, up_to=ledger.newest_id())),
         "mark_missing": lambda: ledger.mark_missing([1]),
         "feed": feed,
-        "claim": lambda: claimed.extend(ledger.claim(ids, hot.WORKER, 30.0)),
+        "claim": lambda: claimed.extend(ledger.claim(ids, hot.WORKER, 30.0, made.model_id)),
         "commit": end,
         "release": lambda: ledger.release(hot.WORKER),
         "blame": lambda: ledger.blame(ids[0], "crashed_worker", "It died.", 3),

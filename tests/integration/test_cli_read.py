@@ -18,6 +18,7 @@ from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Failed, Gone
 from tagtray.jobs.queue import ImageQueue
 from tests import builders
+from tests.builders import MODEL_ID
 
 Command = Callable[..., str]
 
@@ -153,7 +154,7 @@ def test_status_counts_jobs_images_and_refused_ones(
 ) -> None:
     # Given a queue with two jobs of three images, and a job that was refused
     monkeypatch.setenv("TAGTRAY_REDIS_URL", redis_url)
-    ImageQueue("tagtray", redis).put([[1, 2], [3]])
+    ImageQueue("tagtray", redis).put([[1, 2], [3]], MODEL_ID)
     redis.set("tagtray:tagtray:refused", 4)
 
     # When one looks

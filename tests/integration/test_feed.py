@@ -19,7 +19,7 @@ from tagtray.jobs.feed import Feeder, FeederLoop
 from tagtray.jobs.queue import ImageQueue
 from tagtray.worker.rq_worker import ImageWorker
 from tests import builders
-from tests.builders import status
+from tests.builders import MODEL_ID, status
 from tests.waiting import wait_for
 
 
@@ -66,7 +66,7 @@ def test_a_burst_into_an_empty_queue_is_shared_out_among_the_workers(
     feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue, images: int, sizes: list[int]
 ) -> None:
     for number in range(3):
-        ImageWorker(queue, f"idle-{number}", 4, 0.0, lambda _ids: None).register_birth()
+        ImageWorker(queue, f"idle-{number}", 4, 0.0, lambda _ids, _model: None, lambda: None).register_birth()
     builders.register(ledger, root, images)
 
     feeder.feed()
@@ -78,7 +78,7 @@ def test_what_follows_a_queue_that_is_not_empty_goes_in_full_chunks(
     feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
 ) -> None:
     for number in range(3):
-        ImageWorker(queue, f"busy-{number}", 4, 0.0, lambda _ids: None).register_birth()
+        ImageWorker(queue, f"busy-{number}", 4, 0.0, lambda _ids, _model: None, lambda: None).register_birth()
     builders.register(ledger, root, 1)
     feeder.feed()
     builders.register(ledger, root, 6, "more ")
@@ -111,7 +111,7 @@ def test_the_queue_holds_no_more_than_its_high_water_mark(
     assert feeder.feed() == 10
     assert feeder.feed() == 0
 
-    ledger.claim(chunks(queue)[0], "w", 60)
+    ledger.claim(chunks(queue)[0], "w", 60, MODEL_ID)
     assert feeder.feed() == 4
     assert ledger.queued() == 10
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome
 from tests import builders
-from tests.builders import commit, content, done, query, row, seen, sha, status
+from tests.builders import MODEL_ID, commit, content, done, query, row, seen, sha, status
 
 # Producers
 
@@ -44,7 +44,7 @@ def test_a_name_that_is_no_text_keeps_its_bytes(ledger: Ledger, root: int) -> No
     ledger.register(root, [seen(name) for name in names])
 
     ids = [image.id for image in ledger.take_pending(9)]
-    assert [image.path for image in ledger.claim(ids, "w", 60)] == names
+    assert [image.path for image in ledger.claim(ids, "w", 60, MODEL_ID)] == names
     assert set(ledger.lookup(root, names)) == set(names)
     assert [path for page in ledger.present(root) for _, path in page] == names
     assert [path for page in ledger.present(root, b"d\xe9") for _, path in page] == [names[2]]
@@ -157,7 +157,7 @@ def test_only_overdue_images_count_as_lost(ledger: Ledger, root: int) -> None:
 
 def test_unqueue_returns_some_or_all_that_are_still_queued(ledger: Ledger, root: int) -> None:
     a, b, c = builders.queued(ledger, root, 3)
-    ledger.claim([c], "w", 60)
+    ledger.claim([c], "w", 60, MODEL_ID)
 
     assert ledger.unqueue([a, c]) == 1
     assert ledger.unqueue([]) == 0
@@ -182,26 +182,27 @@ def test_a_claim_takes_the_queued_ones_alone(ledger: Ledger, root: int) -> None:
     a, b = builders.queued(ledger, root, 2)
     (c,) = builders.register(ledger, root, 1, prefix="c")
 
-    claimed = ledger.claim([c, b, b, 999, a], "w", 60)
+    claimed = ledger.claim([c, b, b, 999, a], "w", 60, MODEL_ID)
 
     assert [(image.id, image.path, image.size_bytes) for image in claimed] == [
         (a, b"0.jpg", 10),
         (b, b"1.jpg", 10),
     ]
-    assert ledger.claim([a, b, c], "another", 60) == []
+    assert ledger.claim([a, b, c], "another", 60, MODEL_ID) == []
     assert status(ledger, a, b, c) == ["running", "running", "pending"]
 
 
 def test_a_claim_may_be_repeated_as_when_its_answer_was_lost(ledger: Ledger, root: int) -> None:
     ids = builders.queued(ledger, root, 2)
-    first = ledger.claim(ids, "w", 60)
+    first = ledger.claim(ids, "w", 60, MODEL_ID)
 
-    assert ledger.claim(ids, "w", 60) == first
+    assert ledger.claim(ids, "w", 60, MODEL_ID) == first
 
 
 def test_a_lapsed_lease_returns_the_images_and_a_renewed_one_does_not(ledger: Ledger, root: int) -> None:
     (held,) = builders.running(ledger, root, 1, "alive", lease=0.05)
-    (lapsed,) = [image.id for image in ledger.claim(builders.queued(ledger, root, 1, "x"), "dead", 0.05)]
+    (lapsed,) = builders.queued(ledger, root, 1, "x")
+    ledger.claim([lapsed], "dead", 0.05, MODEL_ID)
     assert ledger.renew("alive", 60) == 1
     time.sleep(0.06)
 
@@ -214,7 +215,7 @@ def test_a_lapsed_lease_returns_the_images_and_a_renewed_one_does_not(ledger: Le
 
 def test_release_returns_what_one_worker_holds(ledger: Ledger, root: int) -> None:
     (a,) = builders.running(ledger, root, 1, "a")
-    (b,) = [image.id for image in ledger.claim(builders.queued(ledger, root, 1, "x"), "b", 60)]
+    (b,) = [image.id for image in ledger.claim(builders.queued(ledger, root, 1, "x"), "b", 60, MODEL_ID)]
 
     assert ledger.release("a") == 1
     assert ledger.release("a") == 0
@@ -331,7 +332,7 @@ def test_a_commit_after_the_lease_was_lost_leaves_the_image_to_its_new_holder(
     a, b = builders.running(ledger, root, 2, "slow", lease=-1)
     ledger.free_lapsed()
     ledger.take_pending(1)
-    ledger.claim([a], "fast", 60)
+    ledger.claim([a], "fast", 60, MODEL_ID)
 
     commit(ledger, Failed(a, "corrupt", "No."), done(b, "dog", content()), worker="slow")
 
@@ -354,7 +355,7 @@ def test_an_image_is_failed_once_it_killed_enough_workers(ledger: Ledger, root: 
         assert found["error_code"] is None
         (taken,) = ledger.take_pending(9)
         assert (taken.id, taken.attempts) == (image_id, attempt)
-        (claimed,) = ledger.claim([image_id], "w", 60)
+        (claimed,) = ledger.claim([image_id], "w", 60, MODEL_ID)
         assert claimed.attempts == attempt
     ledger.blame(image_id, "crashed_worker", "It crashes.", attempts=3)
 
@@ -384,7 +385,7 @@ def test_a_suspect_that_is_classified_is_cleared(ledger: Ledger, root: int) -> N
     (image_id,) = builders.running(ledger, root, 1)
     ledger.blame(image_id, "crashed_worker", "It crashes.", attempts=3)
     ledger.take_pending(1)
-    ledger.claim([image_id], "w", 60)
+    ledger.claim([image_id], "w", 60, MODEL_ID)
 
     commit(ledger, done(image_id, "dog", content()))
 

@@ -13,7 +13,7 @@ from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Failed, Gone, Outcome
 from tagtray.db.tables import Status
 from tests import builders
-from tests.builders import content, done, query, seen, sha
+from tests.builders import MODEL_ID, content, done, query, seen, sha
 
 WORKERS = ("one", "two")
 COUNT = 6
@@ -91,7 +91,7 @@ class Meddling(RuleBasedStateMachine):
 
     @rule(ids=some_ids, worker=worker, lease=lease)
     def claim(self, ids: list[int], worker: str, lease: float) -> None:
-        for image in self.ledger.claim(ids, worker, lease):
+        for image in self.ledger.claim(ids, worker, lease, MODEL_ID):
             assert builders.row(self.ledger, image.id)["worker"] == worker
 
     @rule(worker=worker, lease=lease)

@@ -14,7 +14,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Failed, Outcome
 from tests import builders
-from tests.builders import commit, content, done, query, seen, status
+from tests.builders import MODEL_ID, commit, content, done, query, seen, status
 
 
 def _at_once(*tasks: Callable[[], object]) -> None:
@@ -58,7 +58,7 @@ def test_workers_never_claim_the_same_image(ledger: Ledger, root: int) -> None:
     def claim(worker: str) -> None:
         for _ in range(12):
             some = random.sample(ids, 20)
-            claimed.extend((image.id, worker) for image in ledger.claim(some, worker, 60))
+            claimed.extend((image.id, worker) for image in ledger.claim(some, worker, 60, MODEL_ID))
 
     _at_once(*[lambda worker=str(number): claim(worker) for number in range(4)])
 
@@ -106,7 +106,7 @@ def test_everybody_at_once_ends_with_every_image_done(ledger: Ledger, root: int)
     def work(worker: str) -> None:
         draw = random.Random(worker)
         while not over.is_set():
-            claimed = ledger.claim(draw.sample(ids, 30), worker, draw.choice([-1.0, 60.0]))
+            claimed = ledger.claim(draw.sample(ids, 30), worker, draw.choice([-1.0, 60.0]), MODEL_ID)
             draw.shuffle(claimed)
             outcomes = [draw.choice(_ends(image.id)) for image in claimed]
             commit(ledger, *outcomes, worker=worker)
@@ -174,7 +174,7 @@ def test_a_transaction_that_the_server_ends_is_run_again(home: Path, postgres_ur
 
         thread = threading.Thread(target=kill)
         thread.start()
-        claimed = ledger.claim(ids, "w", 60)
+        claimed = ledger.claim(ids, "w", 60, MODEL_ID)
         thread.join()
 
         assert [image.id for image in claimed] == ids

@@ -18,6 +18,7 @@ from rq.exceptions import DequeueTimeout
 from tagtray.config.errors import JobRefused
 from tagtray.jobs.job import FUNCTION, MAX_ID, MAX_IMAGES, ImageJob
 from tagtray.jobs.queue import ImageQueue
+from tests.builders import MODEL_ID
 
 #: Imported by a forged job if anything ever is: it leaves a file behind.
 TRAP = "tagtray_test_trap"
@@ -41,10 +42,15 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def data(
-    function: Any = FUNCTION, instance: Any = None, args: Any = None, kwargs: Any = None, ids: Any = None
+    function: Any = FUNCTION,
+    instance: Any = None,
+    args: Any = None,
+    kwargs: Any = None,
+    ids: Any = (1,),
+    model: Any = MODEL_ID,
 ) -> bytes:
     """A job's data as RQ packs it."""
-    given = [[1] if ids is None else ids] if args is None else args
+    given = [ids, model] if args is None else args
     return zlib.compress(json.dumps([function, instance, given, {} if kwargs is None else kwargs]).encode())
 
 
@@ -63,7 +69,19 @@ FORGED_DATA: dict[str, bytes] = {
     "keywords": data(kwargs={"path": "/etc/passwd"}),
     "keywords as a list": data(kwargs=[]),
     "no arguments": data(args=[]),
-    "two arguments": data(args=[[1], [2]]),
+    "no model": data(args=[[1]]),
+    "three arguments": data(args=[[1], 1, 1]),
+    "two lists of ids": data(model=[2]),
+    "the model before the ids": data(args=[1, [1]]),
+    "a null for the model": data(model=None),
+    "a name for the model": data(model="resnet18"),
+    "a number in a text for the model": data(model="1"),
+    "a dict for the model": data(model={"id": 1}),
+    "a truth for the model": data(model=True),
+    "a fraction for the model": data(model=1.0),
+    "model zero": data(model=0),
+    "a negative model": data(model=-1),
+    "a huge model": data(model=MAX_ID + 1),
     "arguments that are no list": data(args=7),
     "arguments that are text": data(args="a"),
     "a dict instead of ids": data(ids={"1": 1}),
@@ -79,21 +97,25 @@ FORGED_DATA: dict[str, bytes] = {
     "a text in the ids": data(ids=["1"]),
     "a list in the ids": data(ids=[[1]]),
     "a huge id": data(ids=[MAX_ID + 1]),
-    "an id of five thousand digits": zlib.compress(
-        b'["%s", null, [[%s]], {}]' % (FUNCTION.encode(), b"9" * 5_000)
+    "a model of five thousand digits": zlib.compress(
+        b'["%s", null, [[1], %s], {}]' % (FUNCTION.encode(), b"9" * 5_000)
     ),
-    "not a number": zlib.compress(b'["%s", null, [[NaN]], {}]' % FUNCTION.encode()),
+    "a model that is no number": zlib.compress(b'["%s", null, [[1], Infinity], {}]' % FUNCTION.encode()),
+    "an id of five thousand digits": zlib.compress(
+        b'["%s", null, [[%s], 1], {}]' % (FUNCTION.encode(), b"9" * 5_000)
+    ),
+    "not a number": zlib.compress(b'["%s", null, [[NaN], 1], {}]' % FUNCTION.encode()),
     "no JSON": zlib.compress(b"{"),
     "JSON of another shape": zlib.compress(b"3"),
     "deeply nested JSON": zlib.compress(b"[" * 60_000),
     "no text": zlib.compress(b"\xff\xfe\xfd"),
-    "a pickle": zlib.compress(pickle.dumps((f"{TRAP}.job", None, ([1],), {}))),
+    "a pickle": zlib.compress(pickle.dumps((f"{TRAP}.job", None, ([1], 1), {}))),
     "a pickle that runs code": zlib.compress(pickle.dumps(_Bomb())),
     "a bare pickle that runs code": pickle.dumps(_Bomb()),
-    "uncompressed JSON": json.dumps([FUNCTION, None, [[1]], {}]).encode(),
+    "uncompressed JSON": json.dumps([FUNCTION, None, [[1], 1], {}]).encode(),
     "a bomb of zeros": zlib.compress(bytes(100_000_000)),
     "a bomb of blanks before its ids": zlib.compress(
-        b'["%s", null, [[1%s]], {}]' % (FUNCTION.encode(), b" " * 50_000_000)
+        b'["%s", null, [[1%s], 1], {}]' % (FUNCTION.encode(), b" " * 50_000_000)
     ),
     "data cut in half": data()[:10],
     "nothing": b"",
@@ -177,7 +199,7 @@ def _reads(redis: Redis) -> list[int]:
 
 
 def _expect_refused(queue: ImageQueue, caplog: pytest.LogCaptureFixture, trap: Path) -> None:
-    queue.put([[41, 42]])
+    queue.put([[41, 42]], MODEL_ID)
     with caplog.at_level(logging.WARNING, "tagtray.jobs.queue"):
         served = pop(queue)
 
@@ -258,7 +280,7 @@ def test_a_field_of_hundreds_of_megabytes_is_never_read(redis: Redis, queue: Ima
 def test_a_thousand_forged_jobs_do_not_stop_a_good_one(redis: Redis, queue: ImageQueue) -> None:
     for number in range(1_000):
         forge(redis, queue, {"data": b"x"}, b"forged%d" % number)
-    queue.put([[7]])
+    queue.put([[7]], MODEL_ID)
 
     served = pop(queue)
 
@@ -277,7 +299,7 @@ def test_dependents_of_a_forged_job_are_left_alone(redis: Redis, queue: ImageQue
 
 
 def test_a_job_can_neither_be_called_nor_performed(queue: ImageQueue) -> None:
-    queue.put([[1]])
+    queue.put([[1]], MODEL_ID)
     job = pop(queue)
     assert job is not None
 
@@ -293,27 +315,28 @@ def test_forged_jobs_do_not_stop_a_look_at_what_waits(redis: Redis, queue: Image
     forge(redis, queue, {}, b"\xff\xfe")
     redis.set("rq:job:text", "x")
     redis.rpush(queue.key, "text", "nothing")
-    queue.put([[1, 2], [3]])
+    queue.put([[1, 2], [3]], MODEL_ID)
 
     assert {2, 3} <= queue.waiting_ids()
 
 
-def test_a_job_has_its_ids_and_no_more(redis: Redis, queue: ImageQueue) -> None:
+def test_a_job_has_its_ids_and_its_model_and_no_more(redis: Redis, queue: ImageQueue) -> None:
     ids = [MAX_ID - number for number in range(MAX_IMAGES)]
 
-    assert queue.put([ids, [5]]) == 2
+    assert queue.put([ids, [5]], MAX_ID) == 2
 
     first, second = pop(queue), pop(queue)
     assert first is not None and second is not None
     assert (list(first.image_ids), list(second.image_ids)) == (ids, [5])
+    assert (first.model_id, second.model_id) == (MAX_ID, MAX_ID)
     assert queue.refused() == 0
-    assert queue.put([]) == 0
+    assert queue.put([], MODEL_ID) == 0
     assert pop(queue) is None
 
 
 def test_urgent_jobs_go_first(queue: ImageQueue) -> None:
-    queue.put([[1]])
-    queue.put([[2]], at_front=True)
+    queue.put([[1]], MODEL_ID)
+    queue.put([[2]], MODEL_ID, at_front=True)
 
     job = pop(queue)
     assert job is not None and job.image_ids == [2]
@@ -333,7 +356,7 @@ def test_a_lost_queue_is_noticed_once(redis: Redis, queue: ImageQueue) -> None:
 
 def test_a_job_that_was_popped_and_never_begun_is_forgotten(redis: Redis) -> None:
     queue = ImageQueue("tagtray", redis)
-    queue.put([[1, 2]])
+    queue.put([[1, 2]], MODEL_ID)
     (job_id,) = queue.get_job_ids()
     redis.lmove(queue.key, queue.intermediate_queue_key)
 

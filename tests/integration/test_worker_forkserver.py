@@ -134,3 +134,34 @@ def test_what_it_is_told_too_late_is_no_error(host: Settings, tmp_path: Path) ->
     server.close()
     worker.send_signal(signal.SIGTERM)
     server.close()
+
+
+def test_an_order_that_its_socket_does_not_take_at_once_is_sent_later(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    # Given a server that does not read, and a full socket
+    os.kill(server.pid, signal.SIGSTOP)
+    for _ in range(2_000):
+        server.send(worker=-1, signal=0)
+
+    worker = server.spawn("late-1", 1, tmp_path / "progress")
+    os.kill(server.pid, signal.SIGCONT)
+
+    wait_for(lambda: worker.poll() is not None)
+    assert worker.pid is not None, "it was forked, and ended without its progress marker"
+
+
+def test_one_that_does_not_answer_is_replaced(server: ForkServer, tmp_path: Path) -> None:
+    # Given a server that hangs
+    former = server.pid
+    os.kill(former, signal.SIGSTOP)
+    worker = server.spawn("early-1", 1, tmp_path / "progress")
+
+    # When the worker that it should have forked is given up
+    worker.abandon()
+    wait_for(lambda: worker.poll() and not psutil.pid_exists(former))
+
+    # Then another server forks the next one
+    another = server.spawn("late-1", 1, tmp_path / "progress")
+    wait_for(lambda: another.poll() is not None)
+    assert server.pid != former and another.pid is not None

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from redis import Redis
 from rq.command import send_shutdown_command
 
 from tagtray.app import bootstrap
+from tagtray.config import outage
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
@@ -27,15 +28,14 @@ from tagtray.db.ledger import Ledger
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder, FeederLoop
 from tagtray.jobs.queue import ImageQueue
-from tagtray.worker import process as worker_process
 from tagtray.worker.process import WorkerProcess
 from tagtray.worker.rq_worker import ImageWorker
-from tagtray.worker.supervision import supervisor as supervision
-from tagtray.worker.supervision.progress import Progress
+from tagtray.worker.supervision import slot
+from tagtray.worker.supervision.progress import Phase, Progress
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import builders, traces
-from tests.builders import execute, jpeg, query, row, seen, status
+from tests import builders, traces, workers
+from tests.builders import MODEL_ID, execute, jpeg, query, row, seen, status
 from tests.waiting import PATIENCE, wait_for
 
 # The RQ worker
@@ -47,20 +47,22 @@ def queue(redis: Redis) -> ImageQueue:
 
 
 class Windows:
-    """A ``classify`` that records what it is given and fails where it is told to."""
+    """A ``process`` that records what it is given and fails where it is told to."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.seen: list[list[int]] = []
+        self.models: list[int] = []
         self._error = error
 
-    def __call__(self, image_ids: Sequence[int]) -> None:
+    def __call__(self, image_ids: Sequence[int], model_id: int) -> None:
         self.seen.append(list(image_ids))
+        self.models.append(model_id)
         if self._error:
             raise self._error
 
 
-def _worker(queue: ImageQueue, classify: Callable[[Sequence[int]], None], window: int = 4) -> ImageWorker:
-    return ImageWorker(queue, "w", window, 0.01, classify)
+def _worker(queue: ImageQueue, windows: Windows, window: int = 4) -> ImageWorker:
+    return ImageWorker(queue, "w", window, 0.01, windows, lambda: None)
 
 
 def _states(queue: ImageQueue, job_ids: Sequence[str]) -> set[str]:
@@ -68,7 +70,7 @@ def _states(queue: ImageQueue, job_ids: Sequence[str]) -> set[str]:
 
 
 def test_a_window_is_filled_with_several_jobs_that_each_finish(queue: ImageQueue) -> None:
-    queue.put([[1, 2], [3], [4], [5]])
+    queue.put([[1, 2], [3], [4], [5]], MODEL_ID)
     first = queue.job_ids[:3]
     windows = Windows()
     worker = _worker(queue, windows)
@@ -85,8 +87,18 @@ def test_a_window_is_filled_with_several_jobs_that_each_finish(queue: ImageQueue
     assert queue.connection.hget(worker.key, "successful_job_count") == b"3"
 
 
+def test_jobs_of_two_models_are_processed_apart(queue: ImageQueue) -> None:
+    queue.put([[1], [2]], MODEL_ID)
+    queue.put([[3]], MODEL_ID + 1)
+    windows = Windows()
+
+    _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
+
+    assert (windows.seen, windows.models) == ([[1, 2], [3]], [MODEL_ID, MODEL_ID + 1])
+
+
 def test_a_full_job_is_not_waited_on(queue: ImageQueue) -> None:
-    queue.put([[1, 2, 3, 4], [5]])
+    queue.put([[1, 2, 3, 4], [5]], MODEL_ID)
     windows = Windows()
 
     _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
@@ -95,7 +107,7 @@ def test_a_full_job_is_not_waited_on(queue: ImageQueue) -> None:
 
 
 def test_a_single_photo_does_not_wait_for_others(queue: ImageQueue) -> None:
-    queue.put([[1]])
+    queue.put([[1]], MODEL_ID)
     windows = Windows()
 
     _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
@@ -104,7 +116,7 @@ def test_a_single_photo_does_not_wait_for_others(queue: ImageQueue) -> None:
 
 
 def test_an_infrastructure_error_fails_its_jobs_and_reaches_the_caller(queue: ImageQueue) -> None:
-    queue.put([[1], [2]])
+    queue.put([[1], [2]], MODEL_ID)
     ids = queue.job_ids
     error = InfrastructureError("The database is away.")
     worker = _worker(queue, Windows(error))
@@ -120,7 +132,7 @@ def test_an_infrastructure_error_fails_its_jobs_and_reaches_the_caller(queue: Im
 def test_a_forged_job_does_not_end_the_worker(queue: ImageQueue) -> None:
     queue.connection.rpush(queue.key, "string", "nothing", b"\xff")
     queue.connection.set("rq:job:string", "x")
-    queue.put([[1]])
+    queue.put([[1]], MODEL_ID)
     windows = Windows()
 
     _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
@@ -131,7 +143,7 @@ def test_a_forged_job_does_not_end_the_worker(queue: ImageQueue) -> None:
 
 def test_a_worker_comes_back_under_its_name_after_its_connection_broke(queue: ImageQueue) -> None:
     _worker(queue, Windows()).register_birth()  # and never a death
-    queue.put([[1]])
+    queue.put([[1]], MODEL_ID)
     windows = Windows()
 
     _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
@@ -154,11 +166,11 @@ def test_a_stop_request_ends_an_idle_worker_and_leaves_jobs_alone(queue: ImageQu
     windows = Windows()
     worker = _worker(queue, windows)
     with _working(worker) as thread:
-        queue.put([[1]])
+        queue.put([[1]], MODEL_ID)
         wait_for(lambda: windows.seen)
         worker.end()
         thread.join(PATIENCE)
-        queue.put([[2]])
+        queue.put([[2]], MODEL_ID)
 
     assert not thread.is_alive()
     assert windows.seen == [[1]]
@@ -172,7 +184,7 @@ def test_nobody_can_stop_a_worker_through_redis(queue: ImageQueue) -> None:
         wait_for(lambda: queue.connection.exists(worker.key))
 
         send_shutdown_command(queue.connection, "w")
-        queue.put([[1]])
+        queue.put([[1]], MODEL_ID)
 
         wait_for(lambda: windows.seen)
 
@@ -246,7 +258,7 @@ def test_a_database_that_refuses_is_waited_for_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(worker_process, "BACKOFF", 0.1)
+    monkeypatch.setattr(outage, "BACKOFF", 0.1)
     execute(
         ledger,
         "CREATE TRIGGER t BEFORE UPDATE ON images WHEN NEW.status = 'done' "
@@ -280,24 +292,19 @@ def supervisor(host: Settings, ledger: Ledger) -> Iterator[Supervisor]:
         yield supervisor
 
 
-def _progress(host: Settings) -> int:
-    """The image that the one worker is decoding."""
-    paths = list((host.home / "run").glob("*.progress"))
-    if not paths or not paths[0].stat().st_size:
-        return 0
-    progress = Progress(paths[0])
-    image_id = progress.read().image_id
-    progress.close()
-    return image_id
+def _decoding(host: Settings) -> int:
+    """The image that the one worker is decoding; 0: none."""
+    at = workers.marker(host)
+    return at.image_id if at and at.phase is Phase.DECODE else 0
 
 
 def _hang(host: Settings, supervisor: Supervisor, *image_ids: int) -> int:
     """Stop the one worker in the middle of a decode, as native code that never returns would; which one."""
     while True:
-        wait_for(lambda: _progress(host) in image_ids)
+        wait_for(lambda: supervisor.pids and _decoding(host) in image_ids)
         (pid,) = supervisor.pids
         os.kill(pid, signal.SIGSTOP)
-        if (found := _progress(host)) in image_ids:
+        if (found := _decoding(host)) in image_ids:
             return found
         os.kill(pid, signal.SIGCONT)
 
@@ -392,9 +399,8 @@ def test_a_database_that_is_away_does_not_keep_workers_from_being_ended(
 def test_workers_that_cannot_start_are_given_up(
     host: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "FIRST_BACKOFF", 0.01)
-    execute(ledger, "UPDATE models SET name = 'unheard of'")
-    supervisor = Supervisor(host, ledger, Plan(1, 1))
+    monkeypatch.setattr(slot, "FIRST_BACKOFF", 0.01)
+    supervisor = Supervisor(host.model_copy(update={"precision": "fp16"}), ledger, Plan(1, 1))
     with _supervised(supervisor):
         wait_for(lambda: supervisor.failure)
 

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tagtray.config.errors import InfrastructureError
+from tagtray.config.errors import InfrastructureError, ModelChanged
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import ClaimedImage
+from tagtray.db.records import Done, Failed
+from tagtray.worker.batch import fill, reader
+from tagtray.worker.batch.batch import CommittedBatch, Hook
+from tagtray.worker.batch.fill import Filler
+from tagtray.worker.batch.lease import Lease
 from tagtray.worker.batch.pipeline import Pipeline
 from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.rollup import RollUp
-from tagtray.worker.supervision.progress import Progress
+from tagtray.worker.supervision.progress import Phase, Progress
 from tests import builders
-from tests.builders import jpeg, query, row, seen, status
+from tests.builders import MODEL_ID, jpeg, query, row, seen, status
 
 BATCH = 4
 ROLL_UP = RollUp(("c_cat", "c_dog"), np.array([[1, 0], [0, 1], [0, 1], [0, 0]], dtype=np.float32))
 
 
 class FakeClassifier:
-    """Finds a beagle in everything; keeps how many images each pass had, and their brightness."""
+    """Finds a beagle in everything; keeps the brightness of the images of each pass."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self) -> None:
         self._slots = np.zeros((BATCH, 224, 224, 3), dtype=np.uint8)
         self.passes: list[list[int]] = []
-        self.marked: list[int] = []
         self.fails_at: int | None = None
 
     @property
@@ -42,7 +46,6 @@ class FakeClassifier:
 
     @property
     def slots(self) -> NDArray[np.uint8]:
-        self.marked.append(self._progress.read().image_id)
         return self._slots
 
     def classify(self, n: int) -> Scores:
@@ -80,33 +83,74 @@ def progress(settings: Settings) -> Iterator[Progress]:
 
 
 @pytest.fixture
-def engine(progress: Progress) -> FakeClassifier:
-    return FakeClassifier(progress)
+def engine() -> FakeClassifier:
+    return FakeClassifier()
+
+
+@pytest.fixture
+def committed() -> list[CommittedBatch]:
+    """What the hooks were told."""
+    return []
+
+
+@pytest.fixture
+def hooks(committed: list[CommittedBatch]) -> list[Hook]:
+    return [committed.append]
 
 
 @pytest.fixture
 def pipeline(
-    settings: Settings, ledger: Ledger, photos: Path, engine: FakeClassifier, progress: Progress
+    settings: Settings,
+    ledger: Ledger,
+    photos: Path,
+    engine: FakeClassifier,
+    progress: Progress,
+    hooks: list[Hook],
 ) -> Pipeline:
     builders.root(ledger, settings)
-    folders = RootReader(ledger.engine, settings)
-    return Pipeline(settings, ledger, folders, engine, ROLL_UP, builders.PROVENANCE, progress)
+    lease = Lease(ledger, "w", 60, builders.PROVENANCE, progress)
+    filler = Filler(settings, lease, RootReader(ledger.engine, settings), progress)
+    return Pipeline(lease, filler, engine, ROLL_UP, settings.tag_min, progress, hooks)
 
 
-def _claim(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list[ClaimedImage]:
-    """Write the files (None: leave it out), register all of them and claim them for ``w``."""
+Phases = list[tuple[Phase, int]]
+
+
+@pytest.fixture
+def phases(engine: FakeClassifier, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> Phases:
+    """The marker during each read, decode, forward pass and commit."""
+    seen: Phases = []
+
+    def watch(owner: object, name: str) -> None:
+        original = getattr(owner, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            marker = progress.read()
+            seen.append((marker.phase, marker.image_id))
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(reader, "open_image")
+    watch(fill, "decode_into")
+    watch(engine, "classify")
+    watch(Ledger, "commit")
+    return seen
+
+
+def _queue(ledger: Ledger, photos: Path, files: dict[str, bytes | None]) -> list[int]:
+    """Write the files (None: leave it out), register and queue all of them; their ids."""
     for name, data in files.items():
         if data is not None:
             (photos / name).write_bytes(data)
     ledger.register(1, [seen(name, len(data or b"")) for name, data in files.items()])
-    ids = [image.id for image in ledger.take_pending(99)]
-    return ledger.claim(ids, "w", 60)
+    return [image.id for image in ledger.take_pending(99)]
 
 
 def test_images_become_rows(pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier) -> None:
-    claimed = _claim(ledger, photos, {"a": jpeg(50), "b": jpeg(200, (30, 90))})
+    ids = _queue(ledger, photos, {"a": jpeg(50), "b": jpeg(200, (30, 90))})
 
-    pipeline.process(claimed, "w")
+    pipeline.process(ids, MODEL_ID)
 
     assert engine.passes == [[50, 200]]
     assert query(ledger, "SELECT path, label, score FROM top1 ORDER BY path") == [
@@ -124,9 +168,9 @@ def test_images_become_rows(pipeline: Pipeline, ledger: Ledger, photos: Path, en
 def test_copies_in_a_batch_share_one_decode(
     pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
 ) -> None:
-    claimed = _claim(ledger, photos, {"a": jpeg(50), "b": jpeg(90), "c": jpeg(50), "d": jpeg(50)})
+    ids = _queue(ledger, photos, {"a": jpeg(50), "b": jpeg(90), "c": jpeg(50), "d": jpeg(50)})
 
-    pipeline.process(claimed, "w")
+    pipeline.process(ids, MODEL_ID)
 
     assert engine.passes == [[50, 90]]
     assert ledger.counts()["done"] == 4
@@ -134,15 +178,15 @@ def test_copies_in_a_batch_share_one_decode(
 
 
 def test_known_content_is_neither_decoded_nor_classified(
-    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
+    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier, phases: Phases
 ) -> None:
-    pipeline.process(_claim(ledger, photos, {"a": jpeg(50)}), "w")
-    engine.marked.clear()
+    pipeline.process(_queue(ledger, photos, {"a": jpeg(50)}), MODEL_ID)
+    phases.clear()
 
-    pipeline.process(_claim(ledger, photos, {"moved": jpeg(50)}), "w")
+    pipeline.process(_queue(ledger, photos, {"moved": jpeg(50)}), MODEL_ID)
 
     assert engine.passes == [[50]]
-    assert engine.marked == []
+    assert [phase for phase, _ in phases] == [Phase.READ, Phase.COMMIT]
     assert ledger.counts()["done"] == 2
 
 
@@ -157,7 +201,7 @@ def test_bad_neighbours_do_no_harm(
         "empty": b"",
     }
 
-    pipeline.process(_claim(ledger, photos, files), "w")
+    pipeline.process(_queue(ledger, photos, files), MODEL_ID)
 
     assert [shade for batch in engine.passes for shade in batch] == [50, 90]
     assert query(ledger, "SELECT path, error_code FROM failures ORDER BY path") == [
@@ -169,13 +213,13 @@ def test_bad_neighbours_do_no_harm(
 
 
 def test_bad_copies_each_fail(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
-    pipeline.process(_claim(ledger, photos, {"a": b"hello", "b": b"hello"}), "w")
+    pipeline.process(_queue(ledger, photos, {"a": b"hello", "b": b"hello"}), MODEL_ID)
 
     assert ledger.counts()["failed"] == 2
 
 
 def test_a_file_that_is_gone_is_missing(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
-    pipeline.process(_claim(ledger, photos, {"a": jpeg(), "gone": None}), "w")
+    pipeline.process(_queue(ledger, photos, {"a": jpeg(), "gone": None}), MODEL_ID)
 
     assert query(ledger, "SELECT path, status FROM images ORDER BY path") == [
         ("a", "done"),
@@ -186,12 +230,12 @@ def test_a_file_that_is_gone_is_missing(pipeline: Pipeline, ledger: Ledger, phot
 def test_a_root_that_is_not_here_defers_its_images_and_says_so_once(
     pipeline: Pipeline, ledger: Ledger, photos: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    claimed = _claim(ledger, photos, {"a": jpeg(50), "b": jpeg(90)})
+    ids = _queue(ledger, photos, {"a": jpeg(50), "b": jpeg(90)})
     photos.rename(photos.with_name("unmounted"))
 
-    pipeline.process(claimed, "w")
+    pipeline.process(ids, MODEL_ID)
 
-    assert status(ledger, *[image.id for image in claimed]) == ["pending", "pending"]
+    assert status(ledger, *ids) == ["pending", "pending"]
     assert ledger.pending(9) == 0, "not at once"
     assert caplog.text.count("image_deferred: root photos") == 1
 
@@ -199,10 +243,10 @@ def test_a_root_that_is_not_here_defers_its_images_and_says_so_once(
 def test_a_file_that_changed_since_it_was_seen_is_judged_as_it_is(
     pipeline: Pipeline, ledger: Ledger, photos: Path
 ) -> None:
-    (image,) = _claim(ledger, photos, {"a": jpeg(50)})
+    ids = _queue(ledger, photos, {"a": jpeg(50)})
     (photos / "a").write_bytes(jpeg(90, (300, 200)))
 
-    pipeline.process([image], "w")
+    pipeline.process(ids, MODEL_ID)
 
     stat = (photos / "a").stat()
     assert ledger.register(1, [seen("a", stat.st_size, stat.st_mtime_ns)]).unchanged == 1
@@ -217,46 +261,120 @@ def test_a_root_that_was_added_later_is_found(
     ledger.register(later.id, [seen("x")])
     ids = [image.id for image in ledger.take_pending(9)]
 
-    pipeline.process(ledger.claim(ids, "w", 60), "w")
+    pipeline.process(ids, MODEL_ID)
 
     assert status(ledger, *ids) == ["done"]
 
 
-def test_the_marker_names_the_image_while_it_is_decoded(
-    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier, progress: Progress
+def test_the_marker_says_what_is_done_with_which_image(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, progress: Progress, phases: Phases
 ) -> None:
-    claimed = _claim(ledger, photos, {"a": jpeg(50), "b": b"hello", "c": jpeg(90)})
+    a, b, c = _queue(ledger, photos, {"a": jpeg(50), "b": b"hello", "c": jpeg(90)})
 
-    pipeline.process(claimed, "w")
+    pipeline.process([a, b, c], MODEL_ID)
 
-    assert engine.marked == [image.id for image in claimed]
-    assert progress.read().image_id == 0
+    assert phases == [
+        *[(Phase.READ, image) for image in (a, b, c)],
+        *[(Phase.DECODE, image) for image in (a, b, c)],
+        (Phase.FORWARD, 0),
+        (Phase.COMMIT, 0),
+    ]
+    assert (progress.read().phase, progress.read().image_id) == (Phase.IDLE, 0)
 
 
-def test_a_suspect_is_decoded_after_the_others_were_committed(
-    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
+def test_a_suspect_is_tried_alone_after_the_others_were_committed(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier, phases: Phases
 ) -> None:
-    claimed = _claim(ledger, photos, {"a": jpeg(50), "b": jpeg(90), "c": jpeg(130)})
-    ledger.blame(claimed[0].id, "crashed_worker", "It crashes.", 9)
+    ids = _queue(ledger, photos, {"a": jpeg(50), "b": jpeg(90), "c": jpeg(130)})
+    ledger.blame(ids[0], "crashed_worker", "It crashes.", 9)
     ledger.take_pending(9)
-    (suspect,) = ledger.claim([claimed[0].id], "w", 60)
 
-    pipeline.process([suspect, *claimed[1:]], "w")
+    pipeline.process(ids, MODEL_ID)
 
     assert engine.passes == [[90, 130], [50]]
-    assert row(ledger, suspect.id)["attempts"] == 0
+    assert [image for phase, image in phases if phase is Phase.FORWARD] == [0, ids[0]]
+    assert row(ledger, ids[0])["attempts"] == 0
+
+
+def test_hooks_are_told_of_each_committed_batch(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, committed: list[CommittedBatch]
+) -> None:
+    files: dict[str, bytes | None] = {str(number): jpeg(30 * number) for number in range(BATCH)}
+    ids = _queue(ledger, photos, {**files, "copy": jpeg(30), "text": b"hello"})
+
+    pipeline.process(ids, MODEL_ID)
+
+    first, second = committed
+    assert [image.id for image in (*first.images, *second.images)] == ids
+    assert (first.forward, second.forward) == (BATCH, 0)
+    assert [type(outcome) for outcome in second.outcomes] == [Failed, Done]
+    assert {"claim", "read", "decode", "forward", "commit"} <= first.seconds.keys()
+    assert "forward" not in second.seconds
+    assert all(seconds >= 0 for seconds in first.seconds.values())
+
+
+@pytest.mark.parametrize("hooks", [[lambda _batch: 1 / 0]])
+def test_a_hook_that_fails_does_the_batch_no_harm(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = _queue(ledger, photos, {"a": jpeg(50)})
+
+    pipeline.process(ids, MODEL_ID)
+
+    assert status(ledger, *ids) == ["done"]
+    assert "hook_failed" in caplog.text
+
+
+def test_events_have_fields(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = _queue(ledger, photos, {"a": jpeg(50), "b": b"hello"})
+
+    with caplog.at_level(logging.INFO, "tagtray.worker"):
+        pipeline.process([a, b], MODEL_ID)
+
+    fields = {record.__dict__["event"]: record.__dict__["fields"] for record in caplog.records}
+    assert fields["image_failed"].items() >= {"image": b, "code": "not_an_image"}.items()
+    assert fields["forward_pass"] == {"images": 1}
+    assert fields["batch_done"].items() >= {"images": 2, "forward": 1}.items()
+    assert "batch_done: images=2 forward=1" in caplog.text
+
+
+def test_a_job_of_a_former_model_gives_its_images_back(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
+) -> None:
+    ids = _queue(ledger, photos, {"a": jpeg(50)})
+
+    pipeline.process(ids, MODEL_ID + 1)
+
+    assert status(ledger, *ids) == ["pending"]
+    assert engine.passes == []
+
+
+@pytest.mark.parametrize("job_model", [MODEL_ID, MODEL_ID + 1])
+def test_a_worker_of_a_former_model_claims_nothing(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier, job_model: int
+) -> None:
+    ids = _queue(ledger, photos, {"a": jpeg(50)})
+    builders.use_model(ledger, builders.add_model(ledger, "1" * 64))
+
+    with pytest.raises(ModelChanged, match="tiny"):
+        pipeline.process(ids, job_model)
+
+    assert status(ledger, *ids) == ["pending"]
+    assert engine.passes == []
 
 
 def test_a_fault_of_the_engine_leaves_its_batch_and_keeps_the_ones_before(
     pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
 ) -> None:
-    claimed = _claim(ledger, photos, {f"{number}": jpeg(30 * number) for number in range(6)})
+    ids = _queue(ledger, photos, {f"{number}": jpeg(30 * number) for number in range(6)})
     engine.fails_at = 1
 
     with pytest.raises(InfrastructureError):
-        pipeline.process(claimed, "w")
+        pipeline.process(ids, MODEL_ID)
 
-    assert status(ledger, *[image.id for image in claimed]) == ["done"] * 4 + ["running"] * 2
+    assert status(ledger, *ids) == ["done"] * 4 + ["running"] * 2
 
 
 def test_a_name_that_is_no_text_is_read(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
@@ -266,12 +384,12 @@ def test_a_name_that_is_no_text_is_read(pipeline: Pipeline, ledger: Ledger, phot
     ledger.register(1, [seen(name)])
     ids = [image.id for image in ledger.take_pending(9)]
 
-    pipeline.process(ledger.claim(ids, "w", 60), "w")
+    pipeline.process(ids, MODEL_ID)
 
     assert status(ledger, *ids) == ["done"]
 
 
 def test_no_images_are_no_batch(pipeline: Pipeline, engine: FakeClassifier) -> None:
-    pipeline.process([], "w")
+    pipeline.process([], MODEL_ID)
 
     assert engine.passes == []

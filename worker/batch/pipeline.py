@@ -1,132 +1,87 @@
-"""From claimed images to committed results: read, hash, decode into slots, one forward pass, one commit."""
+"""From the image ids of a job to committed results: claim, then fill, infer and commit each batch."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from tagtray.config.errors import ImageDeferred, ImageError, ImageGone
-from tagtray.config.settings import Settings
-from tagtray.db.ledger import Ledger
-from tagtray.db.records import (
-    ClaimedImage,
-    Deferred,
-    Done,
-    Failed,
-    Gone,
-    NewContent,
-    Outcome,
-    Provenance,
-    stored_ns,
-)
-from tagtray.imaging.decode import ImageInfo, decode_into
-from tagtray.imaging.opening import Source
+from tagtray.config import logs
+from tagtray.db.records import NewContent
+from tagtray.imaging.decode import ImageInfo
 from tagtray.worker.batch import packing
-from tagtray.worker.batch.reader import RootReader
+from tagtray.worker.batch.batch import Batch, CommittedBatch, Hook
+from tagtray.worker.batch.fill import Filler
+from tagtray.worker.batch.lease import Lease
 from tagtray.worker.engines.classifier import Classifier, Scores
 from tagtray.worker.engines.rollup import RollUp
-from tagtray.worker.supervision.progress import Progress
+from tagtray.worker.supervision.progress import Phase, Progress
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """A batch on its way: images that ended early, those that were read, and what lies in the slots."""
-
-    ended: list[Outcome] = field(default_factory=list)
-    read: list[Done] = field(default_factory=list)
-    slots: dict[str, int] = field(default_factory=dict)
-    infos: list[ImageInfo] = field(default_factory=list)
-
-
 class Pipeline:
-    """Classifies what a worker claimed; images with the same bytes share one decode and one slot."""
+    """Takes one batch after the other through its stages, each in the slots of the classifier."""
 
     def __init__(
         self,
-        settings: Settings,
-        ledger: Ledger,
-        folders: RootReader,
+        lease: Lease,
+        filler: Filler,
         classifier: Classifier,
         roll_up: RollUp,
-        run: Provenance,
+        tag_min: float,
         progress: Progress,
+        hooks: Sequence[Hook] = (),
     ) -> None:
-        self._settings = settings
-        self._ledger = ledger
-        self._folders = folders
+        self._lease = lease
+        self._filler = filler
         self._classifier = classifier
         self._roll_up = roll_up
-        self._run = run
+        self._tag_min = tag_min
         self._progress = progress
+        self._hooks = hooks
 
-    def process(self, images: Sequence[ClaimedImage], worker: str) -> None:
-        """Bring every image to its end, one transaction per batch.
+    def process(self, image_ids: Sequence[int], model_id: int) -> None:
+        """Bring the images of a job to their ends, one transaction per batch.
 
-        Raises InfrastructureError with the batch in hand uncommitted; earlier batches stand.
+        Raises ModelChanged, or InfrastructureError with the batch in hand uncommitted; earlier batches stand.
         """
-        for claimed in packing.batches(images, self._classifier.batch_size):
-            batch = _Batch()
-            for group in packing.groups(claimed):
-                self._fill(batch, group)
-            self._ledger.commit(worker, self._run, [*batch.ended, *self._classified(batch)])
-            log.info("batch_done: images=%d forward=%d", len(claimed), len(batch.infos))
+        claimed = self._lease.claim(image_ids, model_id)
+        for images in packing.batches(claimed, self._classifier.batch_size):
+            batch = Batch(images, self._classifier.slots)
+            self._filler.fill(batch)
+            self._commit(batch, self._infer(batch))
+        self._progress.enter(Phase.IDLE)
 
-    def _fill(self, batch: _Batch, group: Sequence[ClaimedImage]) -> None:
-        """Read a group, and decode what neither the ledger nor this batch knows into the next slots."""
-        sources = [(image, source) for image in group if (source := self._source(batch, image))]
-        hashes = {source.sha256 for _, source in sources}
-        known = self._ledger.classified(sorted(hashes), self._run.model_id) if hashes else set()
-        for image, source in sources:
-            if source.sha256 in known or source.sha256 in batch.slots or self._decode(batch, image, source):
-                done = Done(image.id, source.sha256, source.size_bytes, stored_ns(source.mtime_ns), None)
-                batch.read.append(done)
-
-    def _source(self, batch: _Batch, image: ClaimedImage) -> Source | None:
-        try:
-            return self._folders.read(image)
-        except ImageGone:
-            batch.ended.append(Gone(image.id))
-        except ImageDeferred as error:
-            batch.ended.append(Deferred(image.id, error.seconds))
-        except ImageError as error:
-            batch.ended.append(_failed(image, error))
-        return None
-
-    def _decode(self, batch: _Batch, image: ClaimedImage, source: Source) -> bool:
-        slot = len(batch.infos)
-        try:
-            with self._progress.decoding(image.id):
-                info = decode_into(
-                    self._classifier.slots[slot],
-                    source.data,
-                    exact=self._settings.exact,
-                    max_pixels=self._settings.max_pixels,
-                )
-        except ImageError as error:
-            batch.ended.append(_failed(image, error))
-            return False
-        batch.slots[source.sha256] = slot
-        batch.infos.append(info)
-        return True
-
-    def _classified(self, batch: _Batch) -> list[Done]:
-        if not batch.infos:
-            return batch.read
-        log.info("forward_pass: images=%d", len(batch.infos))
-        scores = self._classifier.classify(len(batch.infos))
-        contents = [self._content(slot, info, scores) for slot, info in enumerate(batch.infos)]
-        found = {sha256: contents[slot] for sha256, slot in batch.slots.items()}
-        return [Done(o.image_id, o.sha256, o.size_bytes, o.mtime_ns, found.get(o.sha256)) for o in batch.read]
+    def _infer(self, batch: Batch) -> Sequence[NewContent]:
+        """One forward pass over the slots that are filled; their contents."""
+        images = len(batch.infos)
+        if not images:
+            return []
+        self._progress.enter(Phase.FORWARD, batch.suspect)
+        logs.event(log, logging.INFO, "forward_pass", "images={images}", images=images)
+        scores = self._classifier.classify(images)
+        return [self._content(slot, info, scores) for slot, info in enumerate(batch.infos)]
 
     def _content(self, slot: int, info: ImageInfo, scores: Scores) -> NewContent:
         top = zip(scores.top_index[slot].tolist(), scores.top_score[slot].tolist(), strict=True)
-        tags = self._roll_up.tags_above(scores.tag_scores[slot], self._settings.tag_min)
+        tags = self._roll_up.tags_above(scores.tag_scores[slot], self._tag_min)
         return NewContent(info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags)
 
+    def _commit(self, batch: Batch, contents: Sequence[NewContent]) -> None:
+        outcomes = batch.outcomes(contents)
+        self._lease.commit(outcomes)
+        self._progress.enter(Phase.IDLE)
+        seconds = {phase.name.lower(): spent for phase, spent in self._progress.lap().items()}
+        committed = CommittedBatch(batch.images, outcomes, len(batch.infos), seconds)
+        for hook in (_log, *self._hooks):
+            try:
+                hook(committed)
+            except Exception:
+                log.exception("hook_failed: the batch is committed all the same.")
 
-def _failed(image: ClaimedImage, error: ImageError) -> Failed:
-    log.info("image_failed: image=%d code=%s %s", image.id, error.code, error)
-    return Failed(image.id, error.code, str(error))
+
+def _log(batch: CommittedBatch) -> None:
+    logs.event(
+        log, logging.INFO, "batch_done", "images={images} forward={forward}",
+        images=len(batch.images), forward=batch.forward, seconds=batch.seconds,
+    )  # fmt: skip

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +26,12 @@ from tagtray.config.settings import Settings
 from tagtray.worker.supervision.protocol import MESSAGE_BYTES
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
+#: What the server runs.
+MODULE = "tagtray.worker"
 #: Seconds that the server is given to report the exits of its killed workers, and between looks for that.
 CLOSE_GRACE, CLOSE_POLL = 5.0, 0.005
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -50,6 +56,15 @@ class Worker:
         """Signal it, once it is forked."""
         self.server.send(worker=self.number, signal=number)
 
+    def abandon(self) -> None:
+        """Count it as ended: it was killed, and a system call that never returns keeps it from ending.
+
+        One that was never forked takes its server along, which does not answer.
+        """
+        self.returncode = -signal.SIGKILL
+        if self.pid is None:
+            self.server.kill()
+
 
 class ForkServer:
     """The server process: started with the object, so that it imports early, and again after it died."""
@@ -59,6 +74,7 @@ class ForkServer:
         self._mutex = threading.RLock()
         self._numbers = itertools.count()
         self._living: dict[int, Worker] = {}
+        self._unsent: deque[bytes] = deque()
         self._start()
 
     @property
@@ -72,6 +88,7 @@ class ForkServer:
             self.update()
             if self._process.returncode is not None:
                 self._socket.close()
+                self._unsent.clear()
                 self._start()
             worker = Worker(next(self._numbers), self)
             self._living[worker.number] = worker
@@ -79,14 +96,20 @@ class ForkServer:
             return worker
 
     def send(self, **order: object) -> None:
-        """Send an order; a server that died gets none."""
-        with contextlib.suppress(OSError):
-            self._socket.send(json.dumps(order).encode())
+        """Send an order, at the latest with the next ``update``."""
+        with self._mutex:
+            self._unsent.append(json.dumps(order).encode())
+            self._send_orders()
+
+    def kill(self) -> None:
+        """Kill the server, and with the next ``update`` its workers; ``spawn`` starts another one."""
+        self._process.kill()
 
     def update(self) -> None:
-        """Read the server's answers; if it died, kill the workers that it forked."""
+        """Send what is unsent and read the answers; if the server died, kill the workers that it forked."""
         with self._mutex:
             ended = self._process.poll()
+            self._send_orders()
             self._read_answers()
             if ended is not None:
                 for worker in self._living.values():
@@ -116,7 +139,7 @@ class ForkServer:
         self._socket.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                subprocesses.command("tagtray.worker"),
+                subprocesses.command(MODULE),
                 stdin=theirs.fileno(),
                 env=os.environ | configuration.environment(self._settings) | ONE_BLAS_THREAD,
                 start_new_session=True,
@@ -127,12 +150,25 @@ class ForkServer:
             self.update()
             return any(worker.pid for worker in self._living.values())
 
+    def _send_orders(self) -> None:
+        """Send what the socket takes now; a server that takes no more orders is no use."""
+        while self._unsent and self._process.returncode is None:
+            try:
+                self._socket.send(self._unsent[0])
+            except BlockingIOError:
+                return
+            except OSError as error:
+                log.warning("forkserver_unreachable: %s", error)
+                self.kill()
+                return
+            self._unsent.popleft()
+
     def _read_answers(self) -> None:
         for answer in self._answers():
             worker = self._living[answer["worker"]]
             worker.pid = answer.get("pid", worker.pid)
-            worker.returncode = answer.get("status")
-            if worker.returncode is not None:
+            worker.returncode = answer.get("status", worker.returncode)
+            if "status" in answer:
                 del self._living[worker.number]
 
     def _answers(self) -> Iterator[dict[str, int]]:

@@ -1,6 +1,6 @@
-"""A worker's progress marker: a few bytes in a mapped file, which outlive the worker.
+"""A worker's progress marker: its phase, image and since when, in a mapped file that outlives the worker.
 
-The supervisor reads it to tell the one suspect from the images that the worker merely held.
+The worker writes it; its supervisor reads it to find a worker that hangs and, after a death, the one suspect.
 """
 
 from __future__ import annotations
@@ -8,27 +8,44 @@ from __future__ import annotations
 import mmap
 import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
-#: ready (1 once the network is loaded), id of the image being decoded (0: none), since when.
-_LAYOUT = struct.Struct("=?7xqd")
+
+class Phase(IntEnum):
+    """What a worker does; ``limits`` says how long it may."""
+
+    #: It loads the network, or waits for weights that this host lacks.
+    STARTING = 0
+    #: It waits for jobs, or for a store that is away.
+    IDLE = 1
+    #: It asks the ledger: for the images of a job, or which contents are known.
+    CLAIM = 2
+    READ = 3
+    DECODE = 4
+    FORWARD = 5
+    COMMIT = 6
+
+
+#: Phase, id of the image that alone is in hand (0: none), since when.
+_LAYOUT = struct.Struct("=B7xqd")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a marker says; ``since`` is on the system's monotonic clock, in seconds."""
 
-    ready: bool
+    phase: Phase
     image_id: int
     since: float
 
     @property
-    def seconds(self) -> float:
-        """How long the image has been in decode."""
-        return time.monotonic() - self.since if self.image_id else 0.0
+    def age(self) -> float:
+        """Seconds since the marker was written."""
+        return time.monotonic() - self.since
 
 
 class Progress:
@@ -37,41 +54,39 @@ class Progress:
     def __init__(self, path: Path) -> None:
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
+        self._phase = Phase.STARTING
+        self._since = time.monotonic()
+        self._spent: dict[Phase, float] = defaultdict(float)
 
     @classmethod
     def create(cls, path: Path) -> Progress:
-        """Create the file, with nothing marked."""
+        """Create the file for a worker that starts now."""
         path.unlink(missing_ok=True)
         path.write_bytes(bytes(_LAYOUT.size))
-        return cls(path)
+        progress = cls(path)
+        progress.enter(Phase.STARTING)
+        return progress
+
+    def enter(self, phase: Phase, image_id: int = 0) -> None:
+        """Mark that a phase begins, also if it is the same again; what the marker said before is over."""
+        now = time.monotonic()
+        self._spent[self._phase] += now - self._since
+        self._phase, self._since = phase, now
+        self._map[: _LAYOUT.size] = _LAYOUT.pack(phase, image_id, now)
+
+    def lap(self) -> Mapping[Phase, float]:
+        """Seconds that this process spent in each phase since the last lap, the one in hand left out."""
+        spent, self._spent = self._spent, defaultdict(float)
+        return spent
 
     def read(self) -> Snapshot:
         """The marker now; read again while the other process writes it."""
         one, other = None, self._map[: _LAYOUT.size]
         while one != other:
             one, other = other, self._map[: _LAYOUT.size]
-        return Snapshot(*_LAYOUT.unpack(other))
-
-    def ready(self) -> None:
-        """Mark that the worker is up."""
-        self._write(0)
-
-    @contextmanager
-    def decoding(self, image_id: int) -> Iterator[None]:
-        """Mark the image for as long as the block runs; it stays marked if the process dies in it."""
-        self._write(image_id)
-        try:
-            yield
-        finally:
-            self._write(0)
-
-    def clear(self) -> None:
-        """Unmark the image."""
-        self._write(0)
+        phase, image_id, since = _LAYOUT.unpack(other)
+        return Snapshot(Phase(phase), image_id, since)
 
     def close(self) -> None:
         """Unmap the file."""
         self._map.close()
-
-    def _write(self, image_id: int) -> None:
-        self._map[: _LAYOUT.size] = _LAYOUT.pack(True, image_id, time.monotonic())

@@ -11,3 +11,5 @@ from __future__ import annotations
 MESSAGE_BYTES = 65_536
 #: Exit status of a worker (EX_TEMPFAIL of sysexits.h) that asks the supervisor to try again: a store is away.
 TEMPFAIL = 75
+#: Exit status of a worker whose model is no longer the current one: another worker is to load that at once.
+RELOAD = 79
