@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from tagtray.app import feeding
-from tagtray.config.errors import InfrastructureError
+from tagtray.config.errors import InfrastructureError, Refused
 from tagtray.config.settings import Settings
 from tagtray.db import roots, run_stats
 from tagtray.db.ledger import Ledger
@@ -43,6 +43,11 @@ class Session:
         """End after what is in hand."""
         self.producer.stop()
         self._feeder.stop()
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why nothing more will come of it; None as long as there is hope."""
+        return self._feeder.refusal or self.producer.refusal
 
     def active(self) -> int | None:
         """Images of the folders that are on their way; None while the database is away."""

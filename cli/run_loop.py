@@ -47,7 +47,7 @@ class _Run:
         self._working = False
 
     def go(self) -> int:
-        """The exit code; raises InfrastructureError where no worker can start."""
+        """The exit code; raises InfrastructureError where workers cannot work or a store refuses for good."""
         began = time.monotonic()
         try:
             with progress.display() as display:
@@ -60,14 +60,20 @@ class _Run:
         except TagtrayError:
             self._workers.kill()
             raise
+        if failure := self._failure:
+            raise InfrastructureError(failure)
         summary.write(self._session, time.monotonic() - began)
-        if self._workers.failure:
-            raise InfrastructureError(self._workers.failure)
         return self._request.exit_code
+
+    @property
+    def _failure(self) -> str | None:
+        """Why it is of no use to go on."""
+        refusal = self._session.refusal
+        return self._workers.failure or (str(refusal) if refusal else None)
 
     def _look_until_over(self, display: Display) -> None:
         meter = Meter(self._session.active() or 0)
-        while not self._workers.failure:
+        while not self._failure:
             began = time.monotonic()
             snapshot = self._look(meter)
             over = snapshot is not None and snapshot.over and not self._watch

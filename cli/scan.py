@@ -16,8 +16,6 @@ from tagtray.config.settings import Settings
 
 #: Seconds between looks at the ledger.
 LOOK = 0.25
-#: Seconds between looks at whether to stop, where nothing else is looked at.
-IDLE = 3600.0
 
 
 def scan(folders: options.Folders) -> int:
@@ -45,13 +43,15 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
             session.start(watch)
             if watch:
                 _say_watching(session)
-                while not request.wait(IDLE):
+                while not session.refusal and not request.wait(LOOK):
                     pass
             else:
                 _look_until_queued(session, request)
             session.stop()
         except AtOnce:
             os._exit(request.exit_code)
+        if session.refusal:
+            raise session.refusal
         if not watch:
             _print(session)
         return request.exit_code
@@ -69,7 +69,7 @@ def _look_until_queued(session: Session, request: StopRequest) -> None:
                 if snapshot.over:
                     return
                 display.show(snapshot)
-            if request.wait(LOOK):
+            if session.refusal or request.wait(LOOK):
                 return
 
 

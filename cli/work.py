@@ -13,6 +13,7 @@ from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError
 
 if TYPE_CHECKING:
+    from tagtray.jobs.feed import FeederLoop
     from tagtray.worker.supervision.supervisor import Supervisor
 
 #: Seconds between looks at whether workers can still start.
@@ -42,19 +43,21 @@ def work(
             ledger = Ledger(database)
             supervisor = crew.supervisor(ledger)
             try:
-                with feeding.beside_workers(settings, ledger):
-                    _work(supervisor, request)
+                with feeding.beside_workers(settings, ledger) as feeder:
+                    _work(supervisor, feeder, request)
             except AtOnce:
                 supervisor.kill()
                 os._exit(request.exit_code)
+        if feeder.refusal:
+            raise feeder.refusal
         if supervisor.failure:
             raise InfrastructureError(supervisor.failure)
     return request.exit_code
 
 
-def _work(supervisor: Supervisor, request: StopRequest) -> None:
+def _work(supervisor: Supervisor, feeder: FeederLoop, request: StopRequest) -> None:
     supervisor.start()
     print("Working; Ctrl-C ends.", file=sys.stderr)
-    while not supervisor.failure and not request.wait(LOOK):
+    while not supervisor.failure and not feeder.refusal and not request.wait(LOOK):
         pass
     supervisor.stop(GRACE)

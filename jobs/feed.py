@@ -9,12 +9,12 @@ import time
 import redis
 
 from tagtray.config import logs, outage
-from tagtray.config.errors import InfrastructureError
+from tagtray.config.errors import InfrastructureError, Refused
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db import catalogue
 from tagtray.db.ledger import Ledger
-from tagtray.jobs import workers
+from tagtray.jobs import refusals, workers
 from tagtray.jobs.queue import ImageQueue
 
 #: Seconds without news after which a chunk that is not full leaves all the same.
@@ -39,6 +39,7 @@ class Feeder:
         self._queue = queue
         self._chunk = settings.images_per_job
         self._high_water = settings.queue_max
+        self.redis_url = settings.redis_url
 
     def feed(self, flush: bool = True) -> int:
         """Fill the queue with full chunks, and with what is left over if ``flush``; images enqueued.
@@ -101,6 +102,11 @@ class FeederLoop:
         """Begin to feed."""
         self._thread.start()
 
+    @property
+    def refusal(self) -> Refused | None:
+        """Why it feeds no more; None as long as there is hope."""
+        return self._outage.refusal
+
     def notify(self) -> None:
         """Images were registered."""
         self._news.set()
@@ -112,11 +118,11 @@ class FeederLoop:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self.refusal:
             try:
                 self._turn()
             except (redis.RedisError, InfrastructureError) as error:
-                self._outage.wait(error)
+                self._outage.wait(refusals.explained(error, self._feeder.redis_url))
             except Exception:
                 sentence = "an unexpected error; the feeder goes on."
                 logs.event(log, logging.ERROR, "feeder_failed", sentence, exc_info=True)

@@ -14,15 +14,15 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import setproctitle
 
 from tagtray.config import isolation, logs
 from tagtray.config import settings as configuration
-from tagtray.config.errors import InfrastructureError, TagtrayError
-from tagtray.worker.supervision.protocol import MESSAGE_BYTES, TEMPFAIL
+from tagtray.config.errors import InfrastructureError, Refused, TagtrayError
+from tagtray.worker.supervision.protocol import MESSAGE_BYTES, REASON_CHARS, REFUSED, TEMPFAIL
 
 
 class _Server:
@@ -48,7 +48,7 @@ class _Server:
                 elif "signal" in (order := json.loads(message)):
                     self._signal(order)
                 elif not self._fork(order):
-                    return _status(lambda: self._work(order))
+                    return _status(lambda: self._work(order), self._orders)
 
     def _receive(self) -> bytes:
         try:
@@ -87,9 +87,7 @@ class _Server:
         self._report(worker=worker, status=os.waitstatus_to_exitcode(status))
 
     def _report(self, **answer: int) -> None:
-        # The supervisor is gone; the next recv says so.
-        with contextlib.suppress(BrokenPipeError):
-            self._orders.send(json.dumps(answer).encode())
+        _send(self._orders, answer)
 
 
 def main() -> int:
@@ -101,7 +99,7 @@ def main() -> int:
     orders = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), sys.stdin.fileno())
-    return _status(_import) or _Server(orders).serve()
+    return _status(_import, orders) or _Server(orders).serve()
 
 
 def _import() -> int:
@@ -116,19 +114,25 @@ def _import() -> int:
     return 0
 
 
-def _status(work: Callable[[], int]) -> int:
-    """The exit status of ``work``; every expected error is one line."""
+def _status(work: Callable[[], int], supervisor: socket.socket) -> int:
+    """The exit status of ``work``; the supervisor is told why, and every expected error is one line."""
     try:
         return work()
-    except InfrastructureError as error:
-        logging.error("worker_ended: %s", error)
-        return TEMPFAIL
     except TagtrayError as error:
         logging.error("worker_ended: %s", error)
-        return 1
-    except Exception:
+        _send(supervisor, {"reason": str(error)})
+        waits = isinstance(error, InfrastructureError) and not isinstance(error, Refused)
+        return TEMPFAIL if waits else REFUSED
+    except Exception as error:
         logging.exception("worker_failed: an unexpected error; the supervisor starts another worker.")
+        _send(supervisor, {"reason": f"{type(error).__name__}: {error}"[:REASON_CHARS]})
         return 1
+
+
+def _send(supervisor: socket.socket, answer: Mapping[str, object]) -> None:
+    # The supervisor is gone; the next recv says so.
+    with contextlib.suppress(BrokenPipeError):
+        supervisor.send(json.dumps(answer).encode())
 
 
 def _set_signals(action: signal.Handlers) -> None:

@@ -26,6 +26,7 @@ from tagtray.db import catalogue, engine, migrate, workers
 from tagtray.db.catalogue import CurrentModel
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Provenance
+from tagtray.jobs import refusals
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.weights import manifest
@@ -110,7 +111,9 @@ class WorkerProcess:
                 logs.event(log, logging.INFO, "model_changed", sentence, change=change)
                 return RELOAD
             except (redis.RedisError, InfrastructureError) as error:
-                outage.wait(error)
+                outage.wait(refusals.explained(error, self._settings.redis_url))
+                if outage.refusal:
+                    raise outage.refusal from None
         return 0
 
     def _serve_queue(self) -> None:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
@@ -75,6 +76,8 @@ class ForkServer:
         self._numbers = itertools.count()
         self._living: dict[int, Worker] = {}
         self._unsent: deque[bytes] = deque()
+        #: Why the last of its processes that ended with an error did; None: none has.
+        self.reason: str | None = None
         self._start()
 
     @property
@@ -165,13 +168,16 @@ class ForkServer:
 
     def _read_answers(self) -> None:
         for answer in self._answers():
+            if "reason" in answer:
+                self.reason = answer["reason"]
+                continue
             worker = self._living[answer["worker"]]
             worker.pid = answer.get("pid", worker.pid)
             worker.returncode = answer.get("status", worker.returncode)
             if "status" in answer:
                 del self._living[worker.number]
 
-    def _answers(self) -> Iterator[dict[str, int]]:
+    def _answers(self) -> Iterator[dict[str, Any]]:
         while True:
             try:
                 message = self._socket.recv(MESSAGE_BYTES)
