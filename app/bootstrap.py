@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.errors import InfrastructureError, Locked, UsageError
+from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db import catalogue, engine, migrate, urls
 from tagtray.weights import catalogue as words
@@ -22,21 +23,26 @@ MODEL = "resnet18"
 
 
 @contextlib.contextmanager
-def writing(settings: Settings) -> Iterator[Engine]:
+def writing(settings: Settings, waits: Outage) -> Iterator[Engine]:
     """The ledger, ready: an SQLite file is migrated, another database has to be at this version.
 
-    Raises InfrastructureError with a sentence that names ``tagtray db upgrade`` where it is not.
+    A file that another program has locked is waited for; raises Stopped where that is to end, and
+    InfrastructureError with a sentence that names ``tagtray db upgrade`` where the database is older.
     """
     with _closing(engine.connect(settings)) as database:
-        if database.dialect.name == "sqlite":
-            upgrade(database)
-        else:
-            migrate.require(database)
-            if not _has_model(database):
-                raise InfrastructureError(
-                    "The database does not have this version's model; `tagtray db upgrade` brings it in."
-                )
+        waits.retry(lambda: _make_ready(database), Locked)
         yield database
+
+
+def _make_ready(database: Engine) -> None:
+    if database.dialect.name == "sqlite":
+        upgrade(database)
+        return
+    migrate.require(database)
+    if not _has_model(database):
+        raise InfrastructureError(
+            "The database does not have this version's model; `tagtray db upgrade` brings it in."
+        )
 
 
 def reading(settings: Settings) -> AbstractContextManager[Engine]:

@@ -20,7 +20,7 @@ import psutil
 from numpy.typing import NDArray
 
 from benchmarks import report
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.config import settings as configuration
 from tagtray.db import catalogue, roots
 from tagtray.db.ledger import Ledger
@@ -97,7 +97,7 @@ def world(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")), "home")
         files = list(_files(folder))
         settings = configuration.load(home=home, chunk=chunk, queue_max=len(files))
-        database = stack.enter_context(bootstrap.writing(settings))
+        database = stack.enter_context(bootstrap.writing(settings, startup.patience()))
         ledger, model = Ledger(database), catalogue.current(database).id
         ledger.register(roots.resolve(database, settings, folder).root.id, files)
         queue = ImageQueue("bench", connect(settings))

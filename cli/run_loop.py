@@ -12,7 +12,7 @@ from tagtray.app.session import Session, check_folders
 from tagtray.cli import progress, summary
 from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
-from tagtray.config.errors import InfrastructureError, TagtrayError
+from tagtray.config.errors import InfrastructureError, Locked, TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.weights import manifest
 from tagtray.worker.supervision.supervisor import Supervisor
@@ -25,17 +25,18 @@ SHORT_LOOK, FEW = 0.02, 32
 LOOK_SHARE = 0.05
 
 
-def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> int:
-    """Classify what is in ``folders``; the exit code.
+def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> None:
+    """Classify what is in ``folders``, until that is done or ``request`` asks to stop.
 
     Raises UsageError where a folder cannot be listed, InfrastructureError where no worker can start.
     """
     startup.name_process("run")
     check_folders(folders)
     manifest.verify(bootstrap.model())
-    with bootstrap.writing(settings) as database:
-        session = Session(settings, database, folders)
-        return _Run(session, crew.supervisor(session.ledger), request, watch).go()
+    waits = startup.patience(request.wait)
+    with bootstrap.writing(settings, waits) as database:
+        session = waits.retry(lambda: Session(settings, database, folders), Locked)
+        _Run(session, crew.supervisor(session.ledger), request, watch).go()
 
 
 class _Run:
@@ -46,8 +47,8 @@ class _Run:
         self._watch = watch
         self._working = False
 
-    def go(self) -> int:
-        """The exit code; raises InfrastructureError where workers cannot work or a store refuses for good."""
+    def go(self) -> None:
+        """Run; raises InfrastructureError where workers cannot work or a store refuses for good."""
         began = time.monotonic()
         try:
             with progress.display() as display:
@@ -63,7 +64,6 @@ class _Run:
         if failure := self._failure:
             raise InfrastructureError(failure)
         summary.write(self._session, time.monotonic() - began)
-        return self._request.exit_code
 
     @property
     def _failure(self) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from tagtray.app import bootstrap, startup
 from tagtray.app.session import Session, check_folders
 from tagtray.cli import options, progress
 from tagtray.cli.signals import AtOnce, StopRequest
+from tagtray.config.errors import Locked
 from tagtray.config.settings import Settings
 
 #: Seconds between looks at the ledger.
@@ -37,8 +40,7 @@ def watch(
 def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
     check_folders(folders)
     startup.name_process("watch" if watch else "scan")
-    with StopRequest() as request, bootstrap.writing(settings) as database:
-        session = Session(settings, database, folders)
+    with StopRequest() as request, _session(settings, folders, request) as session:
         try:
             session.start(watch)
             if watch:
@@ -54,7 +56,14 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
             raise session.refusal
         if not watch:
             _print(session)
-        return request.exit_code
+    return request.exit_code
+
+
+@contextlib.contextmanager
+def _session(settings: Settings, folders: list[str], request: StopRequest) -> Iterator[Session]:
+    waits = startup.patience(request.wait)
+    with bootstrap.writing(settings, waits) as database:
+        yield waits.retry(lambda: Session(settings, database, folders), Locked)
 
 
 def _look_until_queued(session: Session, request: StopRequest) -> None:

@@ -6,6 +6,8 @@ import signal
 import time
 from types import FrameType, TracebackType
 
+from tagtray.config.outage import Stopped
+
 #: Seconds between looks at whether somebody asked to stop.
 TICK = 0.05
 #: Exit code after Ctrl-C, as shells have it: 128 + SIGINT.
@@ -30,7 +32,10 @@ def end_on_sigterm() -> None:
 
 
 class StopRequest:
-    """Whether the user or the system asked to stop; a context manager that owns both signals."""
+    """Whether the user or the system asked to stop; a context manager that owns both signals.
+
+    What waits for a store and is stopped (``Stopped``) ends with it.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -45,9 +50,10 @@ class StopRequest:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool:
         for number, handler in self._former.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        return isinstance(error, Stopped)
 
     def wait(self, seconds: float) -> bool:
         """Sleep until ``seconds`` are over or somebody asks; whether somebody did."""

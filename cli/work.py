@@ -39,7 +39,7 @@ def work(
         from tagtray.weights import manifest
 
         manifest.verify(bootstrap.model())
-        with bootstrap.writing(settings) as database:
+        with bootstrap.writing(settings, startup.patience(request.wait)) as database:
             ledger = Ledger(database)
             supervisor = crew.supervisor(ledger)
             try:

@@ -59,14 +59,16 @@ class Outage:
         sentence = "{error} Trying again every {pause:g} s{since}."
         logs.event(self._log, logging.ERROR, self._event, sentence, error=error, pause=BACKOFF, since=since)
 
-    def retry(self, work: Callable[[], Result]) -> Result:
-        """The result of ``work``, repeated for as long as it raises InfrastructureError; raises Stopped.
+    def retry(
+        self, work: Callable[[], Result], passing: type[InfrastructureError] = InfrastructureError
+    ) -> Result:
+        """The result of ``work``, repeated for as long as it raises an error that passes; raises Stopped.
 
         A refusal stops it, too: see ``refusal``.
         """
         while True:
             try:
                 return work()
-            except InfrastructureError as error:
+            except passing as error:
                 if self.wait(error):
                     raise Stopped from None

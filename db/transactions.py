@@ -10,9 +10,11 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from tagtray.config.errors import InfrastructureError
+from tagtray.config import logs
+from tagtray.config.errors import Locked
+from tagtray.config.outage import LOG_INTERVAL
+from tagtray.db import sentences
 from tagtray.db.engine import writing
-from tagtray.db.sentences import sentence
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
 RETRY_DELAYS = (0.05, 0.2, 1.0, 3.0)
@@ -24,12 +26,13 @@ _TRANSIENT_SQLITE = ("locked", "busy")
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
+_locked = logs.Throttle(LOG_INTERVAL)
 
 
 def write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """Run ``work`` in one write transaction, all or nothing.
 
-    Raises InfrastructureError when the database stays away or the fault is a lasting one.
+    Raises InfrastructureError when the database stays away, Refused when the fault is a lasting one.
     """
     return _run(writing(engine), work)
 
@@ -45,8 +48,11 @@ def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as error:
+            fault = sentences.fault(engine, error)
             if delay is None or not _is_transient(error):
-                raise InfrastructureError(sentence(engine, error)) from error
+                raise fault from error
+            if isinstance(fault, Locked) and _locked.is_due():
+                logs.event(log, logging.WARNING, "ledger_locked", "{fault} It is waited for.", fault=fault)
             log.debug("transaction_retried: %s", error.orig)
             time.sleep(delay)
     raise AssertionError("the loop returns or raises")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from tagtray.app import bootstrap
+from tagtray.app import bootstrap, startup
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db import catalogue, roots
@@ -91,7 +91,7 @@ def scaled(rows: int, url: str | None = None) -> Iterator[Scaled]:
         folder.mkdir()
         settings = configuration.load(home=Path(scratch) / "home", database_url=url)
         bootstrap.bring_up(settings)
-        with bootstrap.writing(settings) as database:
+        with bootstrap.writing(settings, startup.patience()) as database:
             target = roots.resolve(database, settings, folder)
             made = Scaled(settings, Ledger(database), target, catalogue.current(database).id)
             if rows:
