@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from tagtray.cli import streams
 from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated
 from tagtray.config.errors import TagtrayError, UsageError
@@ -73,6 +73,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit, at once: Python would take a fifth of a second to take itself down."""
+    streams.open_closed()
     code = invoke(sys.argv[1:])
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -83,8 +84,6 @@ def main() -> None:
 
 def invoke(arguments: list[str]) -> int:
     """Run a command; its exit code: 0 ok, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         _refuse_empty(arguments)
         code = app(arguments, prog_name="tagtray", standalone_mode=False)
@@ -99,9 +98,11 @@ def invoke(arguments: list[str]) -> int:
     except Terminated:
         return 0
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            return _quiet()
-        return _unexpected(error)
+        return _unwritten(error)
+    except SystemExit as end:
+        if isinstance(end.__context__, OSError):  # so Typer answers to a reader that goes away
+            return _unwritten(end.__context__)
+        raise
     except Exception as error:
         return _unexpected(error)
 
@@ -122,15 +123,19 @@ def _misused(error: TyperException) -> int:
 
 
 def _say(sentence: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        print(f"tagtray: {one_line(sentence)}", file=sys.stderr)
+    streams.say(f"tagtray: {one_line(sentence)}")
     return code
 
 
-def _quiet() -> int:
-    """The reader of a pipe had enough: no more is written, not even by the interpreter's last flush."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+def _unwritten(error: OSError) -> int:
+    """The exit code where the output takes no more: a reader that goes away has what it wanted."""
+    if streams.has_no_reader(error):
+        streams.close_output()
+        return 0
+    if streams.is_full(error):
+        streams.close_output()
+        return _say(f"The output cannot be written: {error.strerror}.", 1)
+    return _unexpected(error)
 
 
 def _unexpected(error: Exception) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from tagtray.cli import streams
+
 #: Seconds over which images per second are measured.
 WINDOW = 10.0
 #: Seconds between two lines where there is no terminal.
@@ -109,9 +111,7 @@ class Lines:
             return
         self._due = time.monotonic() + LINE_EVERY
         parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, snapshot.waiting_text)
-        # Whoever read the lines may be gone; the run goes on.
-        with contextlib.suppress(OSError):
-            print(f"{snapshot.phase}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
+        streams.say(f"{snapshot.phase}: {', '.join(filter(None, parts))}")
 
     def end(self) -> None:
         """Nothing: the summary follows."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -12,7 +11,7 @@ import typer
 
 from tagtray.app import bootstrap, startup
 from tagtray.app.session import Session, check_folders
-from tagtray.cli import options, progress
+from tagtray.cli import options, progress, streams
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import Locked
 from tagtray.config.settings import Settings
@@ -85,7 +84,7 @@ def _look_until_queued(session: Session, request: StopRequest) -> None:
 def _say_watching(session: Session) -> None:
     count = len(session.targets)
     folders = "1 folder" if count == 1 else f"{count} folders"
-    print(f"Watching {folders}; Ctrl-C ends.", file=sys.stderr)
+    streams.say(f"Watching {folders}; Ctrl-C ends.")
 
 
 def _print(session: Session) -> None:

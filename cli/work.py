@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from tagtray.app import startup
 from tagtray.app.crew import GRACE, Crew
-from tagtray.cli import options
+from tagtray.cli import options, streams
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError
 
@@ -57,7 +56,7 @@ def work(
 
 def _work(supervisor: Supervisor, feeder: FeederLoop, request: StopRequest) -> None:
     supervisor.start()
-    print("Working; Ctrl-C ends.", file=sys.stderr)
+    streams.say("Working; Ctrl-C ends.")
     while not supervisor.failure and not feeder.refusal and not request.wait(LOOK):
         pass
     supervisor.stop(GRACE)

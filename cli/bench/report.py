@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from tagtray.cli import output
+from tagtray.cli import output, streams
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.worker.engines import cpu_features, selection
@@ -94,11 +94,7 @@ def _choices(settings: Settings) -> list[Choice]:
 
 def _announce(ways: int, seconds: float) -> None:
     minutes = max(1, round(seconds / 60))
-    print(
-        f"Measuring {_number(ways, 'combination')}, roughly {_number(minutes, 'minute')}.",
-        file=sys.stderr,
-        flush=True,
-    )
+    streams.say(f"Measuring {_number(ways, 'combination')}, roughly {_number(minutes, 'minute')}.")
 
 
 def _measure(
