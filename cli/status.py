@@ -15,7 +15,7 @@ from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import queries
+from tagtray.db import queries, urls
 from tagtray.db.ledger import Ledger
 from tagtray.jobs import workers
 from tagtray.jobs.connection import connect
@@ -56,7 +56,7 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:
     waited = queries.oldest_wait(database)
     return {
-        "database": database.url.render_as_string(hide_password=True),
+        "database": urls.where(database.url),
         "images": Ledger(database).counts(),
         "images_per_second": round(queries.classified(database, WINDOW) / WINDOW, 2),
         "oldest_pending_seconds": None if waited is None else round(waited, 1),

@@ -40,23 +40,30 @@ RETRIES = 4
 RETRY_BASE, RETRY_CAP = 0.05, 1.0
 
 
-class EmbeddedConnection(UnixDomainSocketConnection):
-    """A connection to the embedded server of a home; with ``start``, one that is gone is started again."""
+class SocketConnection(UnixDomainSocketConnection):
+    """A connection to a socket, however long its path is."""
 
-    def __init__(self, *, home: Path, start: bool, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]
-        self._home = home
-        self._start = start
+    def _connect(self) -> socket.socket:
+        path = self.path
+        try:
+            with server.reachable(Path(path)) as self.path:
+                connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise redis.ConnectionError(f"{path}: {error.strerror or error}") from error
+        finally:
+            self.path = path
+        return connected
+
+
+class EmbeddedConnection(SocketConnection):
+    """A connection that starts the embedded server, where it is gone, before it connects."""
 
     def _connect(self) -> socket.socket:
         try:
-            if self._start:
-                server.ensure(self._home)
-            with server.reachable(self._home) as self.path:
-                connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
-        except (TagtrayError, OSError) as error:
+            server.ensure(Path(self.path).parent)
+        except TagtrayError as error:
             raise redis.ConnectionError(str(error)) from error
-        return connected
+        return super()._connect()
 
 
 def connect(settings: Settings, *, start: bool = True) -> redis.Redis:
@@ -104,7 +111,8 @@ def _connect_embedded(home: Path, start: bool) -> redis.Redis:
         server.ensure(home)
     elif not server.running(home):
         raise InfrastructureError(f"No embedded Redis is running in {home}.")
-    return _client(connection_class=EmbeddedConnection, home=home, start=start)
+    kind = EmbeddedConnection if start else SocketConnection
+    return _client(connection_class=kind, path=str(home.absolute() / server.SOCKET))
 
 
 def _client(**options: Any) -> redis.Redis:
@@ -129,7 +137,8 @@ def _options(url: str) -> dict[str, Any]:
         understood = f"unix:///_?{local['query'] or ''}" if local else url
         options: dict[str, Any] = parse_url(understood)  # type: ignore[no-untyped-call]
         if local:
-            options["path"] = os.fsdecode(unquote_to_bytes(os.fsencode(local["path"])))
+            path = os.fsdecode(unquote_to_bytes(os.fsencode(local["path"])))
+            options |= {"connection_class": SocketConnection, "path": path}
         redis.ConnectionPool(**options).make_connection()
     except (ValueError, TypeError):
         raise _malformed() from None

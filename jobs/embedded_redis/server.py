@@ -60,13 +60,13 @@ def executable() -> Path:
 
 
 @contextlib.contextmanager
-def reachable(home: Path) -> Iterator[str]:
-    """A path by which this process can reach the socket; raises OSError where there is no such folder.
+def reachable(path: Path) -> Iterator[str]:
+    """A short path of a socket, for this process; raises OSError where its folder is not there.
 
-    The kernel takes 107 bytes of a socket's path (unix(7)); this one is short, whatever the folder is called.
+    The kernel takes 107 bytes of a socket's path (unix(7)), and folders may be called anything.
     """
-    with _opened(home, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as folder:
-        yield f"/proc/self/fd/{folder}/{SOCKET}"
+    with _opened(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as folder:
+        yield f"/proc/self/fd/{folder}/{path.name}"
 
 
 def running(home: Path) -> bool:
@@ -174,7 +174,7 @@ def _command() -> list[str]:
 
 def _answers(home: Path) -> bool:
     """One PING on a socket of its own; False where nobody listens."""
-    with reachable(home) as path, socket.socket(socket.AF_UNIX) as client:
+    with reachable(home / SOCKET) as path, socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PING_SECONDS)
         try:
             client.connect(path)
