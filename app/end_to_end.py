@@ -71,12 +71,12 @@ def measure(settings: Settings, folder: Path, say: Callable[[str], None]) -> End
     be had, InfrastructureError.
     """
     scope.check(folder)
-    choice = selection.choose(settings)
+    selection.choices(settings)  # refuses with a sentence what cannot be had here at all
     plan = resources.plan(settings.workers, settings.batch_size)
     with _throwaway(settings) as own:
         # Made beforehand: the first run of a machine is another figure.
-        with pool.running(own, choice, Plan(1, 1), 1):
-            pass
+        with pool.running(own, Plan(1, 1)) as started:
+            loaded = started.loaded
         say("The whole run:")
         began = time.time()
         seconds = _run(own, folder)
@@ -86,7 +86,7 @@ def measure(settings: Settings, folder: Path, say: Callable[[str], None]) -> End
         say(f"Decode and forward alone on the same {len(files):,} files, about {seconds:.0f} s.")
         bound = ceiling.rate(own, files, plan)
     efficiency = run.steady / bound if run.steady else None
-    how = (choice.engine, choice.precision, plan.workers, plan.threads, settings.batch_size)
+    how = (loaded.engine, loaded.precision, plan.workers, plan.threads, settings.batch_size)
     return EndToEnd(*how, len(files), seconds, run.first_result, run.steady, bound, efficiency)
 
 

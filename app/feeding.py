@@ -23,7 +23,7 @@ def feeder(settings: Settings, ledger: Ledger) -> FeederLoop:
 
 @contextlib.contextmanager
 def beside_workers(settings: Settings, ledger: Ledger) -> Iterator[FeederLoop]:
-    """Feed while workers run, if the Redis is the embedded one: it ends with the process that filled it."""
+    """Feed while workers run, if the Redis is embedded: its queue ends with the process that filled it."""
     loop = feeder(settings, ledger)
     if settings.redis_url is not None:
         yield loop

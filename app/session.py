@@ -10,9 +10,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from tagtray.app import feeding
-from tagtray.config.errors import InfrastructureError, Refused
+from tagtray.config.errors import InfrastructureError, Refused, UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import roots, run_stats
+from tagtray.db import holds, roots, run_stats
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
 from tagtray.producer import scope
@@ -30,6 +30,8 @@ class Session:
         self.settings = settings
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
+        for note in (note for target in self.targets for note in target.notes):
+            log.warning("root_changed: %s", note)
         self.started = run_stats.moment(database)
         self._feeder = feeding.feeder(settings, self.ledger)
         self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
@@ -49,9 +51,20 @@ class Session:
         """Why nothing more will come of it; None as long as there is hope."""
         return self._feeder.refusal or self.producer.refusal
 
+    def refuse_paused(self) -> None:
+        """Raise UsageError where a folder's root is paused: nothing of it would ever be done."""
+        names = {target.root.name for target in self.targets}
+        paused = [hold.root for hold in holds.held(self.ledger.engine) if hold.paused and hold.root in names]
+        if paused:
+            listed, verb = ", ".join(paused), "is" if len(paused) == 1 else "are"
+            raise UsageError(f"{listed} {verb} paused; `tagtray resume {' '.join(paused)}` ends that.")
+
     def active(self) -> int | None:
         """Images of the folders that are on their way; None while the database is away."""
-        return self._count(run_stats.active)
+        # In this order: one that is brought back meanwhile counts twice rather than not at all.
+        stale = 0 if self._feeder.settled else self._count(run_stats.stale_images)
+        active = self._count(run_stats.active)
+        return None if stale is None or active is None else stale + active
 
     def unqueued(self) -> int | None:
         """Images of the folders that are not in the queue yet; None while the database is away."""

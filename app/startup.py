@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings, with the options that were given; log lines go where they say. Raises UsageError."""
+    """Load the settings, with the options that were given, and configure logging. Raises UsageError."""
     settings = configuration.load(**overrides)
     logs.configure(settings.log_level)
     return settings

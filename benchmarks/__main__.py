@@ -64,7 +64,7 @@ def _measure(folder: Path, scratch: Path, ways: Sequence[str], rounds: int) -> d
 
 def _compared(folder: Path, warm: Path, way: str, peer: float) -> dict[str, float]:
     timed = runs.tagtray(folder, warm, _settings(way))
-    assert timed.steady and timed.first_result, "too few pictures"
+    assert timed.steady and timed.first_result, "too few images"
     ceiling = _ceiling(folder, warm, way)
     return {
         "seconds": timed.seconds,

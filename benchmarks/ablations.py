@@ -27,14 +27,14 @@ import torch
 from benchmarks import peer, photos, report, sharing
 from tagtray.config import settings as configuration
 from tagtray.imaging import decode
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import classifier, rollup, selection, torch_engine
 from tagtray.worker.networks import resnet, torchscript
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
-#: Pictures that are decoded, and that are classified, in each turn.
-PICTURES, BATCH = 16, 32
-#: Pictures of the runs on all cores: of 12 megapixels, and small.
+#: Images that are decoded, and that are classified, in each turn.
+IMAGES, BATCH = 16, 32
+#: Images of the runs on all cores: of 12 megapixels, and small.
 CAMERA, SMALL = 96, 384
 
 #: Does its work and returns the seconds that it took.
@@ -42,35 +42,36 @@ Way = Callable[[], float]
 
 
 def decoding(folder: Path) -> dict[str, Way]:
-    """The pictures of a folder into a slot: in full, and with drafts of two sizes."""
-    pictures = [path.read_bytes() for path in photos.in_order(folder)][:PICTURES]
-    slot = np.empty(decode.SLOT_SHAPE, np.uint8)
+    """The images of a folder into a slot: in full, and with drafts of two sizes."""
+    images = [path.read_bytes() for path in photos.in_order(folder)][:IMAGES]
+    spec = ModelStore().default.input
+    slot = np.empty((spec.side, spec.side, 3), np.uint8)
 
-    def way(exact: bool, side: int) -> Way:
+    def way(exact: bool, factor: int) -> Way:
         def run() -> None:
-            with _draft_side(side):
-                for data in pictures:
-                    decode.decode_into(slot, data, exact=exact, max_pixels=10**8)
+            with _draft_factor(factor):
+                for data in images:
+                    decode.decode_into(slot, data, spec, exact=exact, max_pixels=10**8)
 
         return _timed(run)
 
-    side = decode.DRAFT_SIDE
     return {
-        "exact": way(True, side),
-        f"draft of {side}": way(False, side),
-        f"draft of {side // 2}": way(False, side // 2),
+        "exact": way(True, 2),
+        f"draft of {2 * spec.resize}": way(False, 2),
+        f"draft of {spec.resize}": way(False, 1),
     }
 
 
 def networks() -> dict[str, Way]:
     """A batch through the network, each way with one step more than the one before it."""
-    pixels = torch.randint(0, 256, (BATCH, 224, 224, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    model = ModelStore().default
+    side = model.input.side
+    pixels = torch.randint(0, 256, (BATCH, side, side, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     floats = pixels.contiguous().float()
-    model = manifest.model("resnet18")
     eager = peer.network()
     last = copy.deepcopy(eager).to(memory_format=torch.channels_last)
-    folded = resnet.build(manifest.path(model).read_bytes())
-    traced = torchscript.load(manifest.path(model), model.weights.sha256, configuration.load().home)
+    folded = resnet.build(model)
+    traced = torchscript.load(model, configuration.load().home)
     step = classifier.SLICE
     ways: dict[str, Callable[[], Any]] = {
         "eager": lambda: eager(floats),
@@ -85,19 +86,21 @@ def networks() -> dict[str, Way]:
 
 def precisions() -> dict[str, Way]:
     """A batch through the network of every engine that is here, in everything that it computes in."""
-    model, home, roll_up = manifest.model("resnet18"), configuration.load().home, rollup.load()
+    model, home = ModelStore().default, configuration.load().home
+    roll_up = rollup.load(model)
     made = {
         f"{choice.engine} {choice.precision}": selection.load(choice, model, home, roll_up, BATCH, 1)
         for choice in sorted(selection.available(), key=lambda choice: choice.engine != "torch")
+        if selection.is_native(choice)
     }
     return {name: _timed(partial(engine.classify, BATCH)) for name, engine in made.items()}
 
 
 @contextlib.contextmanager
-def _draft_side(side: int) -> Iterator[None]:
-    usual, decode.DRAFT_SIDE = decode.DRAFT_SIDE, side
+def _draft_factor(factor: int) -> Iterator[None]:
+    usual, decode.DRAFT_FACTOR = decode.DRAFT_FACTOR, factor
     yield
-    decode.DRAFT_SIDE = usual
+    decode.DRAFT_FACTOR = usual
 
 
 def _timed(work: Callable[[], Any]) -> Way:
@@ -122,8 +125,8 @@ def _on_one_core(camera: Path, small: Path, rounds: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     torch_engine.set_threads(1)
     return {
-        "decode_camera": _in_turns(decoding(camera), PICTURES, rounds),
-        "decode_small": _in_turns(decoding(small), PICTURES, rounds),
+        "decode_camera": _in_turns(decoding(camera), IMAGES, rounds),
+        "decode_small": _in_turns(decoding(small), IMAGES, rounds),
         "network": _in_turns(networks(), BATCH, rounds),
         "precision": _in_turns(precisions(), BATCH, rounds),
     }

@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks import peer, photos, report
 from tagtray.config import settings as configuration
 from tagtray.imaging.decode import decode_into
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.engines.classifier import Classifier
 from tagtray.worker.engines.selection import Choice
@@ -35,25 +34,24 @@ REFERENCE = Choice("torch", "fp32")
 Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-def reference(pictures: Iterable[bytes]) -> Answers:
+def reference(images: Iterable[bytes]) -> Answers:
     """Top-3 classes (n, 3) and scores (n, 3) of torchvision's transforms and eager network."""
-    transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-    model = peer.network()
+    transform, model = peer.transform(), peer.network()
     found = []
     with torch.inference_mode():
-        for data in pictures:
-            picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
-            found.append(model(transform(picture)[None]).softmax(1)[0])
+        for data in images:
+            image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+            found.append(model(transform(image)[None]).softmax(1)[0])
     scores, classes = torch.stack(found).topk(3)
     return classes.numpy(), scores.numpy()
 
 
-def ours(classifier: Classifier, pictures: Iterable[bytes], exact: bool) -> Answers:
+def ours(classifier: Classifier, images: Iterable[bytes], exact: bool) -> Answers:
     """The same of tagtray's decode and network."""
-    settings = configuration.load()
+    settings, spec = configuration.load(), ModelStore().default.input
     classes, scores = [], []
-    for data in pictures:
-        decode_into(classifier.slots[0], data, exact=exact, max_pixels=settings.max_pixels)
+    for data in images:
+        decode_into(classifier.slots[0], data, spec, exact=exact, max_pixels=settings.max_pixels)
         found = classifier.classify(1)
         classes.append(found.top_index[0])
         scores.append(found.top_score[0])
@@ -61,10 +59,10 @@ def ours(classifier: Classifier, pictures: Iterable[bytes], exact: bool) -> Answ
 
 
 def compared(ours: Answers, theirs: Answers) -> dict[str, Any]:
-    """Pictures with another Top-1 and another Top-3, and the differences of the Top-1's score."""
+    """Images with another Top-1 and another Top-3, and the differences of the Top-1's score."""
     difference = np.abs(ours[1][:, 0] - theirs[1][:, 0])
     return {
-        "pictures": len(difference),
+        "images": len(difference),
         "top1_flips": int((ours[0][:, 0] != theirs[0][:, 0]).sum()),
         "top3_differ": int((ours[0] != theirs[0]).any(axis=1).sum()),
         "score_difference_mean": float(difference.mean()),
@@ -73,10 +71,10 @@ def compared(ours: Answers, theirs: Answers) -> dict[str, Any]:
 
 
 def classifier(choice: Choice = REFERENCE) -> Classifier:
-    """An engine for one picture at a time."""
+    """An engine for one image at a time."""
     settings = configuration.load()
-    entry = manifest.model("resnet18")
-    return selection.load(choice, entry, settings.home, rollup.load(), 1, 1)
+    model = ModelStore().default
+    return selection.load(choice, model, settings.home, rollup.load(model), 1, 1)
 
 
 def main(folder: Path) -> None:
@@ -92,7 +90,7 @@ def main(folder: Path) -> None:
     others = {
         f"{choice.engine} {choice.precision}": compared(ours(classifier(choice), read(sources), True), fp32)
         for choice in selection.available()
-        if choice != REFERENCE
+        if choice != REFERENCE and selection.is_native(choice)
     }
     with tempfile.TemporaryDirectory() as scratch:
         large = list(photos.in_order(photos.camera(sources, Path(scratch), len(sources))))

@@ -31,7 +31,7 @@ from tagtray.config import subprocesses
 from tagtray.db import engine
 from tagtray.db.tables import Classification
 
-#: Width and height of a picture, pixels of it that one random pixel becomes, files in a folder.
+#: Width and height of an image, pixels of it that one random pixel becomes, files in a folder.
 SIZE, GRAIN, PER_FOLDER = (160, 120), 20, 1_000
 #: Images for each worker after which all of them have had full batches.
 WARM = 64
@@ -39,12 +39,13 @@ MB = 2**20
 
 _BARE = """
 import psutil, torch
-from weights import manifest
-from worker import network
+from tagtray.weights.store import ModelStore
+from tagtray.worker.networks import resnet
 torch.set_num_threads(1)
-model = network.build(manifest.path(manifest.model("resnet18")).read_bytes())
+model = ModelStore().default
+network = resnet.build(model)
 with torch.inference_mode():
-    answer = model(torch.zeros(16, 3, 224, 224, dtype=torch.uint8))
+    answer = network(torch.zeros(16, 3, model.input.side, model.input.side, dtype=torch.uint8))
 print(psutil.Process().memory_info().rss)
 """
 
@@ -57,7 +58,7 @@ def bare() -> int:
 
 
 def make(folder: Path, count: int) -> None:
-    """``count`` pictures that all differ: coarse random colours under fine noise."""
+    """``count`` images that all differ: coarse random colours under fine noise."""
     random = np.random.default_rng(5)
     width, height = SIZE
     for number in range(count):
@@ -65,9 +66,9 @@ def make(folder: Path, count: int) -> None:
         below.mkdir(parents=True, exist_ok=True)
         coarse = random.integers(0, 200, (height // GRAIN, width // GRAIN, 3), np.uint8)
         fine = random.integers(0, 56, (height, width, 3), np.uint8)
-        picture = coarse.repeat(GRAIN, 0).repeat(GRAIN, 1) + fine
+        image = coarse.repeat(GRAIN, 0).repeat(GRAIN, 1) + fine
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=80)
+        Image.fromarray(image).save(buffer, "JPEG", quality=80)
         (below / f"{number:06}.jpg").write_bytes(buffer.getvalue())
 
 
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--way", default="torch-fp32", metavar="ENGINE-PRECISION")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between samples")
-    parser.add_argument("--scratch", type=Path, help="where the pictures are made")
+    parser.add_argument("--scratch", type=Path, help="where the images are made")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="memory-", dir=options.scratch) as scratch:
         folder, home = Path(scratch) / "photos", Path(scratch) / "home"

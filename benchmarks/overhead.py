@@ -20,16 +20,16 @@ import psutil
 from numpy.typing import NDArray
 
 from benchmarks import report
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
-from tagtray.db import catalogue, roots
+from tagtray.db import current_model, roots
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import ClaimedImage, Provenance, SeenFile
 from tagtray.imaging.decode import ImageInfo
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder
 from tagtray.jobs.queue import ImageQueue
-from tagtray.weights.catalogue import membership
+from tagtray.weights.store import ModelStore
 from tagtray.worker.batch import fill
 from tagtray.worker.batch.batch import CommittedBatch
 from tagtray.worker.batch.fill import Filler
@@ -41,6 +41,7 @@ from tagtray.worker.engines.classifier import Classifier, Scores
 from tagtray.worker.rq_worker import ImageWorker
 from tagtray.worker.supervision.progress import Phase, Progress
 
+MODEL = ModelStore().default
 IMAGES = 2048
 ROUNDS = 5
 #: Images to an RQ job, and images that a worker takes up at once. It puts smaller jobs together to batches,
@@ -64,11 +65,12 @@ class Nothing:
         self.slots: NDArray[np.uint8] = np.zeros((self.batch_size, 1, 1, 3), np.uint8)
         self._tags = np.zeros((self.batch_size, categories), np.float32)
         self._tags[:, :TAGS] = 0.7
+        self._features = np.ones((self.batch_size, MODEL.network.features), np.float16)
 
     def classify(self, n: int) -> Scores:
         """Three classes and ``TAGS`` tags for each image."""
         classes = np.tile(np.arange(3), (n, 1))
-        return Scores(classes, np.full((n, 3), 0.3, np.float32), self._tags[:n])
+        return Scores(classes, np.full((n, 3), 0.3, np.float32), self._tags[:n], self._features[:n])
 
     def warm_up(self) -> None:
         """Nothing."""
@@ -79,7 +81,7 @@ def measure(chunk: int, window: int, images: int = IMAGES) -> float:
     with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
         for number in range(images):
             Path(folder, f"{number}.jpg").write_bytes(b"%d" % number)
-        network = Nothing(len(membership()[0]))
+        network = Nothing(len(MODEL.labels.categories))
         with world(Path(folder), network, chunk, window) as (feeder, worker, redis_server):
             before = _cpu(redis_server)
             feeder.feed()
@@ -97,14 +99,14 @@ def world(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")), "home")
         files = list(_files(folder))
         settings = configuration.load(home=home, chunk=chunk, queue_max=len(files))
-        database = stack.enter_context(bootstrap.writing(settings, startup.patience()))
-        ledger, model = Ledger(database), catalogue.current(database).id
+        database = stack.enter_context(bootstrap.writing(settings))
+        ledger, model = Ledger(database), current_model.current(database).id
         ledger.register(roots.resolve(database, settings, folder).root.id, files)
         queue = ImageQueue("bench", connect(settings))
         progress = Progress.create(home / "progress")
         run = Provenance(model, "none", "none", "none")
         lease = Lease(ledger, "bench", 60, run, progress)
-        filler = Filler(settings, lease, RootReader(database, settings), progress)
+        filler = Filler(settings, lease, RootReader(database, settings), MODEL.input, progress)
         ended: list[ClaimedImage] = []
 
         def end(batch: CommittedBatch) -> None:
@@ -112,7 +114,8 @@ def world(
             if len(ended) == len(files):
                 worker.end()
 
-        work = Pipeline(lease, filler, network, rollup.load(), settings.tag_min, progress, [end])
+        roll_up = rollup.load(MODEL)
+        work = Pipeline(settings, lease, filler, network, roll_up, progress, [end])
         worker = ImageWorker(queue, "bench", window, 0.0, work.process, lambda: progress.enter(Phase.IDLE))
         yield (
             Feeder(settings, ledger, queue),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision  # type: ignore[import-untyped]
@@ -15,6 +16,9 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, Dataset
+from torchvision.models import resnet  # type: ignore[import-untyped]
+
+from tagtray.weights.store import ModelStore
 
 register_heif_opener()
 
@@ -23,11 +27,11 @@ WORKERS = 2
 
 
 class Photos(Dataset[tuple[torch.Tensor, str]]):
-    """A folder of pictures with torchvision's own preprocessing."""
+    """A folder of images with torchvision's own preprocessing."""
 
     def __init__(self, folder: Path) -> None:
         self.paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        self.transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+        self.transform = transform()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -37,18 +41,25 @@ class Photos(Dataset[tuple[torch.Tensor, str]]):
             return self.transform(image.convert("RGB")), str(self.paths[index])
 
 
-def network() -> torch.nn.Module:
-    """torchvision's ResNet-18 with the embedded weights, eager, fp32."""
-    from tagtray.weights import manifest
+def transform() -> Any:
+    """torchvision's preprocessing for the default model's input."""
+    spec = ModelStore().default.input
+    return torchvision.models.ResNet18_Weights.DEFAULT.transforms(
+        crop_size=spec.side, resize_size=spec.resize, mean=spec.mean, std=spec.std
+    )
 
-    model = torchvision.models.resnet18()
-    model.load_state_dict(load_file(manifest.path(manifest.model("resnet18"))))
-    network: torch.nn.Module = model.float().eval()
-    return network
+
+def network() -> torch.nn.Module:
+    """torchvision's network with the default model's weights, eager, fp32."""
+    ours = ModelStore().default
+    block = resnet.Bottleneck if ours.network.bottleneck else resnet.BasicBlock
+    network: torch.nn.Module = resnet.ResNet(block, list(ours.network.layers), num_classes=ours.classes)
+    network.load_state_dict(load_file(ours.path(ours.weights)))
+    return network.eval()
 
 
 def main(folder: Path, database: Path) -> None:
-    """Classify the folder and store three rows per picture."""
+    """Classify the folder and store three rows per image."""
     connection = sqlite3.connect(database)
     connection.execute("CREATE TABLE IF NOT EXISTS predictions (path TEXT, rank INT, class INT, score REAL)")
     model = network()

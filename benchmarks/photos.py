@@ -1,4 +1,4 @@
-"""Input folders for the benchmarks, made from real photos: distinct bytes, the same pictures."""
+"""Input folders for the benchmarks, made from real photos: distinct bytes, the same images."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pillow_heif import register_heif_opener
 
 register_heif_opener()
 
-#: Width and height of a 12-megapixel camera picture.
+#: Width and height of a 12-megapixel camera image.
 CAMERA_SIZE = (4032, 3024)
 #: JPEG quality that phone cameras write.
 CAMERA_QUALITY = 92
-#: Longer side of an ImageNet-sized picture.
+#: Longer side of an ImageNet-sized image.
 SMALL_SIDE = 500
 
-#: Names of the pictures that are taken up.
+#: Names of the images that are taken up.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic")
 
-#: Kinds and sizes of the mixed pictures.
+#: Kinds and sizes of the mixed images.
 _MIXED = {".heic": CAMERA_SIZE, ".png": (1179, 2556), ".webp": (1600, 1200), ".jpg": (500, 375)}
 
 _MAKE, _MODEL, _TAKEN = 271, 272, 306
@@ -39,49 +39,49 @@ def camera(sources: Sequence[Path], folder: Path, count: int) -> Path:
 
 
 def mixed(sources: Sequence[Path], folder: Path, count: int) -> Path:
-    """``count`` pictures in turns: HEIC of 12 megapixels, PNG of a phone's screen, WebP, small JPEG."""
+    """``count`` images in turns: HEIC of 12 megapixels, PNG of a phone's screen, WebP, small JPEG."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = itertools.cycle(_MIXED.items())
     for number, path, (suffix, size) in zip(range(count), itertools.cycle(sources), kinds, strict=False):
-        picture = ImageOps.fit(Image.open(path).convert("RGB"), size)
-        picture.putpixel((0, 0), (number % 256, number // 256, 0))
-        picture.save(folder / f"{number:06}{suffix}")
+        image = ImageOps.fit(Image.open(path).convert("RGB"), size)
+        image.putpixel((0, 0), (number % 256, number // 256, 0))
+        image.save(folder / f"{number:06}{suffix}")
     return folder
 
 
-def _write(folder: Path, count: int, pictures: Sequence[bytes]) -> Path:
+def _write(folder: Path, count: int, images: Sequence[bytes]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for number, data in zip(range(count), itertools.cycle(pictures), strict=False):
+    for number, data in zip(range(count), itertools.cycle(images), strict=False):
         (folder / f"{number:06}.jpg").write_bytes(_numbered(data, number))
     return folder
 
 
 def _numbered(jpeg: bytes, number: int) -> bytes:
-    """The same picture with a comment segment behind SOI, so that its hash differs."""
+    """The same image with a comment segment behind SOI, so that its hash differs."""
     comment = f"{number:012}".encode()
     return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
 
 
 def _shrunk(path: Path) -> Image.Image:
-    picture = Image.open(path).convert("RGB")
-    picture.thumbnail((SMALL_SIDE, SMALL_SIDE))
-    return picture
+    image = Image.open(path).convert("RGB")
+    image.thumbnail((SMALL_SIDE, SMALL_SIDE))
+    return image
 
 
 def _enlarged(path: Path) -> Image.Image:
-    picture = Image.open(path).convert("RGB")
-    width, height = CAMERA_SIZE if picture.width >= picture.height else CAMERA_SIZE[::-1]
-    return picture.resize((width, height), Image.Resampling.BICUBIC)
+    image = Image.open(path).convert("RGB")
+    width, height = CAMERA_SIZE if image.width >= image.height else CAMERA_SIZE[::-1]
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
-def _jpeg(picture: Image.Image, quality: int = 90) -> bytes:
+def _jpeg(image: Image.Image, quality: int = 90) -> bytes:
     exif = Image.Exif()
     exif.update({_MAKE: "Example", _MODEL: "Camera 12", _TAKEN: "2024:05:17 10:30:00"})
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, exif=exif)
+    image.save(buffer, "JPEG", quality=quality, exif=exif)
     return buffer.getvalue()
 
 
 def in_order(folder: Path) -> Iterator[Path]:
-    """The pictures of a folder by name."""
+    """The images of a folder by name."""
     return iter(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES))

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tagtray.worker.engines import cpu_features
+from tagtray.worker.engines import cpu_features, torch_engine
 from tagtray.worker.supervision import resources
 
 RESULTS = Path(__file__).parent / "results"
@@ -38,7 +38,7 @@ def machine() -> dict[str, Any]:
         "processor": cpu_features.name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "vnni": not VNNI.isdisjoint(cpu_features.flags()),
-        "bf16": cpu_features.has_bf16(),
+        "bf16": torch_engine.has_bf16(),
         "cores": resources.available_cpus(),
         "torch": torch.__version__,
     }

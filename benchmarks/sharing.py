@@ -13,19 +13,20 @@ from pathlib import Path
 from benchmarks import photos
 from tagtray.config import settings as configuration
 from tagtray.imaging.decode import decode_into
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, torch_engine
 from tagtray.worker.engines.classifier import Classifier
 from tagtray.worker.supervision.resources import available_cpus
 
 BATCH = 16
+SPEC = ModelStore().default.input
 
 Batches = Sequence[Sequence[Path]]
 Work = Callable[[Sequence[Classifier], Batches], None]
 
 
 def ways(folder: Path) -> dict[str, Callable[[], float]]:
-    """Each way as a function that classifies the pictures of ``folder`` and returns seconds."""
+    """Each way as a function that classifies the images of ``folder`` and returns seconds."""
     cores = available_cpus()
     return {
         "a process for each core": partial(_seconds, folder, cores, 1, alternating),
@@ -59,11 +60,11 @@ def _decode(into: Classifier, batch: Sequence[Path], pool: ThreadPoolExecutor | 
 
 
 def _decode_one(slot: object, path: Path) -> None:
-    decode_into(slot, path.read_bytes(), exact=False, max_pixels=10**8)  # type: ignore[arg-type]
+    decode_into(slot, path.read_bytes(), SPEC, exact=False, max_pixels=10**8)  # type: ignore[arg-type]
 
 
 def _seconds(folder: Path, processes: int, threads: int, work: Work) -> float:
-    """Wall clock from the moment that all have their network until the last picture."""
+    """Wall clock from the moment that all have their network until the last image."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(processes + 1)
     paths = list(photos.in_order(folder))
@@ -79,8 +80,8 @@ def _seconds(folder: Path, processes: int, threads: int, work: Work) -> float:
 
 
 def _process(paths: Sequence[Path], threads: int, work: Work, barrier: Barrier) -> None:
-    model, home = manifest.model("resnet18"), configuration.load().home
-    made = [torch_engine.load(model, home, rollup.load(), BATCH, threads) for _ in range(2)]
+    model, home = ModelStore().default, configuration.load().home
+    made = [torch_engine.load(model, home, rollup.load(model), BATCH, threads) for _ in range(2)]
     for one in made:
         one.warm_up()
     barrier.wait()

@@ -22,14 +22,14 @@ from unittest import mock
 from benchmarks import overhead, photos, report
 from tagtray.config import settings as configuration
 from tagtray.db.ledger import Ledger
-from tagtray.weights import manifest
+from tagtray.weights.store import ModelStore
 from tagtray.worker.batch import fill
 from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines import rollup, torch_engine
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
-#: Pictures of each size; full batches.
+#: Images of each size; full batches.
 CAMERA, SMALL, BATCH = 96, 512, 16
 #: Stages by where they happen; a stage that lies in another one is taken off that one.
 STAGES = {
@@ -80,7 +80,8 @@ def _timed(owner: Any, attribute: str, name: str, spent: dict[str, float]) -> It
 def _rounds(folders: Mapping[str, Path], rounds: int) -> list[dict[str, dict[str, float]]]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     home = configuration.load().home
-    network = torch_engine.load(manifest.model("resnet18"), home, rollup.load(), BATCH)
+    model = ModelStore().default
+    network = torch_engine.load(model, home, rollup.load(model), BATCH)
     return [{name: measure(folder, network) for name, folder in folders.items()} for _ in range(rounds)]
 
 

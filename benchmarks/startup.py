@@ -35,17 +35,18 @@ from pathlib import Path
 engine, home, batch_size = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 gc.disable()
 print(time.process_time())
-import numpy, worker.process
-from worker import engines, rollup
-from weights import manifest
-model, roll_up = manifest.model("resnet18"), rollup.load()
+import numpy, tagtray.worker.process
+from tagtray.worker.engines import rollup, selection
+from tagtray.weights.store import ModelStore
+model = ModelStore().default
+roll_up = rollup.load(model)
 print(time.process_time())
 import importlib
 importlib.import_module(f"tagtray.worker.engines.{engine}_engine")
 print(time.process_time())
 gc.freeze()
 gc.enable()
-engines.load(engines.Choice(engine, "fp32"), model, home, roll_up, batch_size, 1)
+selection.load(selection.Choice(engine, "fp32"), model, home, roll_up, batch_size, 1)
 print(time.process_time())
 """
 

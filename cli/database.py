@@ -1,4 +1,4 @@
-"""``tagtray db``: care for the database."""
+"""``tagtray db``: upgrade and check the database."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import typer
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-from tagtray.db import invariants, migrate
+from tagtray.db import invariants, migrate, roots
 
-app = typer.Typer(help="The database: bring it to this version's tables, check it.", no_args_is_help=True)
+app = typer.Typer(help="The database: upgrade, check.", no_args_is_help=True)
 
 
 @app.callback()
@@ -22,19 +22,23 @@ def _group() -> None:
 
 @app.command()
 def upgrade() -> None:
-    """Bring the tables, the labels and the model of this version into the database."""
+    """Upgrade the database to the tables, the labels and the model of this version."""
     changed = bootstrap.bring_up(startup.load())
     print(f"The database {'is now' if changed else 'already was'} at revision {migrate.REVISION}.")
 
 
 @app.command()
 def check(
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what breaks a rule, in one transaction.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what is broken, in one transaction.")] = False,
     json: options.Json = False,
 ) -> int:
-    """Check that the ledger is true to itself: exit code 1 if it is not, and was not mended."""
-    with (bootstrap.changing if fix else bootstrap.reading)(startup.load()) as database:
-        findings = invariants.check(database, fix)
+    """Check the ledger's rules; exit code 1 if one is broken and was not repaired."""
+    settings = startup.load()
+    with (bootstrap.changing if fix else bootstrap.reading)(settings) as database:
+        overlaps = roots.overlaps(database, settings)
+        if fix:
+            roots.merge_overlaps(database, settings)
+        findings = [*invariants.check(database, fix), invariants.overlapping_roots(len(overlaps))]
     broken = [finding for finding in findings if finding.rows]
     if json:
         columns = [field.name for field in dataclasses.fields(invariants.Finding)]
@@ -43,5 +47,5 @@ def check(
         print(f"All {len(findings)} rules hold.")
     else:
         for finding in broken:
-            print(f"{finding.rows:,} {finding.sentence}{' (mended)' if fix else ''}.")
+            print(f"{finding.rows:,} {finding.sentence}{' (repaired)' if fix else ''}.")
     return int(bool(broken) and not fix)

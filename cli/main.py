@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from tagtray.cli import streams
 from tagtray.cli.lazy import LazyGroup
-from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated
+from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated, end_on_sigterm
 from tagtray.config.errors import TagtrayError, UsageError
 from tagtray.config.text import one_line
 
@@ -24,8 +24,10 @@ COMMANDS = {
     "watch": ("scan", "Register and queue the images of folders and what arrives there, until Ctrl-C."),
     "work": ("work", "Run workers that classify what others have queued, until Ctrl-C."),
     "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
-    "sql": ("sql", "Ask the database, read-only: the views are results, top1, image_tags and failures."),
+    "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
+    "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
+    "resume": ("pause", "Go on with roots that were paused."),
     "failures": ("failures", "List the images that could not be classified, and why."),
     "retry": ("failures", "Try failed images again: all, those of a code, or those of a path."),
     "bench": (
@@ -33,8 +35,9 @@ COMMANDS = {
         "Measure images/s by engine, precision, workers and batch, and recommend the best settings.",
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
-    "weights": ("weights", "The models: list, verify, trace, export."),
-    "db": ("database", "The database: bring it to this version's tables, check it."),
+    "weights": ("weights", "The models: list, use, add, verify, trace, export."),
+    "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
+    "db": ("database", "The database: upgrade, check."),
 }
 
 
@@ -56,6 +59,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        # Here, not above: it takes a tenth of the time of --help.
         from importlib.metadata import version
 
         print(f"tagtray {version('tagtray')}")
@@ -72,8 +76,9 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line and exit, at once: Python would take a fifth of a second to take itself down."""
+    """Run the command line and exit at once: Python's own shutdown takes a fifth of a second."""
     streams.open_closed()
+    end_on_sigterm()
     code = invoke(sys.argv[1:])
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -83,14 +88,14 @@ def main() -> None:
 
 
 def invoke(arguments: list[str]) -> int:
-    """Run a command; its exit code: 0 ok, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
+    """Run a command; its exit code: 0 ok or SIGTERM, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
     try:
         _refuse_empty(arguments)
         code = app(arguments, prog_name="tagtray", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except TagtrayError as error:
-        return _say(str(error), error.exit_code)
+        return _report(str(error), error.exit_code)
     except TyperException as error:
         return _misused(error)
     except (KeyboardInterrupt, typer.Abort, AtOnce):
@@ -115,14 +120,14 @@ def _refuse_empty(arguments: list[str]) -> None:
 
 
 def _misused(error: TyperException) -> int:
-    """One line for a wrong command line; none where the help was asked for by giving nothing."""
+    """Report a wrong command line in one line; in none where help was shown for lack of arguments."""
     message = error.format_message()
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tagtray"
-    return _say(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2
+    return _report(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2
 
 
-def _say(sentence: str, code: int) -> int:
+def _report(sentence: str, code: int) -> int:
     streams.say(f"tagtray: {one_line(sentence)}")
     return code
 
@@ -134,7 +139,7 @@ def _unwritten(error: OSError) -> int:
         return 0
     if streams.is_full(error):
         streams.close_output()
-        return _say(f"The output cannot be written: {error.strerror}.", 1)
+        return _report(f"The output cannot be written: {error.strerror}.", 1)
     return _unexpected(error)
 
 
@@ -143,4 +148,4 @@ def _unexpected(error: Exception) -> int:
         logging.basicConfig()
         logging.error("unexpected_error", exc_info=error)
     name = type(error).__name__
-    return _say(f"tagtray met an unexpected error: {name}: {error}; TAGTRAY_LOG_LEVEL=DEBUG shows where.", 1)
+    return _report(f"An unexpected error: {name}: {error}; TAGTRAY_LOG_LEVEL=DEBUG shows where.", 1)

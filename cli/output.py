@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 
 def json_text(value: object, indent: int | None = 2) -> str:
-    """``value`` as JSON: moments as ISO 8601, bytes as hex, what is no number as null."""
+    """``value`` as JSON: times as ISO 8601, bytes as hex, infinities and NaN as null."""
     plain = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
     try:
         return json.dumps(value, indent=indent, ensure_ascii=not plain, default=_jsonable, allow_nan=False)
@@ -37,7 +37,7 @@ def json_text(value: object, indent: int | None = 2) -> str:
 
 
 def rows(columns: Sequence[str], found: Iterable[Sequence[Any]], form: Format) -> None:
-    """Print ``found`` as it comes."""
+    """Print rows as they come, without holding them all."""
     if form is Format.JSON:
         _json(columns, found)
     elif form is Format.CSV:
@@ -61,6 +61,7 @@ def _json(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
 
 
 def _tables(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
+    # Here, not above: a pipe needs none of it, and importing it takes a tenth of a short command.
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -81,7 +82,7 @@ def _tables(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
 
 
 def _distinct(columns: Sequence[str]) -> Iterator[str]:
-    """Names of columns for an object: a repeated one is numbered."""
+    """Unique keys for the columns: a repeated name is numbered."""
     seen: set[str] = set()
     for column in columns:
         numbered = itertools.chain([column], (f"{column}_{number}" for number in itertools.count(2)))
@@ -113,7 +114,7 @@ def _jsonable(value: object) -> object:
 
 
 def _finite(value: object) -> object:
-    """``value`` without infinities and NaN, which JSON does not know."""
+    """``value`` without infinities and NaN, which JSON does not have."""
     if isinstance(value, float | Decimal):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of a run: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
 from tagtray.cli import streams
 
 #: Seconds over which images per second are measured.
 WINDOW = 10.0
 #: Seconds between two lines where there is no terminal.
-LINE_EVERY = 10.0
+LINE_INTERVAL = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A moment of a run; ``waiting`` are files that are still being written, ``idle`` says that none is."""
+    """The state of a run; ``waiting``: files still being written; ``idle``: the producer is."""
 
     left: int
     total: int
@@ -37,34 +40,34 @@ class Snapshot:
 
     @property
     def done(self) -> int:
-        """Images that are no longer on their way."""
+        """Images that are finished."""
         return self.total - self.left
 
     @property
     def count_text(self) -> str:
-        """How many of how many."""
+        """Finished images of all, as text."""
         return f"{self.done:,}/{self.total:,}" if self.total else ""
 
     @property
     def rate_text(self) -> str:
-        """Images per second."""
+        """The rate, as text."""
         return f"{self.rate:,.1f} images/s" if self.rate else ""
 
     @property
     def left_text(self) -> str:
-        """Time left at this rate."""
+        """The time left at this rate, as text."""
         return f"{duration(self.left / self.rate)} left" if self.rate else ""
 
     @property
     def waiting_text(self) -> str:
-        """The files that are still being written."""
+        """The files that are still being written, as text."""
         if not self.waiting:
             return ""
         return f"{self.waiting:,} {'file' if self.waiting == 1 else 'files'} still being written"
 
 
 class Meter:
-    """Counts what is done from what is left, and how fast that goes; ``before`` were left at the start."""
+    """Derives progress and rate from the images that are left; ``before`` were left at the start."""
 
     def __init__(self, before: int) -> None:
         self._before = before
@@ -72,7 +75,7 @@ class Meter:
         self._samples: deque[tuple[float, int]] = deque()
 
     def read(self, found: int, left: int, waiting: int, idle: bool, phase: str) -> Snapshot:
-        """``found`` images came on their way since the start; ``left`` still are."""
+        """A snapshot: ``found`` images were added since the start, ``left`` are unfinished."""
         self._total = max(self._total, self._before + found, left)
         return Snapshot(left, self._total, self._rate(self._total - left), waiting, idle, phase)
 
@@ -82,7 +85,7 @@ class Meter:
         if samples and done < samples[-1][1]:
             samples.clear()
         samples.append((now, done))
-        # The start-up is no part of the speed: it counts from the last moment at which nothing was done.
+        # The start-up does not count: the rate begins at the last sample with nothing done.
         while len(samples) > 1 and (samples[1][1] == 0 or now - samples[1][0] > WINDOW):
             samples.popleft()
         seconds = now - samples[0][0]
@@ -93,23 +96,23 @@ class Display(Protocol):
     """Shows snapshots."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show a newer one."""
+        """Show the newest snapshot."""
 
     def end(self) -> None:
-        """The last one was shown; what is in hand is being finished."""
+        """Show that the work in hand is being finished."""
 
 
 class Lines:
-    """For log files: one line every ``LINE_EVERY`` seconds."""
+    """Plain lines for log files, one every ``LINE_INTERVAL`` seconds."""
 
     def __init__(self) -> None:
-        self._due = time.monotonic() + LINE_EVERY
+        self._due = time.monotonic() + LINE_INTERVAL
 
     def show(self, snapshot: Snapshot) -> None:
-        """Say a line if it is time for one."""
+        """Print a line if one is due."""
         if time.monotonic() < self._due:
             return
-        self._due = time.monotonic() + LINE_EVERY
+        self._due = time.monotonic() + LINE_INTERVAL
         parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, snapshot.waiting_text)
         streams.say(f"{snapshot.phase}: {', '.join(filter(None, parts))}")
 
@@ -129,9 +132,6 @@ def display() -> Iterator[Display]:
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Display]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -146,15 +146,12 @@ def _bar() -> Iterator[Display]:
 
 
 class _Bar:
-    def __init__(self, progress: object) -> None:
-        from rich.progress import Progress
-
-        assert isinstance(progress, Progress)
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("Starting", total=None, figures="")
 
     def show(self, snapshot: Snapshot) -> None:
-        """Move the bar."""
+        """Update the bar."""
         only_waiting = bool(snapshot.waiting) and not snapshot.left
         texts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text)
         self._progress.update(
@@ -166,13 +163,13 @@ class _Bar:
         )
 
     def end(self) -> None:
-        """Say why it takes another moment."""
+        """Show that the run is finishing."""
         self._progress.update(self._task, description="Finishing")
 
 
 @contextlib.contextmanager
 def _log_lines_above() -> Iterator[None]:
-    """While a bar is drawn, standard error is rich's: log lines have to go there, too."""
+    """Print log lines above the bar: while it is drawn, standard error is rich's."""
     handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
     former = [handler.setStream(sys.stderr) for handler in handlers]
     try:
@@ -184,7 +181,7 @@ def _log_lines_above() -> Iterator[None]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a clock shows them."""
+    """Seconds as h:mm:ss or m:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

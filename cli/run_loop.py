@@ -1,4 +1,4 @@
-"""The course of a run: starts everything, looks until it is over, stops everything, sums up."""
+"""The course of a run: start everything, poll until it is over, stop everything, sum up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap, models, startup
 from tagtray.app.crew import GRACE, Crew
 from tagtray.app.session import Session, check_folders
 from tagtray.cli import progress, summary
@@ -14,28 +14,30 @@ from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError, Locked, TagtrayError
 from tagtray.config.settings import Settings
-from tagtray.weights import manifest
 from tagtray.worker.supervision.supervisor import Supervisor
 
-#: Seconds between looks at the ledger, at least.
-LOOK = 0.25
+#: Seconds between polls of the ledger, at least.
+POLL = 0.25
 #: The same until the first image is found and while so few are left: workers start and end without delay.
-SHORT_LOOK, FEW = 0.02, 32
-#: Part of the time that looking at the ledger may take: a large one is looked at less often.
-LOOK_SHARE = 0.05
+SHORT_POLL, FEW = 0.02, 32
+#: Part of the time that polls of the ledger may take: a large one is polled less often.
+POLL_SHARE = 0.05
 
 
 def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> None:
     """Classify what is in ``folders``, until that is done or ``request`` asks to stop.
 
-    Raises UsageError where a folder cannot be listed, InfrastructureError where no worker can start.
+    Raises UsageError where a folder cannot be listed or is paused, InfrastructureError where no worker can
+    start.
     """
     startup.name_process("run")
     check_folders(folders)
-    manifest.verify(bootstrap.model())
     waits = startup.patience(request.wait)
     with bootstrap.writing(settings, waits) as database:
+        models.current(database, settings)[1].verify()
         session = waits.retry(lambda: Session(settings, database, folders), Locked)
+        if not watch:
+            session.refuse_paused()
         _Run(session, crew.supervisor(session.ledger), request, watch).go()
 
 
@@ -53,7 +55,7 @@ class _Run:
         try:
             with progress.display() as display:
                 self._session.start(self._watch)
-                self._look_until_over(display)
+                self._poll_until_over(display)
                 self._stop()
         except AtOnce:
             self._workers.kill()
@@ -71,26 +73,26 @@ class _Run:
         refusal = self._session.refusal
         return self._workers.failure or (str(refusal) if refusal else None)
 
-    def _look_until_over(self, display: Display) -> None:
+    def _poll_until_over(self, display: Display) -> None:
         meter = Meter(self._session.active() or 0)
         while not self._failure:
             began = time.monotonic()
-            snapshot = self._look(meter)
+            snapshot = self._poll(meter)
             over = snapshot is not None and snapshot.over and not self._watch
             if snapshot is not None:
                 self._start_workers(snapshot)
                 display.show(snapshot)
-            pause = max(self._pause(snapshot), (time.monotonic() - began) / LOOK_SHARE)
+            pause = max(self._pause(snapshot), (time.monotonic() - began) / POLL_SHARE)
             if over or self._request.wait(pause):
                 break
         display.end()
 
     def _pause(self, snapshot: Snapshot | None) -> float:
         near_an_end = not self._working or (snapshot is not None and 0 < snapshot.left <= FEW)
-        return SHORT_LOOK if near_an_end else LOOK
+        return SHORT_POLL if near_an_end else POLL
 
-    def _look(self, meter: Meter) -> Snapshot | None:
-        """Where the run stands; None while the database is away, which the feeder logs."""
+    def _poll(self, meter: Meter) -> Snapshot | None:
+        """The state of the run; None while the database is away, which the feeder logs."""
         producer = self._session.producer
         idle = producer.idle  # before the count: what it has taken up is counted
         left = self._session.active()
@@ -100,7 +102,7 @@ class _Run:
         return meter.read(totals.new + totals.changed, left, producer.waiting, idle, self._phase())
 
     def _start_workers(self, snapshot: Snapshot) -> None:
-        """Only when there is something to do, or soon: a run without news loads no network."""
+        """Start them once there is work, or will be soon: a run with nothing new loads no network."""
         if not self._working and (self._watch or snapshot.left or snapshot.waiting):
             self._working = True
             self._workers.start()

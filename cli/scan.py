@@ -16,8 +16,8 @@ from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import Locked
 from tagtray.config.settings import Settings
 
-#: Seconds between looks at the ledger.
-LOOK = 0.25
+#: Seconds between polls of the ledger.
+POLL = 0.25
 
 
 def scan(folders: options.Folders) -> int:
@@ -29,7 +29,9 @@ def watch(
     folders: options.Folders,
     poll: Annotated[
         bool | None,
-        typer.Option("--poll", help="Look instead of listening (network mounts).", show_default=False),
+        typer.Option(
+            "--poll", help="Poll instead of using kernel events (network mounts).", show_default=False
+        ),
     ] = None,
 ) -> int:
     """Register and queue the images of folders and what arrives there, until Ctrl-C."""
@@ -43,11 +45,11 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
         try:
             session.start(watch)
             if watch:
-                _say_watching(session)
-                while not session.refusal and not request.wait(LOOK):
+                _print_watching(session)
+                while not session.refusal and not request.wait(POLL):
                     pass
             else:
-                _look_until_queued(session, request)
+                _poll_until_queued(session, request)
             session.stop()
         except AtOnce:
             os._exit(request.exit_code)
@@ -65,7 +67,7 @@ def _session(settings: Settings, folders: list[str], request: StopRequest) -> It
         yield waits.retry(lambda: Session(settings, database, folders), Locked)
 
 
-def _look_until_queued(session: Session, request: StopRequest) -> None:
+def _poll_until_queued(session: Session, request: StopRequest) -> None:
     meter = progress.Meter(session.unqueued() or 0)
     producer = session.producer
     with progress.display() as display:
@@ -77,11 +79,11 @@ def _look_until_queued(session: Session, request: StopRequest) -> None:
                 if snapshot.over:
                     return
                 display.show(snapshot)
-            if session.refusal or request.wait(LOOK):
+            if session.refusal or request.wait(POLL):
                 return
 
 
-def _say_watching(session: Session) -> None:
+def _print_watching(session: Session) -> None:
     count = len(session.targets)
     folders = "1 folder" if count == 1 else f"{count} folders"
     streams.say(f"Watching {folders}; Ctrl-C ends.")

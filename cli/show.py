@@ -50,7 +50,7 @@ def _print(facts: ImageFacts, file: str) -> None:
         ("error", f"{facts.error_code}: {facts.error_message}" if facts.error_code else None),
         ("taken", facts.taken_at.isoformat(" ") if facts.taken_at else None),
         ("camera", facts.camera),
-        ("picture", f"{facts.format}, {size}" if size else None),
+        ("image", f"{facts.format}, {size}" if size else None),
         ("sha256", facts.sha256),
         ("model", how),
     ]

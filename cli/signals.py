@@ -1,4 +1,7 @@
-"""SIGTERM and Ctrl-C ask a command to end in order; a Ctrl-C after that ends it at once."""
+"""SIGTERM and Ctrl-C ask a command to end in order; a Ctrl-C after that ends it at once.
+
+A command that has nothing in hand ends at the first one.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,22 @@ from types import FrameType, TracebackType
 
 from tagtray.config.outage import Stopped
 
-#: Seconds between looks at whether somebody asked to stop.
+#: Seconds between checks for a stop request.
 TICK = 0.05
 #: Exit code after Ctrl-C, as shells have it: 128 + SIGINT.
 INTERRUPTED = 130
 
 
 class AtOnce(BaseException):
-    """The second Ctrl-C: nothing is waited for any more."""
+    """The second Ctrl-C: exit without waiting for anything."""
 
 
 class Terminated(BaseException):
-    """SIGTERM to a command that has nothing in hand to finish."""
+    """SIGTERM to a command that has no work in hand."""
 
 
 def end_on_sigterm() -> None:
-    """Unwind at SIGTERM as after an error: no process and no folder of ours is left."""
+    """Have SIGTERM raise Terminated: the command unwinds, cleans up and exits with 0."""
 
     def end(*_: object) -> None:
         raise Terminated
@@ -32,20 +35,20 @@ def end_on_sigterm() -> None:
 
 
 class StopRequest:
-    """Whether the user or the system asked to stop; a context manager that owns both signals.
+    """A request by the user or the system to stop; a context manager that owns both signals.
 
     What waits for a store and is stopped (``Stopped``) ends with it.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         #: What the command exits with: 0 unless Ctrl-C was pressed.
         self.exit_code = 0
         self._former: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._former[number] = signal.signal(number, self._ask)
+            self._former[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(
@@ -56,16 +59,16 @@ class StopRequest:
         return isinstance(error, Stopped)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until ``seconds`` are over or somebody asks; whether somebody did."""
+        """Sleep for ``seconds`` or until a stop is requested; return whether it was."""
         # Not an Event: its set() in a signal handler can meet its own wait() and hang.
         until = time.monotonic() + seconds
-        while not self.asked and (left := until - time.monotonic()) > 0:
+        while not self.requested and (left := until - time.monotonic()) > 0:
             time.sleep(min(TICK, left))
-        return self.asked
+        return self.requested
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        again = self.asked
-        self.asked = True
+    def _request(self, number: int, _frame: FrameType | None) -> None:
+        again = self.requested
+        self.requested = True
         if number == signal.SIGINT:
             self.exit_code = INTERRUPTED
             if again:

@@ -19,7 +19,7 @@ def sql(
     form: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.TABLE,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> None:
-    """Ask the database, read-only: the views are results, top1, image_tags and failures."""
+    """Query the database, read-only: the views are results, top1, image_tags and failures."""
     settings = startup.load()
     with readonly.select(settings, statement) as answer:
         output.rows(answer.columns, answer.rows, Format.JSON if json else form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from typing import Annotated, Any
@@ -15,9 +16,9 @@ from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import queries, urls
+from tagtray.db import current_model, holds, queries, run_stats, urls, workers
 from tagtray.db.ledger import Ledger
-from tagtray.jobs import workers
+from tagtray.db.workers import LiveWorker
 from tagtray.jobs.connection import connect
 from tagtray.jobs.embedded_redis import server
 from tagtray.jobs.queue import ImageQueue
@@ -54,18 +55,22 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
 
 
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:
-    waited = queries.oldest_wait(database)
+    waited, model = queries.oldest_wait(database), current_model.find(database)
     return {
         "database": urls.where(database.url),
         "images": Ledger(database).counts(),
+        "model": model.name if model else None,
+        "stale": run_stats.stale_images(database),
         "images_per_second": round(queries.classified(database, WINDOW) / WINDOW, 2),
         "oldest_pending_seconds": None if waited is None else round(waited, 1),
+        "held": [dataclasses.asdict(hold) for hold in holds.held(database)],
+        "workers": [_worker(worker) for worker in workers.alive(database)],
         "redis": _look_at_redis(settings),
     }
 
 
 def _look_at_redis(settings: Settings) -> dict[str, Any]:
-    nothing: dict[str, Any] = dict.fromkeys(("jobs", "images", "workers", "refused"))
+    nothing: dict[str, Any] = dict.fromkeys(("jobs", "images", "refused"))
     if settings.redis_url is None and not server.running(settings.home):
         return {"running": False, "answer": "not running", **nothing}
     try:
@@ -75,7 +80,6 @@ def _look_at_redis(settings: Settings) -> dict[str, Any]:
             "answer": "running",
             "jobs": queue.count,
             "images": len(queue.waiting_ids()),
-            "workers": workers.alive(queue),
             "refused": queue.refused(),
         }
     except (InfrastructureError, redis.RedisError) as error:
@@ -88,6 +92,7 @@ def _print(facts: dict[str, Any]) -> None:
     rows = [
         ("database", facts["database"]),
         *((state, f"{count:,}") for state, count in facts["images"].items()),
+        ("model", _model_text(facts)),
         ("images/s", f"{facts['images_per_second']:,.1f} over the last minute"),
         ("oldest pending", f"{waited:,.0f} s" if waited is not None else "none waits"),
         ("Redis", queue["answer"]),
@@ -95,8 +100,33 @@ def _print(facts: dict[str, Any]) -> None:
     if queue["running"]:
         rows += [
             ("queue", f"{queue['jobs']:,} jobs with {queue['images']:,} images"),
-            ("workers", f"{queue['workers']:,}"),
             ("refused jobs", f"{queue['refused']:,}"),
         ]
+    rows += [("workers", f"{len(facts['workers']):,}")]
+    rows += [(f"  {worker['id']}", _worker_text(worker)) for worker in facts["workers"]]
+    rows += [(f"root {hold['root']}", _hold_text(hold)) for hold in facts["held"]]
     for name, value in rows:
         print(f"{name:<15} {shown(value)}")
+
+
+def _model_text(facts: dict[str, Any]) -> str:
+    stale = facts["stale"]
+    name = facts["model"] or "none yet"
+    return f"{name}; {stale:,} images are still to be classified by it" if stale else name
+
+
+def _worker(worker: LiveWorker) -> dict[str, Any]:
+    moments = {"started_at": worker.started_at, "heartbeat_at": worker.heartbeat_at}
+    rate = round(worker.images_per_second, 2)
+    return {**dataclasses.asdict(worker.info), **moments, "images": worker.images, "images_per_second": rate}
+
+
+def _worker_text(worker: dict[str, Any]) -> str:
+    where = f"{worker['host']}, {worker['engine']} {worker['precision']}, tagtray {worker['version']}"
+    speed = f"{worker['images']:,} images, {worker['images_per_second']:,.1f}/s since its start"
+    return f"{where}: {speed}; reads {', '.join(worker['roots']) or 'no root'}"
+
+
+def _hold_text(hold: dict[str, Any]) -> str:
+    why = "paused" if hold["paused"] else "cannot be read just now"
+    return f"{why}; {hold['waiting']:,} images wait"

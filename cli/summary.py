@@ -10,7 +10,7 @@ import typer
 
 from tagtray.app.session import Session
 from tagtray.config.text import shown
-from tagtray.db import run_stats
+from tagtray.db import holds, run_stats
 from tagtray.db.tables import Status
 
 #: Labels that the summary lists.
@@ -32,7 +32,7 @@ def write(session: Session, seconds: float) -> None:
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
     forwarded = run_stats.forwarded(engine, targets, session.started)
-    skipped = session.producer.progress.skipped
+    skipped, caches = session.producer.progress.skipped, session.producer.progress.caches
     left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
     rows = [
         ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),
@@ -41,13 +41,24 @@ def write(session: Session, seconds: float) -> None:
         ("failed before", before[Status.FAILED], "unchanged, not tried again"),
         ("skipped", skipped.total(), _counts(skipped)),
         ("missing", now[Status.MISSING], "their files are gone; results are kept"),
+        ("ignored", now[Status.IGNORED], "no longer wanted (.tagtrayignore); results are kept"),
+        ("left out", caches, "folders of other programs' copies; !NAME/ in .tagtrayignore takes one in"),
         ("left", left, "the same command goes on with them"),
     ]
     for name, count, detail in rows:
         if count or name == "done":
             print(f"  {name:<14} {count:>9,}  {detail}".rstrip())
+    _write_holds(session)
     _write_labels(session)
     _write_next(session, bool(now[Status.FAILED] + before[Status.FAILED]))
+
+
+def _write_holds(session: Session) -> None:
+    names = {target.root.name for target in session.targets}
+    for hold in holds.held(session.ledger.engine):
+        if hold.root in names:
+            why = "is paused" if hold.paused else "cannot be read just now"
+            print(f"\n{hold.root} {why}: {hold.waiting:,} images wait.")
 
 
 def _done(classified: int, known: int) -> str:

@@ -1,78 +1,176 @@
-"""``tagtray weights``: the models that ship, their hashes, their traces."""
+"""``tagtray weights``: the models of this installation, and which one is used."""
 
 from __future__ import annotations
 
 import importlib.util
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap, models, startup
+from tagtray.app import weights as choice
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
-from tagtray.weights import manifest
+from tagtray.db.current_model import CurrentModel
+from tagtray.weights.architectures import ARCHITECTURES
+from tagtray.weights.model import InputSpec, Model
+from tagtray.weights.store import ModelStore
 
-app = typer.Typer(help="The models: list, verify, trace, export.", no_args_is_help=True)
+app = typer.Typer(help="The models: list, use, add, verify, trace, export.", no_args_is_help=True)
+
+_Named = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model; without it the current one.")]
+_Listed = Annotated[str, typer.Argument(metavar="NAME", help="A model of `tagtray weights list`.")]
+_Weights = Annotated[Path, typer.Argument(metavar="FILE", help="A state dict: .safetensors or .pth.")]
+_Name = Annotated[str, typer.Option(metavar="NAME", help="What to call the model.", show_default=False)]
+_Architecture = Annotated[
+    str | None, typer.Option(metavar="|".join(ARCHITECTURES), help="Unset: recognised from the weights.")
+]
+_Labels = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Names of the classes in their order, one a line.")
+]
+_Side = Annotated[int | None, typer.Option(min=1, metavar="PIXELS", help="Both sides of the centre crop.")]
+_Resize = Annotated[int | None, typer.Option(min=1, metavar="PIXELS", help="Shorter side before the crop.")]
+_Interpolation = Annotated[
+    Literal["bilinear", "bicubic"] | None, typer.Option(help="How to resample.", show_default=False)
+]
+_Mean = Annotated[str | None, typer.Option(metavar="R,G,B", help="Subtracted from RGB in [0, 1].")]
+_Std = Annotated[str | None, typer.Option(metavar="R,G,B", help="What that is divided by.")]
 
 
 @app.command("list")
 def list_models(json: options.Json = False) -> None:
-    """List the models that ship."""
-    startup.load()
-    columns = ["name", "architecture", "label_set", "bytes", "sha256", "date", "licence", "file"]
-    found: list[list[Any]] = [
-        [
-            entry.name,
-            entry.architecture,
-            entry.label_set,
-            entry.weights.bytes,
-            entry.weights.sha256,
-            entry.date,
-            entry.licence,
-            str(manifest.path(entry)),
+    """List the models of this installation; the current one has a mark."""
+    settings = startup.load()
+    store, row = ModelStore.of(settings.home), choice.in_ledger(settings)
+    facts = [_facts(model, row) for model in store.models()]
+    if json:
+        output.rows(list(facts[0]), [list(found.values()) for found in facts], Format.JSON)
+    else:
+        rows = [
+            [
+                found["name"],
+                found["architecture"],
+                found["classes"],
+                _percent(found["top1"]),
+                f"{found['bytes'] / 1e6:.1f} MB",
+                "*" if found["current"] else "",
+            ]
+            for found in facts
         ]
-        for entry in manifest.load().models
-    ]
-    if not json:
-        columns, found = columns[:-1], [[*row[:4], row[4][:12], *row[5:-1]] for row in found]
-    output.rows(columns, found, Format.JSON if json else Format.TABLE)
+        output.rows(["name", "architecture", "classes", "top-1", "size", "current"], rows, Format.TABLE)
+
+
+@app.command()
+def use(name: _Listed) -> None:
+    """Make a model the current one: images are classified by it, and its answers count."""
+    settings = startup.load()
+    model = ModelStore.of(settings.home).model(name)
+    with bootstrap.writing(settings) as database:
+        models.use(database, model)
+    print(f"{model.name} is the current model.")
+
+
+@app.command()
+def add(
+    file: _Weights,
+    name: _Name,
+    arch: _Architecture = None,
+    labels: _Labels = None,
+    side: _Side = None,
+    resize: _Resize = None,
+    interpolation: _Interpolation = None,
+    mean: _Mean = None,
+    std: _Std = None,
+) -> None:
+    """Check weights of your own and copy them into the home folder as a model.
+
+    What is not said of its labels and its input is as in the default model.
+    """
+    settings = startup.load()
+    usual = ModelStore().default.input
+    size = side or usual.side
+    try:
+        spec = InputSpec(
+            resize=resize or round(size * usual.resize / usual.side),
+            side=size,
+            interpolation=interpolation or usual.interpolation,
+            mean=_rgb(mean) or usual.mean,
+            std=_rgb(std) or usual.std,
+        )
+    except ValueError as error:
+        raise UsageError(f"This input is not accepted: {error}.") from None
+    model = choice.add(settings, file, name, spec, arch, labels)
+    print(f"{model.name} ({model.architecture}, {model.classes:,} classes) can be used now.")
 
 
 @app.command()
 def verify() -> None:
-    """Hold every file that ships with the models against its SHA-256."""
-    startup.load()
-    manifest.verify()
-    print(f"All {len(manifest.load().every_file())} files are what the manifest says.")
+    """Verify the SHA-256 of every file of every model."""
+    settings = startup.load()
+    print(f"All {ModelStore.of(settings.home).verify()} files are what their manifests say.")
 
 
 @app.command()
-def trace() -> None:
+def trace(name: _Named = None) -> None:
     """Make PyTorch's file of the network (TorchScript, fp32) now, so that its first run need not."""
     settings = startup.load()
     # Here, not above: PyTorch takes seconds, and no other command of this module needs it.
     from tagtray.worker.networks import torchscript
 
-    entry = bootstrap.model()
+    model = choice.chosen(settings, name)
     began = time.monotonic()
-    torchscript.load(manifest.path(entry), entry.weights.sha256, settings.home)
-    file = settings.home / "cache" / torchscript.name(entry.weights.sha256)
-    print(f"{shown(file)} is ready ({time.monotonic() - began:.1f} s).")
+    torchscript.load(model, settings.home)
+    print(f"{shown(torchscript.path(model, settings.home))} is ready ({time.monotonic() - began:.1f} s).")
 
 
 @app.command()
 def export(
     onnx: Annotated[Path, typer.Option(metavar="FILE", help="The ONNX file to write.", show_default=False)],
+    name: _Named = None,
 ) -> None:
     """Write the network with its normalisation, softmax and labels as an ONNX file for other programs."""
-    startup.load()
+    settings = startup.load()
     if importlib.util.find_spec("onnx") is None:
         raise UsageError("The export needs the extra: pip install 'tagtray[onnx]'.")
     from tagtray.worker.networks import export
 
-    export.export(bootstrap.model(), onnx)
-    print(f"{shown(onnx)}: pixels (n, 224, 224, 3) uint8 in, probabilities (n, 1000) out.")
+    model = choice.chosen(settings, name)
+    export.export(model, onnx)
+    pixels = f"(n, {model.input.side}, {model.input.side}, 3)"
+    print(f"{shown(onnx)}: pixels {pixels} uint8 in, probabilities (n, {model.classes}) out.")
+
+
+def _facts(model: Model, row: CurrentModel | None) -> dict[str, Any]:
+    sets = model.accuracy.labelled_sets if model.accuracy else ()
+    return {
+        "name": model.name,
+        "architecture": model.architecture,
+        "label_set": model.label_set,
+        "classes": model.classes,
+        "top1": sets[0].top1 if sets else None,
+        "bytes": model.weights.bytes,
+        "sha256": model.weights.sha256,
+        "date": model.date,
+        "licence": model.licence,
+        "file": str(model.path(model.weights)),
+        "current": row is not None and (row.name, row.weights_sha256) == (model.name, model.weights.sha256),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _rgb(text: str | None) -> tuple[float, float, float] | None:
+    """Three numbers with commas between; raises ValueError."""
+    if text is None:
+        return None
+    try:
+        red, green, blue = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(f"{text} is not three numbers R,G,B") from None
+    return red, green, blue

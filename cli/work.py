@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tagtray.jobs.feed import FeederLoop
     from tagtray.worker.supervision.supervisor import Supervisor
 
-#: Seconds between looks at whether workers can still start.
-LOOK = 0.5
+#: Seconds between checks of whether workers can start at all.
+POLL = 0.5
 
 
 def work(
@@ -33,12 +33,11 @@ def work(
     startup.name_process("work")
     with StopRequest() as request, Crew(settings) as crew:
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
-        from tagtray.app import bootstrap, feeding
+        from tagtray.app import bootstrap, feeding, models
         from tagtray.db.ledger import Ledger
-        from tagtray.weights import manifest
 
-        manifest.verify(bootstrap.model())
         with bootstrap.writing(settings, startup.patience(request.wait)) as database:
+            models.current(database, settings)[1].verify()
             ledger = Ledger(database)
             supervisor = crew.supervisor(ledger)
             try:
@@ -57,6 +56,6 @@ def work(
 def _work(supervisor: Supervisor, feeder: FeederLoop, request: StopRequest) -> None:
     supervisor.start()
     streams.say("Working; Ctrl-C ends.")
-    while not supervisor.failure and not feeder.refusal and not request.wait(LOOK):
+    while not supervisor.failure and not feeder.refusal and not request.wait(POLL):
         pass
     supervisor.stop(GRACE)

@@ -3,6 +3,7 @@
 TagtrayError              one clear sentence; ``exit_code`` is what the command ends with
 ├── UsageError            2  settings, options or paths that the user has to correct
 ├── InfrastructureError   1  database, Redis or file system is not as it must be
+│   ├── EngineError       1  an engine cannot be used on this machine
 │   ├── Refused           1  a store refuses for good: nobody waits for that to pass
 │   └── Locked            1  another program holds the database: it passes by itself
 ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
@@ -10,6 +11,7 @@ TagtrayError              one clear sentence; ``exit_code`` is what the command 
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
 ├── ImageGone             -  the file is no longer there: its row becomes ``missing``
 ├── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
+│   └── MountFault        -  the root, or the file system that a file lies on, cannot be read
 └── JobRefused            -  a job in the queue is none of ours: it is dropped, counted and logged
 """
 
@@ -32,6 +34,10 @@ class UsageError(TagtrayError):
 
 class InfrastructureError(TagtrayError):
     """A store or the machine fails; images are left to be tried again."""
+
+
+class EngineError(InfrastructureError):
+    """An engine cannot be loaded here, or computes something else than the weights say."""
 
 
 class Refused(InfrastructureError):
@@ -85,6 +91,10 @@ class ImageDeferred(TagtrayError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class MountFault(ImageDeferred):
+    """The fault is the root's or the mount's and none of the image's."""
 
 
 class JobRefused(TagtrayError):

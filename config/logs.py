@@ -18,7 +18,7 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 def event(
     log: logging.Logger, level: int, name: str, sentence: str, /, *, exc_info: bool = False, **fields: object
 ) -> None:
-    """Log ``name: sentence``; ``fields`` fill the places of ``sentence`` that are named ``{field}``."""
+    """Log ``name: sentence``; ``fields`` replace ``{field}`` in ``sentence``."""
     if log.isEnabledFor(level):
         extra = {"event": name, "fields": fields}
         message = sentence.format_map(fields)
@@ -26,7 +26,7 @@ def event(
 
 
 class Throttle:
-    """Keeps a line from being repeated: a key is due once in ``seconds``. Safe for threads."""
+    """Limits repeated lines: each key is due once in ``seconds``. Safe for threads."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -43,7 +43,7 @@ class Throttle:
             return True
 
     def reset(self, key: object = None) -> None:
-        """Have the line of ``key`` logged again the next time: what it said is over."""
+        """Make ``key`` due again: what its line reported is over."""
         with self._lock:
             self._logged.pop(key, None)
 
@@ -57,7 +57,7 @@ class _OneLine(logging.Formatter):
 
 
 class _Brief(_OneLine):
-    """Tells of an exception in the line itself, and how to see its traceback."""
+    """Names an exception in the line itself, and how to see its traceback."""
 
     def formatException(self, ei: object) -> str:
         return ""

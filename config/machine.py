@@ -16,7 +16,7 @@ NAMES = frozenset({"engine", "precision", "workers", "batch_size"})
 
 
 def path(home: Path) -> Path:
-    """Where the file lies."""
+    """The path of the file."""
     return home / FILE
 
 
@@ -32,7 +32,7 @@ def read(home: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path(home)} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
-        raise UsageError(_damaged(home, "is no JSON")) from None
+        raise UsageError(_damaged(home, "is not JSON")) from None
     kept = content.get("settings") if isinstance(content, dict) else None
     if not isinstance(kept, dict):
         raise UsageError(_damaged(home, "has no settings"))

@@ -1,4 +1,4 @@
-"""A store is away: what to do is tried again with back-off, and one log line a minute says so."""
+"""A store is away: work is tried again with back-off, and logged once a minute."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Stopped(Exception):
 
 
 class Outage:
-    """Waits in the name of one role until the stores are back; safe for threads.
+    """Waits on behalf of one role until the stores are back; safe for threads.
 
     ``pause`` sleeps for some seconds and returns whether to stop instead: ``threading.Event.wait``.
     """

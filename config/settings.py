@@ -128,6 +128,9 @@ class Settings(BaseSettings):
         description="Bytes a worker may allocate; an image that needs more is failed, not the machine.",
     )
     tag_min: float = Field(0.3, ge=0, le=1, description="Sum of scores from which a broader tag is stored.")
+    features: bool = Field(
+        True, description="Keep the network's feature vector of each image (1 KB), which similar photos need."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
     )
@@ -174,7 +177,7 @@ def load(**overrides: Any) -> Settings:
         key.removeprefix(ROOT_PREFIX).lower(): _folder(key, os.environ[key]) for key in _root_variables()
     }
     home = _home(given)
-    kept = {name: value for name, value in machine.read(home).items() if not _said(name, given)}
+    kept = {name: value for name, value in machine.read(home).items() if not _source(name, given)}
     try:
         return Settings(roots=roots, **kept, **given)
     except ValidationError as error:
@@ -193,11 +196,11 @@ def origin(name: str, overrides: Mapping[str, Any] | None = None) -> str:
     """Where a setting's value came from: an option, a variable's name, ``machine.json`` or ``default``."""
     given = overrides or {}
     fallback = machine.FILE if name in machine.read(_home(given)) else "default"
-    return _said(name, given) or fallback
+    return _source(name, given) or fallback
 
 
-def _said(name: str, overrides: Mapping[str, Any]) -> str | None:
-    """The option or the variable that says what a setting is to be."""
+def _source(name: str, overrides: Mapping[str, Any]) -> str | None:
+    """The option or the variable that sets a setting; None where neither does."""
     if overrides.get(name) is not None:
         return f"--{name.replace('_', '-')}"
     if name == "roots":
@@ -210,7 +213,7 @@ def _root_variables() -> list[str]:
 
 
 def _home(given: Mapping[str, Any]) -> Path:
-    """The home before the other settings are known: what is in it may set them."""
+    """The home, before the other settings are known: its machine.json may set them."""
     return _folder(variable("home"), given.get("home") or os.environ.get(variable("home")) or _data_folder())
 
 

@@ -1,4 +1,4 @@
-"""How a process of tagtray's is started from another one."""
+"""How one process of tagtray starts another."""
 
 from __future__ import annotations
 

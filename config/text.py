@@ -1,4 +1,4 @@
-"""Names and sentences of others, made fit for a message, a terminal or a log line."""
+"""File names and other people's text, made safe for messages, terminals and log lines."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from tagtray.db import clock
 from tagtray.db.dialects import add_new
+from tagtray.db.feeding import LONGEST_DEFERRAL
 from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Provenance
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Status, Tag
 
@@ -80,7 +81,7 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
         case Failed():
             return {**row, "code": outcome.code, "message": outcome.message[:MESSAGE_LENGTH]}
         case Deferred():
-            return {**row, "seconds": outcome.seconds}
+            return {**row, "seconds": min(outcome.seconds, LONGEST_DEFERRAL)}
         case Gone():
             return {**row}
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Integer, SQLColumnExpression, bindparam, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    SQLColumnExpression,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tagtray.db import paths
 from tagtray.db.tables import Base
+
+Column = InstrumentedAttribute[Any]
+Value = TypeVar("Value")
 
 
 def insert(connection: Connection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
@@ -22,23 +35,47 @@ def insert(connection: Connection, table: type[Base]) -> sqlite.Insert | postgre
     return sqlite.insert(table)
 
 
-def add_new(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those of ``rows``, which all have the same columns, that are not there yet."""
+def add_new(
+    connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]], *returning: Column
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Insert those of ``rows``, which all have the same columns, that are not there yet.
+
+    Returns the columns ``returning`` of those that were inserted, in any order.
+    """
+    if not rows:
+        return ()
+    statement: sqlite.Insert | postgresql.Insert = insert(connection, table)
+    parameters: Any = list(rows)
+    if isinstance(statement, postgresql.Insert):
+        # An array for each column: PostgreSQL spends most of a single row on everything else.
+        statement = statement.from_select(list(rows[0]), _from_arrays(table, list(rows[0])))
+        parameters = {name: [row[name] for row in rows] for name in rows[0]}
+    result = connection.execute(statement.on_conflict_do_nothing().returning(*returning), parameters)
+    return result.all() if returning else ()
+
+
+def _from_arrays(table: type[Base], names: Sequence[str]) -> Select[Any]:
+    types = (postgresql.ARRAY(table.__table__.c[name].type) for name in names)
+    arrays = [bindparam(name, type_=type_) for name, type_ in zip(names, types, strict=True)]
+    return select(*func.unnest(*arrays).table_valued(*names).render_derived().c)
+
+
+def replace(
+    connection: Connection,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """Insert ``rows``, which all have the same columns; those whose ``keys`` are there get the new values.
+
+    The columns ``keep`` stay as they are.
+    """
     if not rows:
         return
     statement = insert(connection, table)
-    if isinstance(statement, sqlite.Insert):
-        connection.execute(statement.on_conflict_do_nothing(), list(rows))
-        return
-    # One statement with an array for each column: PostgreSQL spends most of a single row on everything else.
-    names = list(rows[0])
-    types = (postgresql.ARRAY(table.__table__.c[name].type) for name in names)
-    arrays = [bindparam(name, type_=type_) for name, type_ in zip(names, types, strict=True)]
-    source = func.unnest(*arrays).table_valued(*names).render_derived()
-    connection.execute(
-        statement.from_select(names, select(*source.c)).on_conflict_do_nothing(),
-        {name: [row[name] for row in rows] for name in names},
-    )
+    news = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=news), list(rows))
 
 
 def below(path: SQLColumnExpression[str], folder: bytes) -> ColumnElement[bool]:
@@ -48,24 +85,25 @@ def below(path: SQLColumnExpression[str], folder: bytes) -> ColumnElement[bool]:
     return func.substr(path, 1, len(prefix)) == prefix
 
 
-class _Unindexed(FunctionElement[int]):
-    type = Integer()
+class _Unindexed(FunctionElement[Value]):
     inherit_cache = True
 
 
-def unindexed(column: SQLColumnExpression[int]) -> SQLColumnExpression[int]:
+def unindexed(column: InstrumentedAttribute[Value]) -> SQLColumnExpression[Value]:
     """``column``, but SQLite, which has no statistics, looks no rows up by its index.
 
     https://sqlite.org/optoverview.html, unary +.
     """
-    return _Unindexed(column)
+    element: _Unindexed[Value] = _Unindexed(column)
+    element.type = column.type
+    return element
 
 
 @compiles(_Unindexed, "sqlite")
-def _sqlite(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+def _sqlite(element: _Unindexed[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return f"+{compiler.process(element.clauses, **kw)}"
 
 
 @compiles(_Unindexed)
-def _plain(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+def _plain(element: _Unindexed[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)

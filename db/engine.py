@@ -13,10 +13,12 @@ from tagtray.config.text import shown
 from tagtray.db import sqlite, urls
 from tagtray.db.urls import Place
 
+#: Seconds after which a connection attempt to PostgreSQL is given up.
+CONNECT_TIMEOUT = 10
 #: What libpq is told unless the URL says otherwise: seconds for a connection attempt; a server that is gone
 #: is noticed after 30 s of silence and three probes, or when sent bytes stay unacknowledged for 60,000 ms.
 LIBPQ = {
-    "connect_timeout": 10,
+    "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,

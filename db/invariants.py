@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    false,
     func,
     or_,
     select,
@@ -22,10 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from tagtray.db import clock
-from tagtray.db.tables import Classification, Image, Prediction, Status, Tag
+from tagtray.db.tables import Classification, Feature, Image, Label, Model, Prediction, Priority, Status, Tag
 from tagtray.db.transactions import read, write
 
-#: Rows of the Top-3.
+#: Predictions of a content by a model: as many, or all classes of a model that has fewer.
 RANKS = 3
 
 
@@ -35,7 +36,7 @@ class Invariant:
 
     name: str
     sentence: str
-    table: type[Image] | type[Classification] | type[Prediction] | type[Tag]
+    table: type[Image] | type[Classification] | type[Prediction] | type[Tag] | type[Feature]
     broken: ColumnElement[bool]
     mend: Update | Delete
 
@@ -54,9 +55,14 @@ def check(engine: Engine, fix: bool = False) -> Sequence[Finding]:
     return (write if fix else read)(engine, lambda connection: _check(connection, fix))
 
 
+def overlapping_roots(rows: int) -> Finding:
+    """The rule that only a look at the folders can check (``roots.overlaps``)."""
+    return Finding("overlapping_roots", "roots that lie in another one: files in them have two rows", rows)
+
+
 def _check(connection: Connection, fix: bool) -> list[Finding]:
     findings = []
-    for rule in invariants():
+    for rule in _rules(_ranks(connection)):
         rows = connection.scalar(select(func.count()).select_from(rule.table).where(rule.broken)) or 0
         if rows and fix:
             connection.execute(rule.mend.where(rule.broken))
@@ -64,20 +70,25 @@ def _check(connection: Connection, fix: bool) -> list[Finding]:
     return findings
 
 
-def invariants() -> Sequence[Invariant]:
-    """All rules; what is mended early may bring rows under a later one."""
-    again = update(Image).values(
-        status=Status.PENDING, worker=None, lease_until=None, content_id=None, updated_at=clock.now()
-    )
+def _ranks(connection: Connection) -> dict[int, int]:
+    """How many predictions each model gives."""
+    classes = select(func.count()).where(Label.label_set == Model.label_set).scalar_subquery()
+    rows = connection.execute(select(Model.id, classes))
+    return {model_id: min(RANKS, count) for model_id, count in rows}
+
+
+def _rules(ranks: Mapping[int, int]) -> Sequence[Invariant]:
+    """All of them; what is mended early may bring rows under a later one."""
+    again = update(Image).values(status=Status.PENDING, worker=None, lease_until=None, updated_at=clock.now())
     no_results = ~_classified(Image.content_id)
     held = or_(Image.worker.is_not(None), Image.lease_until.is_not(None))
     running = Image.status == Status.RUNNING
     return (
         Invariant(
             "incomplete_top3",
-            "classifications whose predictions are not exactly the ranks 1, 2 and 3",
+            "classifications whose predictions are not exactly the ranks 1, 2 and 3 (or all classes)",
             Classification,
-            _incomplete(),
+            or_(false(), *(_incomplete(*item) for item in ranks.items())),
             delete(Classification),
         ),
         Invariant(
@@ -89,6 +100,13 @@ def invariants() -> Sequence[Invariant]:
         ),
         Invariant(
             "orphan_tags", "tags without the classification they belong to", Tag, ~_belongs(Tag), delete(Tag)
+        ),
+        Invariant(
+            "orphan_features",
+            "feature vectors without the classification they belong to",
+            Feature,
+            ~_belongs(Feature),
+            delete(Feature),
         ),
         Invariant(
             "done_without_results",
@@ -127,6 +145,13 @@ def invariants() -> Sequence[Invariant]:
             Image.status.not_in(list(Status)),
             again,
         ),
+        Invariant(
+            "unknown_priority",
+            "images of a priority that does not exist",
+            Image,
+            Image.priority.not_in(list(Priority)),
+            update(Image).values(priority=Priority.NEW),
+        ),
     )
 
 
@@ -134,13 +159,13 @@ def _classified(content_id: InstrumentedAttribute[int | None]) -> ColumnElement[
     return exists().where(Classification.content_id == content_id)
 
 
-def _belongs(table: type[Prediction] | type[Tag]) -> ColumnElement[bool]:
+def _belongs(table: type[Prediction] | type[Tag] | type[Feature]) -> ColumnElement[bool]:
     return exists().where(
         Classification.content_id == table.content_id, Classification.model_id == table.model_id
     )
 
 
-def _incomplete() -> ColumnElement[bool]:
+def _incomplete(model_id: int, ranks: int) -> ColumnElement[bool]:
     mine = and_(
         Prediction.content_id == Classification.content_id, Prediction.model_id == Classification.model_id
     )
@@ -149,4 +174,5 @@ def _incomplete() -> ColumnElement[bool]:
         for measure in (func.count, func.min, func.max)
     ]
     # The rank is part of the primary key: three of them from 1 to 3 are each there once.
-    return or_(*(value != expected for value, expected in zip(found, (RANKS, 1, RANKS), strict=True)))
+    wrong = or_(*(value != expected for value, expected in zip(found, (ranks, 1, ranks), strict=True)))
+    return and_(Classification.model_id == model_id, wrong)

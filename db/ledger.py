@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select, update
 
+from tagtray.config.errors import ImageCode
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, dialects, holds, paths, registration
+from tagtray.db import clock, commits, dialects, feeding, holds, paths, registration, stale
 from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
 from tagtray.db.registration import RegisteredFile
-from tagtray.db.tables import Image, Model, Root, Status
+from tagtray.db.tables import Image, Model, Priority, Root, Status
 from tagtray.db.transactions import read, write
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000
-
-#: Seconds that a row is deferred at most; a moment further ahead was noted before the clock was set back.
-LONGEST_DEFERRAL = 60.0
 
 _ACTIVE = (Status.PENDING, Status.QUEUED, Status.RUNNING)
 _FREE: dict[str, Any] = {"worker": None, "lease_until": None}
@@ -46,20 +44,32 @@ class Ledger:
         seen = {known[file.path].id: file for file in files if file.path in known}
         changed = {row: file for row, file in seen.items() if known[file.path].differs(file)}
 
-        def work(connection: Connection) -> None:
-            if new:
-                registration.add(connection, root_id, new)
+        def work(connection: Connection) -> dict[bytes, int]:
             if changed:
                 registration.change(connection, changed)
+            return registration.add(connection, root_id, new) if new else {}
 
-        if new or changed:
-            write(self.engine, work)
-        return Registration(len(new), len(changed), len(seen) - len(changed), list(seen))
+        added = write(self.engine, work) if new or changed else {}
+        ids = {file.path: row for row, file in seen.items()} | added
+        return Registration(len(new), len(changed), len(seen) - len(changed), ids)
 
     def mark_missing(self, ids: Sequence[int]) -> int:
         """The files are gone: their rows become ``missing`` and keep their results."""
         gone = update(Image).where(Image.status != Status.MISSING)
         return self._update(gone.values(_to(Status.MISSING, **_FREE)), ids)
+
+    def mark_ignored(self, ids: Sequence[int]) -> int:
+        """The files are there and not wanted: their rows become ``ignored`` and keep their results."""
+        unwanted = update(Image).where(Image.status != Status.IGNORED)
+        return self._update(unwanted.values(_to(Status.IGNORED, **_FREE)), ids)
+
+    def apply_size_limit(self, root_id: int, max_bytes: int) -> int:
+        """Images that were judged under another limit of size are judged again; how many there were."""
+        too_large = Image.size_bytes > max_bytes
+        failed = and_(Image.status == Status.FAILED, Image.error_code == ImageCode.TOO_LARGE)
+        other = or_(and_(Image.status == Status.DONE, too_large), and_(failed, ~too_large))
+        again = _to(Status.PENDING, priority=Priority.NEW, error_code=None, error_message=None)
+        return self._update(update(Image).where(Image.root_id == root_id, other).values(again))
 
     def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
         """The registered ones among ``names``."""
@@ -83,30 +93,51 @@ class Ledger:
 
     # Feeders
 
-    def take_pending(self, limit: int) -> list[PendingImage]:
-        """Move up to ``limit`` images from ``pending`` to ``queued``, oldest first."""
-        oldest = (
-            select(Image.id)
-            .where(Image.status == Status.PENDING, _due())
-            .order_by(Image.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("oldest")
-        )
+    def take_pending(self, limit: int, least: Priority = Priority.STALE) -> list[PendingImage]:
+        """Move up to ``limit`` images from ``pending`` to ``queued``, the most urgent and oldest first.
+
+        None of a root that is held, none below the priority ``least``.
+        """
+        return write(self.engine, lambda connection: feeding.take(connection, limit, least))
+
+    def pending(self, limit: int, least: Priority = Priority.STALE) -> int:
+        """How many images ``take_pending`` would find."""
+        return read(self.engine, lambda connection: feeding.count(connection, limit, least))
+
+    def enqueue(self, ids: Sequence[int]) -> list[PendingImage]:
+        """Make those of ``ids`` that wait urgent and ``queued``, whatever the queue holds already.
+
+        Those that are queued already are among them; those of a held root are not.
+        """
         statement = (
             update(Image)
-            .where(Image.id.in_(select(oldest.c.id)))
-            .values(_to(Status.QUEUED, queued_at=clock.now(), not_before=None))
-            .returning(Image.id, Image.attempts)
+            .where(Image.id.in_(ids), Image.status.in_((Status.PENDING, Status.QUEUED)))
+            .where(Image.root_id.not_in(select(Root.id).where(holds.is_held())))
+            .values(_to(Status.QUEUED, priority=Priority.URGENT, queued_at=clock.now(), not_before=None))
+            .returning(Image.id, Image.attempts, Image.priority)
         )
         rows = write(self.engine, lambda connection: connection.execute(statement).all())
         return sorted((PendingImage(*row) for row in rows), key=lambda image: image.id)
 
-    def pending(self, limit: int) -> int:
-        """How many images are ``pending`` and due, counted up to ``limit``."""
-        first = select(Image.id).where(Image.status == Status.PENDING, _due()).limit(limit).subquery()
-        query = select(func.count()).select_from(first)
-        return read(self.engine, lambda connection: connection.scalar(query)) or 0
+    def stale_basis(self) -> stale.Basis:
+        """What decides which images are stale now."""
+        return read(self.engine, stale.basis)
+
+    def bring_back_stale(
+        self, basis: stale.Basis, limit: int, after: stale.Place | None
+    ) -> tuple[int, stale.Place | None]:
+        """Make up to ``limit`` stale images ``pending``, those that come ``after`` a place, newest first.
+
+        Returns how many, and the place where to go on: None once there are no more.
+        """
+        # Found in a transaction that keeps no writer waiting: it may have to pass by many images.
+        found = read(self.engine, lambda connection: stale.page(connection, basis, limit, after))
+        moved = self._update(stale.bring_back(basis), [image_id for image_id, _ in found])
+        return moved, found[-1][1] if len(found) == limit else None
+
+    def let_stale_go(self, basis: stale.Basis) -> int:
+        """Images that were brought back and are not stale under ``basis`` are ``done`` as before."""
+        return self._update(stale.let_go(basis))
 
     def queued(self) -> int:
         """How many images are ``queued``: the depth that the high-water mark bounds."""
@@ -124,6 +155,17 @@ class Ledger:
         """Images that are no longer in the queue (None: none is) go back to ``pending``."""
         queued = update(Image).where(Image.status == Status.QUEUED)
         return self._update(queued.values(_to(Status.PENDING)), ids)
+
+    def hold(self, root_id: int, seconds: float) -> int:
+        """A root cannot be read: queue none of it for ``seconds``; how many images left the queue.
+
+        A longer pause stays as it is.
+        """
+        return write(self.engine, lambda connection: holds.hold(connection, root_id, seconds))
+
+    def lift(self, root: str) -> int:
+        """A root of this name can be read: end its hold, never a pause; 1 if it was held."""
+        return write(self.engine, lambda connection: holds.lift(connection, [root]))
 
     def free_lapsed(self) -> int:
         """Images whose worker let its lease lapse go back to ``pending``."""
@@ -196,13 +238,12 @@ class Ledger:
 
     def put_off(self, image_id: int, seconds: float, root_seconds: float) -> None:
         """Reading an image hung: it waits for ``seconds``, and its root is held for ``root_seconds``."""
-        root = select(Image.root_id).where(Image.id == image_id).scalar_subquery()
+        image = Image.id == image_id
 
         def work(connection: Connection) -> None:
-            later = {"not_before": clock.after(seconds)}
-            connection.execute(update(Image).where(Image.id == image_id).values(later))
-            held = {"held_until": clock.after(root_seconds)}
-            connection.execute(update(Root).where(Root.id == root, ~holds.is_paused()).values(held))
+            connection.execute(update(Image).where(image).values(not_before=clock.after(seconds)))
+            for root_id in connection.scalars(select(Image.root_id).where(image)):
+                holds.hold(connection, root_id, root_seconds)
 
         write(self.engine, work)
 
@@ -213,7 +254,14 @@ class Ledger:
         failed = update(Image).where(Image.status == Status.FAILED)
         if code is not None:
             failed = failed.where(Image.error_code == code)
-        cleared = _to(Status.PENDING, attempts=0, error_code=None, error_message=None, not_before=None)
+        cleared = _to(
+            Status.PENDING,
+            priority=Priority.NEW,
+            attempts=0,
+            error_code=None,
+            error_message=None,
+            not_before=None,
+        )
         return self._update(failed.values(cleared), image_ids)
 
     def counts(self, active: bool = False) -> dict[str, int]:
@@ -252,11 +300,6 @@ class Ledger:
             return sum(connection.execute(page).rowcount for page in pages)
 
         return write(self.engine, work) if pages else 0
-
-
-def _due() -> ColumnElement[bool]:
-    set_back = Image.not_before > clock.after(LONGEST_DEFERRAL)
-    return or_(Image.not_before.is_(None), Image.not_before <= clock.now(), set_back)
 
 
 def _held_by(worker: str) -> Update:

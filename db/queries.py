@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
 
-from tagtray.db import clock, dialects, paths
+from tagtray.db import clock, dialects, feeding, paths
 from tagtray.db.tables import (
     Category,
     Classification,
@@ -126,20 +126,26 @@ def failed_ids(engine: Engine, root_id: int, name: bytes) -> list[int]:
 
 def classified(engine: Engine, seconds: float) -> int:
     """Images that went through a network in the last ``seconds``."""
-    query = select(func.count()).where(Classification.classified_at > clock.after(-seconds))
+    # By model, as the index has them.
+    query = select(func.count()).where(
+        Classification.model_id.in_(select(Model.id)), Classification.classified_at > clock.after(-seconds)
+    )
     return read(engine, lambda connection: connection.scalar(query)) or 0
 
 
 def oldest_wait(engine: Engine) -> float | None:
-    """Seconds that the next pending image in line has waited; None where none waits."""
-    query = (
-        select(Image.updated_at, clock.now())
-        .where(Image.status == Status.PENDING)
-        .order_by(Image.id)
-        .limit(1)
-    )
-    row = read(engine, lambda connection: connection.execute(query).one_or_none())
-    return max(0.0, (row[1] - row[0]).total_seconds()) if row else None
+    """Seconds that a pending image which is next in a line has waited; None where none waits.
+
+    Those of held roots are in no line.
+    """
+    return read(engine, _oldest_wait)
+
+
+def _oldest_wait(connection: Connection) -> float | None:
+    next_ones = [lane.first for lane in feeding.lanes(connection)]
+    query = select(func.min(Image.updated_at), clock.now()).where(Image.id.in_(next_ones))
+    since, now = connection.execute(query).one()
+    return max(0.0, (now - since).total_seconds()) if since else None
 
 
 _FACTS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,12 +26,12 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a registration did: how many files were new, changed and unchanged; the ids of known ones."""
+    """What a registration did: how many files were new, changed and unchanged; the id of each by its name."""
 
     new: int
     changed: int
     unchanged: int
-    ids: Sequence[int]
+    ids: Mapping[bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class PendingImage:
 
     id: int
     attempts: int
+    priority: int
 
 
 @dataclass(frozen=True, slots=True)

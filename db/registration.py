@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, or_, select, update
 
 from tagtray.db import clock, paths
 from tagtray.db.dialects import add_new
 from tagtray.db.records import SeenFile
-from tagtray.db.tables import Image, Priority, Status
+from tagtray.db.tables import Classification, Image, Model, Priority, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class RegisteredFile:
     def differs(self, file: SeenFile) -> bool:
         """True where the file has to be looked at again."""
         same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
-        return not same or self.status == Status.MISSING
+        return not same or self.status in (Status.MISSING, Status.IGNORED)
 
 
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
@@ -36,12 +36,14 @@ def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[b
     return {names[row[0]]: RegisteredFile(*row[1:]) for row in rows}
 
 
-def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None:
-    """Insert new files as ``pending``; those that another producer was first with are left to it."""
+def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict[bytes, int]:
+    """Insert new files as ``pending``; their ids by name, also of those that another producer inserted."""
     moment = connection.scalar(select(clock.now()))
+    names: dict[str, bytes] = {}
     rows = []
     for file in files:
         path, path_raw = paths.to_text(file.path)
+        names[path] = file.path
         rows.append(
             {
                 "root_id": root_id,
@@ -55,26 +57,35 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> None
                 "updated_at": moment,
             }
         )
-    add_new(connection, Image, rows)
+    ids = {names.pop(path): row for path, row in add_new(connection, Image, rows, Image.path, Image.id)}
+    others = lookup(connection, root_id, list(names.values())) if names else {}
+    return ids | {name: file.id for name, file in others.items()}
 
 
 def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
-    """Files that are others than their rows (by id) say: ``pending`` again, without the old content."""
-    differs = or_(
-        Image.size_bytes != bindparam("size"),
-        Image.mtime_ns != bindparam("mtime"),
-        Image.status == Status.MISSING,
+    """Files that are others than their rows (by id) say: ``pending`` again, without the old content.
+
+    One that was merely ignored is what it was before.
+    """
+    same = and_(Image.size_bytes == bindparam("size"), Image.mtime_ns == bindparam("mtime"))
+    back = and_(same, Image.status == Status.IGNORED)
+    before = case(
+        (and_(back, Image.error_code.is_not(None)), Status.FAILED.value),
+        (and_(back, _is_current()), Status.DONE.value),
+        else_=Status.PENDING.value,
     )
+    differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
     statement = (
         update(Image)
         .where(Image.id == bindparam("row"), differs)
         .values(
-            status=Status.PENDING,
-            content_id=None,
+            status=before,
+            priority=Priority.NEW,
+            content_id=case((back, Image.content_id), else_=None),
             size_bytes=bindparam("size"),
             mtime_ns=bindparam("mtime"),
-            error_code=None,
-            error_message=None,
+            error_code=case((back, Image.error_code), else_=None),
+            error_message=case((back, Image.error_message), else_=None),
             attempts=0,
             worker=None,
             lease_until=None,
@@ -84,3 +95,9 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
     )
     rows = [{"row": row, "size": file.size_bytes, "mtime": file.mtime_ns} for row, file in files.items()]
     connection.execute(statement, rows)
+
+
+def _is_current() -> ColumnElement[bool]:
+    """Whether the current model has classified the content of an image."""
+    current = select(Model.id).where(Model.is_current)
+    return exists().where(Classification.content_id == Image.content_id, Classification.model_id.in_(current))

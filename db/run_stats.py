@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Engine,
     Select,
     SQLColumnExpression,
@@ -20,9 +21,9 @@ from sqlalchemy import (
     select,
 )
 
-from tagtray.db import clock, dialects, paths
+from tagtray.db import clock, dialects, holds, paths, stale
 from tagtray.db.roots import Target
-from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Status
+from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Root, Status
 from tagtray.db.transactions import read
 
 #: Images that are deferred for more than this many seconds keep nobody waiting.
@@ -62,16 +63,38 @@ def moment(engine: Engine) -> datetime:
 
 
 def active(engine: Engine, targets: Sequence[Target]) -> int:
-    """Images of ``targets`` that are on their way; those deferred for long are not."""
+    """Images of ``targets`` that are on their way; those deferred for long or of held roots are not."""
     # Only a pending image is ever deferred.
     on_their_way = Image.status.in_((Status.PENDING, Status.QUEUED, Status.RUNNING))
     return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets, few=True)))
 
 
+def images_by_root(engine: Engine) -> dict[int, dict[str, int]]:
+    """Images by state, for each root by its id."""
+    query = select(Image.root_id, Image.status, func.count()).group_by(Image.root_id, Image.status)
+    counts: dict[int, dict[str, int]] = {}
+    for root_id, status, images in read(engine, lambda connection: connection.execute(query).all()):
+        counts.setdefault(root_id, {})[status] = images
+    return counts
+
+
 def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
-    """Images of ``targets`` that are not in the queue yet; those deferred for long are not counted."""
+    """Images of ``targets`` that are not in the queue yet; those deferred for long or held do not count."""
     query = select(func.count()).where(Image.status == Status.PENDING, _soon(), _within(targets, few=True))
     return _number(engine, query)
+
+
+def stale_images(engine: Engine, targets: Sequence[Target] | None = None) -> int:
+    """Images (of ``targets``) that the current model has still to classify; looks at all that are done."""
+
+    def count(connection: Connection) -> int:
+        basis = stale.basis(connection)
+        if basis.others_at is None:
+            return 0
+        query = select(func.count()).select_from(Image).where(stale.condition(basis))
+        return connection.scalar(query if targets is None else query.where(_within(targets))) or 0
+
+    return read(engine, count)
 
 
 def tallies(engine: Engine, targets: Sequence[Target], since: datetime) -> list[Tally]:
@@ -88,7 +111,7 @@ def tallies(engine: Engine, targets: Sequence[Target], since: datetime) -> list[
 
 def forwarded(engine: Engine, targets: Sequence[Target], since: datetime) -> int:
     """Contents of ``targets`` that the current model classified ``since``: forward passes, not files."""
-    # An image that is not done has no content, or is missing; "=" would have SQLite read all that are done.
+    # Not by a state: SQLite would read all that are done.
     there = exists().where(
         Image.content_id == Classification.content_id,
         Image.status != Status.MISSING,
@@ -151,7 +174,8 @@ def one_name_each(engine: Engine) -> list[bytes]:
 
 
 def _soon() -> ColumnElement[bool]:
-    return or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON))
+    held = Image.root_id.in_(select(Root.id).where(holds.is_held()))
+    return and_(~held, or_(Image.not_before.is_(None), Image.not_before <= clock.after(SOON)))
 
 
 def _within(targets: Sequence[Target], few: bool = False) -> ColumnElement[bool]:

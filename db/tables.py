@@ -34,10 +34,11 @@ class Status(StrEnum):
     DONE = "done"
     FAILED = "failed"
     MISSING = "missing"
+    IGNORED = "ignored"
 
 
 class Priority(IntEnum):
-    """Which pending images are queued first; within one priority, the order they came in."""
+    """Which pending images are queued first; within one, roots share alike, each in the order they came."""
 
     STALE = 0
     NEW = 1
@@ -66,6 +67,8 @@ class Root(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     path: Mapped[str]
+    # Where the path holds: the host that named it last.
+    host: Mapped[str]
     held_until: Mapped[datetime | None]
 
 
@@ -73,14 +76,18 @@ class Content(Base):
     """The bytes of an image, wherever they lie; ``taken_at`` is the camera's local time."""
 
     __tablename__ = "contents"
+    # Albums by date (and what is stale, the newest photo first), and by camera.
+    __table_args__ = (
+        Index("ix_contents_taken_at", "taken_at", "id"),
+        Index("ix_contents_camera", "camera", "taken_at", "id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
     format: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
-    # Albums by month and by camera.
-    taken_at: Mapped[datetime | None] = mapped_column(DateTime(), index=True)
-    camera: Mapped[str | None] = mapped_column(index=True)
+    taken_at: Mapped[datetime | None] = mapped_column(DateTime())
+    camera: Mapped[str | None]
 
 
 class Image(Base):
@@ -90,8 +97,9 @@ class Image(Base):
     __table_args__ = (
         # A scan looks up its files.
         UniqueConstraint("root_id", "path"),
-        # The feeder takes what waits, the urgent first; leases, retries, progress and status ask for a state.
-        Index("ix_images_status_priority_id", "status", "priority", "id"),
+        # The feeder takes what waits, the urgent first, from the roots that are not held; leases, retries,
+        # progress and status ask for a state.
+        Index("ix_images_status_priority_root_id", "status", "priority", "root_id", "id"),
         # From results to files: the views where a label or a category is asked for, and a run's summary.
         Index("ix_images_content_id", "content_id"),
     )
@@ -175,13 +183,15 @@ class Classification(Base):
     """That a content was classified by a model, and how."""
 
     __tablename__ = "classifications"
+    # Status and a run's summary count what is newer than a moment; the feeder asks whether there are others
+    # than the current model's.
+    __table_args__ = (Index("ix_classifications_model_id_classified_at", "model_id", "classified_at"),)
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     engine: Mapped[str]
     precision: Mapped[str]
     decode: Mapped[str]
-    # Status and a run's summary count what is newer than a moment.
-    classified_at: Mapped[datetime] = mapped_column(index=True)
+    classified_at: Mapped[datetime]
 
 
 class Feature(Base):
@@ -204,6 +214,7 @@ class Worker(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
     engine: Mapped[str]
     precision: Mapped[str]
+    passed_over: Mapped[str]
     roots: Mapped[list[str]]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]

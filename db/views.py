@@ -20,7 +20,7 @@ JOIN classifications c ON c.content_id = k.id
 JOIN models m ON m.id = c.model_id
 JOIN predictions p ON p.content_id = k.id AND p.model_id = m.id
 JOIN labels l ON l.label_set = m.label_set AND l.class_index = p.class_index
-WHERE i.status <> 'missing'
+WHERE i.status NOT IN ('missing', 'ignored')
 """
 
 _TOP1 = """
@@ -33,7 +33,7 @@ JOIN models m ON m.is_current
 JOIN classifications c ON c.content_id = k.id AND c.model_id = m.id
 JOIN predictions p ON p.content_id = k.id AND p.model_id = m.id AND p.rank = 1
 JOIN labels l ON l.label_set = m.label_set AND l.class_index = p.class_index
-WHERE i.status <> 'missing'
+WHERE i.status NOT IN ('missing', 'ignored')
 """
 
 _IMAGE_TAGS = """
@@ -47,7 +47,7 @@ JOIN tags t ON t.content_id = k.id AND t.model_id = m.id
 JOIN categories g ON g.wnid = t.wnid AND g.curated
 JOIN thresholds d ON d.model_id = m.id AND d.wnid = ''
 LEFT JOIN thresholds o ON o.model_id = m.id AND o.wnid = t.wnid
-WHERE i.status <> 'missing' AND t.score >= COALESCE(o.score, d.score)
+WHERE i.status NOT IN ('missing', 'ignored') AND t.score >= COALESCE(o.score, d.score)
 """
 
 _FAILURES = """

@@ -24,7 +24,10 @@ SILENCE = LONGEST_LEASE
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a worker process says of itself; ``roots`` are the names of those that it can read now."""
+    """What a worker process says of itself; ``roots`` are the names of those that it can read now.
+
+    ``passed_over`` says why better engines are not used.
+    """
 
     id: str
     host: str
@@ -34,6 +37,7 @@ class WorkerInfo:
     engine: str
     precision: str
     roots: Sequence[str]
+    passed_over: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,13 @@ class LiveWorker:
         return self.images / seconds if seconds > 0 else 0.0
 
 
-def this_process(worker_id: str, provenance: Provenance, roots: Sequence[str]) -> WorkerInfo:
+def this_process(
+    worker_id: str, provenance: Provenance, roots: Sequence[str], passed_over: str = ""
+) -> WorkerInfo:
     """What this process says of itself."""
     host, release = socket.gethostname(), version("tagtray")
     model, engine, precision = provenance.model_id, provenance.engine, provenance.precision
-    return WorkerInfo(worker_id, host, os.getpid(), release, model, engine, precision, roots)
+    return WorkerInfo(worker_id, host, os.getpid(), release, model, engine, precision, roots, passed_over)
 
 
 def register(engine: Engine, worker: WorkerInfo) -> None:
@@ -98,6 +104,12 @@ def count(engine: Engine) -> int:
     """How many workers were heard of lately."""
     query = select(func.count()).select_from(Worker).where(_heard())
     return read(engine, lambda connection: connection.scalar(query)) or 0
+
+
+def is_read_elsewhere(engine: Engine, root: str) -> bool:
+    """Whether a worker of another host can read the root of this name."""
+    here = socket.gethostname()
+    return any(worker.info.host != here and root in worker.info.roots for worker in alive(engine))
 
 
 def _upsert(connection: Connection, worker: WorkerInfo, images: int, starts: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""One picture's bytes into its slot of the batch: the 224 x 224 pixels that the network sees.
+"""One image's bytes into its slot of the batch: the pixels that the network sees.
 
 Draft mode lets the JPEG decoder scale while it decodes and resamples only what the crop needs; exact mode
 decodes at full size and equals torchvision's reference transform bit for bit.
@@ -19,16 +19,16 @@ from PIL import AvifImagePlugin, Image, TiffImagePlugin, WebPImagePlugin
 
 from tagtray.config.errors import ImageError
 from tagtray.imaging import colour, exif, faults, foreign, geometry, libtiff, sniff, tiff
+from tagtray.imaging.geometry import InputSpec
 
-#: Shape of a slot: rows, columns, RGB. A (B, 3, 224, 224) channels-last tensor is B of them in memory.
-SLOT_SHAPE = (geometry.CROP, geometry.CROP, 3)
-
-#: Pixels of the shorter side that a draft keeps at least: twice what resizing needs. Half of it would save a
-#: fifth at most, for 12 megapixels, and double the difference from exact mode (0.5 instead of 0.2 levels).
-DRAFT_SIDE = 2 * geometry.RESIZE
+#: A draft keeps this multiple of the pixels that resizing needs along the shorter side. 1 would save a fifth
+#: at most, for 12 megapixels, and double the difference from exact mode (0.5 instead of 0.2 levels).
+DRAFT_FACTOR = 2
 
 #: A draft first averages whole pixels down to this multiple of the crop (Pillow's reducing_gap).
 REDUCING_GAP = 3.0
+
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 #: Longer side in pixels up to which exact mode resizes the whole picture, as torchvision does (64 : 1).
 #: Beyond it only the crop is resampled: one level off at most, and gigabytes of memory less.
@@ -57,8 +57,10 @@ class ImageInfo:
     camera: str | None
 
 
-def decode_into(slot: NDArray[np.uint8], data: bytes, *, exact: bool, max_pixels: int) -> ImageInfo:
-    """Decode ``data`` into ``slot`` ((224, 224, 3) uint8, RGB); after an error its content is undefined.
+def decode_into(
+    slot: NDArray[np.uint8], data: bytes, spec: InputSpec, *, exact: bool, max_pixels: int
+) -> ImageInfo:
+    """Decode ``data`` into ``slot`` ((side, side, 3) uint8, RGB); after an error its content is undefined.
 
     Raises ImageError alone, whatever the bytes are. Not thread-safe: it sets Pillow's limits and warnings.
     """
@@ -67,7 +69,7 @@ def decode_into(slot: NDArray[np.uint8], data: bytes, *, exact: bool, max_pixels
         raise foreign.refusal(data[: sniff.HEAD_BYTES])
     hints: list[str] = []
     try:
-        return _decode(slot, data, kind, hints, exact=exact, max_pixels=max_pixels)
+        return _decode(slot, data, spec, kind, hints, exact=exact, max_pixels=max_pixels)
     except ImageError:
         raise
     except Exception as error:  # decoders raise almost anything
@@ -76,28 +78,41 @@ def decode_into(slot: NDArray[np.uint8], data: bytes, *, exact: bool, max_pixels
 
 
 def _decode(
-    slot: NDArray[np.uint8], data: bytes, kind: str, hints: list[str], *, exact: bool, max_pixels: int
+    slot: NDArray[np.uint8],
+    data: bytes,
+    spec: InputSpec,
+    kind: str,
+    hints: list[str],
+    *,
+    exact: bool,
+    max_pixels: int,
 ) -> ImageInfo:
-    Image.MAX_IMAGE_PIXELS = max(max_pixels, geometry.CROP**2)  # the crop itself is checked too
+    Image.MAX_IMAGE_PIXELS = max(max_pixels, spec.side**2)  # the crop itself is checked too
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=[kind]) as image:
-                return _fill(slot, image, kind, exact=exact, max_pixels=max_pixels)
+                return _fill(slot, image, spec, kind, exact=exact, max_pixels=max_pixels)
         finally:
             hints.extend(str(warning.message) for warning in caught)
 
 
 def _fill(
-    slot: NDArray[np.uint8], image: Image.Image, kind: str, *, exact: bool, max_pixels: int
+    slot: NDArray[np.uint8],
+    image: Image.Image,
+    spec: InputSpec,
+    kind: str,
+    *,
+    exact: bool,
+    max_pixels: int,
 ) -> ImageInfo:
     _refuse_size(image.size, max_pixels)
     if isinstance(image, TiffImagePlugin.TiffImageFile) and tiff.is_preview(image.tag_v2):
         raise foreign.raw_camera_picture()
     full = image.size
     scale = 1.0
-    if kind == "JPEG" and not exact and (drafted := image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))):
+    if kind == "JPEG" and not exact and (drafted := image.draft(None, (DRAFT_FACTOR * spec.resize,) * 2)):
         scale = drafted[1][2] / full[0]
     before = image.size
     image.load()
@@ -105,9 +120,10 @@ def _fill(
         full = image.size
         _refuse_size(full, max_pixels)
     tags = exif.read(image)
-    crop = _exact(image, tags.orientation) if exact else _draft(image, full, tags.orientation, scale)
+    orientation = tags.orientation
+    crop = _exact(image, spec, orientation) if exact else _draft(image, spec, full, orientation, scale)
     np.copyto(slot, np.asarray(crop))
-    width, height = full if tags.orientation < 5 else full[::-1]
+    width, height = full if orientation < 5 else full[::-1]
     return ImageInfo(kind, width, height, tags.taken_at, tags.camera)
 
 
@@ -116,22 +132,24 @@ def _refuse_size(size: tuple[int, int], max_pixels: int) -> None:
         raise faults.too_many_pixels(size[0] * size[1], max_pixels)
 
 
-def _exact(image: Image.Image, orientation: int) -> Image.Image:
+def _exact(image: Image.Image, spec: InputSpec, orientation: int) -> Image.Image:
     """Every step on the whole picture and in the reference's order, for the same rounding."""
     image = colour.opaque(colour.plain(image))
     image = _upright(image, orientation)
-    size = geometry.resized(*image.size)
+    size = geometry.resized(spec, *image.size)
     if max(size) > MAX_RESIZED:
-        return _crop(image, geometry.source_box(*image.size))
-    return image.resize(size, Image.Resampling.BILINEAR).crop(geometry.crop_box(*size))
+        return _crop(image, spec, geometry.source_box(spec, *image.size))
+    return image.resize(size, _RESAMPLING[spec.interpolation]).crop(geometry.crop_box(spec, *size))
 
 
-def _draft(image: Image.Image, full: tuple[int, int], orientation: int, scale: float) -> Image.Image:
-    """Only the crop is resampled, and only its 224 x 224 pixels are blended and turned."""
+def _draft(
+    image: Image.Image, spec: InputSpec, full: tuple[int, int], orientation: int, scale: float
+) -> Image.Image:
+    """Only the crop is resampled, and only its pixels are blended and turned."""
     upright = full if orientation < 5 else full[::-1]
-    box = geometry.stored_box(geometry.source_box(*upright), *full, orientation)
+    box = geometry.stored_box(geometry.source_box(spec, *upright), *full, orientation)
     box = (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
-    crop = colour.opaque(_crop(colour.plain(image), box, REDUCING_GAP))
+    crop = colour.opaque(_crop(colour.plain(image), spec, box, REDUCING_GAP))
     return _upright(crop, orientation)
 
 
@@ -139,6 +157,8 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(exif.TRANSPOSES[orientation]) if orientation in exif.TRANSPOSES else image
 
 
-def _crop(image: Image.Image, box: geometry.Box, reducing_gap: float | None = None) -> Image.Image:
-    size = (geometry.CROP, geometry.CROP)
-    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=reducing_gap)
+def _crop(
+    image: Image.Image, spec: InputSpec, box: geometry.Box, reducing_gap: float | None = None
+) -> Image.Image:
+    size = (spec.side, spec.side)
+    return image.resize(size, _RESAMPLING[spec.interpolation], box=box, reducing_gap=reducing_gap)

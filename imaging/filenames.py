@@ -63,6 +63,12 @@ _IGNORED_DIRS = frozenset(
     }
 )
 
+#: Folders in which photo programs keep their own copies, by the end of their names, in lower case.
+_CACHES = (b".lrdata",)
+#: Libraries of photo programs, by the end of their names; the originals lie in few of their folders.
+_LIBRARIES = (b".photoslibrary", b".photolibrary", b".migratedphotolibrary", b".aplibrary")
+_ORIGINALS = frozenset({b"originals", b"masters"})
+
 #: A leading dot hides; ``~$`` is the owner file of an office program.
 _IGNORED_PREFIXES = (b".", b"~$")
 
@@ -81,3 +87,14 @@ def classify_name(name: bytes) -> Kind:
 def is_ignored_dir(name: bytes) -> bool:
     """Whether a folder of that name is never entered (hidden ones, ``@eaDir``, bins)."""
     return name.startswith(b".") or name.lower() in _IGNORED_DIRS
+
+
+def is_cache(folder: bytes) -> bool:
+    """Whether a folder (its path) holds another program's previews or bin: Photos, Lightroom, Nextcloud."""
+    parent, _, name = folder.lower().rpartition(b"/")
+    parent = parent.rpartition(b"/")[2]
+    if parent.endswith(_LIBRARIES):
+        return name not in _ORIGINALS
+    if parent.startswith(b"appdata_"):
+        return name == b"preview"
+    return name == b"files_trashbin" or name.endswith(_CACHES)

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
+from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone, MountFault
+from tagtray.imaging import mounts
 
 #: Seconds until a file that changed under the reader is looked at again: as long as a copy may pause.
 CHANGED_SECONDS = 2.0
@@ -21,17 +22,23 @@ CHANGED_SECONDS = 2.0
 #: Seconds until a fault of the machine or of a mount is tried again.
 FAULT_SECONDS = 15.0
 
+#: Seconds until a file on a network mount that may not be read is tried again: a ticket that expired or an
+#: export that refuses this user is put right by people.
+REFUSED_SECONDS = 300.0
+
 #: Seconds until a root that is not there is asked for again.
 ROOT_SECONDS = 15.0
 
 #: O_NONBLOCK so that a FIFO does not wait for a writer; O_NOCTTY so that a terminal does not become ours.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
+_REFUSED = "The file may not be read by this user."
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-#: What is wrong with the file itself and stays so; any other fault is the machine's or the mount's.
+#: What is wrong with the file itself and stays so; any other fault is the machine's or the mount's. A refusal
+#: is final only where this machine itself holds the file.
 _FINAL = {
-    errno.EACCES: "The file may not be read by this user.",
-    errno.EPERM: "The file may not be read by this user.",
+    errno.EACCES: _REFUSED,
+    errno.EPERM: _REFUSED,
     errno.ELOOP: "The file is a link that leads back to itself.",
     errno.ENAMETOOLONG: "The file's path is too long for this system.",
     errno.EINVAL: "The file's name is not accepted by its file system.",
@@ -55,7 +62,8 @@ def open_image(root: bytes | str | Path, relative: bytes, *, max_bytes: int) -> 
     """Read the file ``relative`` ('/' between its components) of the folder ``root``.
 
     Raises ImageError (empty, too_large, outside_root, unreadable, not_an_image), ImageGone when the root is
-    there and the file is not, and ImageDeferred when the root or its mount fails or the file just changes.
+    there and the file is not, MountFault when the root or its mount fails, and ImageDeferred when the file
+    just changes.
     """
     _refuse_path(relative)
     try:
@@ -85,7 +93,7 @@ def _opened_root(root: bytes | str | Path) -> Iterator[int]:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         message = f"The root cannot be opened on this machine ({_reason(error)})."
-        raise ImageDeferred(message, ROOT_SECONDS) from None
+        raise MountFault(message, ROOT_SECONDS) from None
     try:
         yield folder
     finally:
@@ -97,11 +105,17 @@ def _opened(folder: int, relative: bytes) -> Iterator[int]:
     try:
         descriptor = os.open(relative, _FLAGS, dir_fd=folder)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM) and _is_on_network(folder, relative):
+            raise ImageDeferred(_REFUSED, REFUSED_SECONDS) from None
         raise _open_fault(error) from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_on_network(folder: int, relative: bytes) -> bool:
+    return mounts.network_type(os.path.join(_kernel_name(folder), os.path.dirname(relative))) is not None
 
 
 def _open_fault(error: OSError) -> ImageError | ImageGone | ImageDeferred:
@@ -113,7 +127,8 @@ def _open_fault(error: OSError) -> ImageError | ImageGone | ImageDeferred:
 
 
 def _deferred(error: OSError | MemoryError) -> ImageDeferred:
-    return ImageDeferred(f"The file cannot be read just now ({_reason(error)}).", FAULT_SECONDS)
+    kind = MountFault if isinstance(error, OSError) else ImageDeferred
+    return kind(f"The file cannot be read just now ({_reason(error)}).", FAULT_SECONDS)
 
 
 def _reason(error: OSError | MemoryError) -> str:

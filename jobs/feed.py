@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 import redis
 
@@ -12,10 +13,13 @@ from tagtray.config import logs, outage
 from tagtray.config.errors import InfrastructureError, Refused
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue
+from tagtray.db import current_model, workers
 from tagtray.db.ledger import Ledger
-from tagtray.jobs import refusals, workers
+from tagtray.db.records import PendingImage
+from tagtray.db.tables import Priority
+from tagtray.jobs import refusals
 from tagtray.jobs.queue import ImageQueue
+from tagtray.jobs.stale import StaleImages
 
 #: Seconds without news after which a chunk that is not full leaves all the same.
 QUIET = 0.08
@@ -40,27 +44,51 @@ class Feeder:
         self._chunk = settings.images_per_job
         self._high_water = settings.queue_max
         self.redis_url = settings.redis_url
+        self._stale = StaleImages(ledger)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no image has to be classified anew by another model, as far as is known."""
+        return self._stale.settled
 
     def feed(self, flush: bool = True) -> int:
         """Fill the queue with full chunks, and with what is left over if ``flush``; images enqueued.
 
-        Raises redis.RedisError with the images given back to the ledger.
+        Urgent images are enqueued however full it is, stale ones when nothing else waits. Raises
+        redis.RedisError with the images given back to the ledger.
         """
         queued = self._ledger.queued()
         room = self._high_water - queued
-        waiting = self._ledger.pending(room) if room > 0 else 0
+        self._stale.look()
+        if room <= 0:
+            return self._feed_urgent()
+        waiting = self._ledger.pending(room)
+        if not waiting and flush:
+            waiting = self._stale.bring_back(room)
         limit = waiting if flush else waiting - waiting % self._chunk
         if limit <= 0:
             return 0
         size = self._chunk if queued else self._share(limit)
-        model_id = catalogue.current(self._ledger.engine).id
-        images = self._ledger.take_pending(limit)
-        # A suspect travels alone: it may take its worker down.
-        chunks = [[image.id] for image in images if image.attempts]
-        ids = [image.id for image in images if not image.attempts]
-        chunks += [ids[start : start + size] for start in range(0, len(ids), size)]
+        return self._put(size, lambda: self._ledger.take_pending(limit))
+
+    def enqueue(self, ids: Sequence[int]) -> int:
+        """Put images that somebody waits for before all others; how many. Raises redis.RedisError."""
+        return self._put(self._share(len(ids)), lambda: self._ledger.enqueue(ids))
+
+    def _feed_urgent(self) -> int:
+        waiting = self._ledger.pending(self._high_water, Priority.URGENT)
+        if not waiting:
+            return 0
+        return self._put(self._chunk, lambda: self._ledger.take_pending(waiting, Priority.URGENT))
+
+    def _put(self, size: int, take: Callable[[], Sequence[PendingImage]]) -> int:
+        model_id = current_model.current(self._ledger.engine).id
+        images = take()
+        urgent = [image for image in images if image.priority == Priority.URGENT]
+        others = [image for image in images if image.priority != Priority.URGENT]
         try:
-            self._queue.put(chunks, model_id)
+            self._queue.put(_chunks(urgent, size), model_id, at_front=True)
+            self._queue.put(_chunks(others, size), model_id)
         except redis.RedisError:
             self._ledger.unqueue([image.id for image in images])
             raise
@@ -68,10 +96,14 @@ class Feeder:
 
     def _share(self, images: int) -> int:
         """Images to a job when nothing is queued: no worker stays idle while another has a full chunk."""
-        return max(1, min(self._chunk, -(-images // max(1, workers.alive(self._queue)))))
+        return max(1, min(self._chunk, -(-images // max(1, workers.count(self._ledger.engine)))))
 
     def recover(self) -> int:
-        """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases."""
+        """Give back what was lost: a lost queue, popped but never claimed jobs, lapsed leases.
+
+        Workers that are no longer heard of are forgotten.
+        """
+        workers.remove_silent(self._ledger.engine)
         freed = self._ledger.free_lapsed()
         if self._queue.is_new():
             freed += self._ledger.unqueue()
@@ -84,6 +116,13 @@ class Feeder:
             sentence = "{images} images went back to pending."
             logs.event(log, logging.INFO, "images_returned", sentence, images=freed)
         return freed
+
+
+def _chunks(images: Sequence[PendingImage], size: int) -> list[list[int]]:
+    """Ids by the job; a suspect travels alone: it may take its worker down."""
+    ids = [image.id for image in images if not image.attempts]
+    together = [ids[start : start + size] for start in range(0, len(ids), size)]
+    return [[image.id] for image in images if image.attempts] + together
 
 
 class FeederLoop:
@@ -106,6 +145,11 @@ class FeederLoop:
     def refusal(self) -> Refused | None:
         """Why it feeds no more; None as long as there is hope."""
         return self._outage.refusal
+
+    @property
+    def settled(self) -> bool:
+        """Whether no image has to be classified anew by another model, as far as is known."""
+        return self._feeder.settled
 
     def notify(self) -> None:
         """Images were registered."""

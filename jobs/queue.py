@@ -40,7 +40,10 @@ class ImageQueue(Queue):
         self._popped: set[Any] = set()
 
     def put(self, chunks: Iterable[Sequence[int]], model_id: int, at_front: bool = False) -> int:
-        """Enqueue one job per chunk of image ids, for one model, in one round trip; the number of jobs."""
+        """Enqueue one job per chunk of image ids, for one model, in one round trip; the number of jobs.
+
+        With ``at_front`` they are the next that are popped, in this order.
+        """
         jobs = [
             self.prepare_data(
                 FUNCTION,
@@ -53,7 +56,9 @@ class ImageQueue(Queue):
             )
             for chunk in chunks
         ]
-        return len(self.enqueue_many(jobs)) if jobs else 0
+        # Each one that is put at the front comes before those that were put there earlier.
+        ordered = jobs[::-1] if at_front else jobs
+        return len(self.enqueue_many(ordered)) if jobs else 0
 
     def waiting_ids(self) -> set[int]:
         """The image ids of all jobs that no worker has popped yet."""

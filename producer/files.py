@@ -1,4 +1,4 @@
-"""One file as the producer sees it: its stat, where a link leads, whether its end is there."""
+"""One file as the producer sees it: its stat, the target of a link, its end marker."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ZERO_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class FoundFile(SeenFile):
-    """A seen file with the moment of its last change of any kind, which no program can set."""
+    """A seen file with its ctime, which no program can set."""
 
     ctime_ns: int
 
     def age(self, now_ns: int) -> float:
         """Seconds since the last change by the wall clock.
 
-        Moments in the future (a camera's wrong clock, a clock set back) say nothing; 0 where both do.
+        Times in the future (a camera's wrong clock, a clock set back) are ignored; 0 if both are.
         """
         past = [moment for moment in (self.mtime_ns, self.ctime_ns) if moment <= now_ns]
         return (now_ns - max(past)) / 1e9 if past else 0.0
@@ -50,7 +50,7 @@ def from_stat(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | Non
 
 
 def is_gone(root: bytes, path: bytes) -> bool:
-    """Whether nothing that could be an image is at ``path`` any more; an error that may pass is no proof."""
+    """Whether no regular file is at ``path`` any more; an error that may pass is no proof."""
     try:
         return not stat.S_ISREG(os.stat(os.path.join(root, path)).st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,12 +1,19 @@
-"""``.tagtrayignore``: gitignore patterns, in any folder, for what lies below it (gitignore(5))."""
+"""``.tagtrayignore``: gitignore patterns, in any folder, for everything below it (gitignore(5))."""
 
 from __future__ import annotations
 
+import codecs
+import logging
+import math
 import os
 import stat
 from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
+
+from tagtray.config import logs
+from tagtray.config.logs import Throttle
+from tagtray.config.text import shown
 
 NAME = b".tagtrayignore"
 
@@ -15,6 +22,10 @@ MAX_BYTES = 65_536
 #: Wildcards in one component of a pattern, and ``**`` in one pattern: more would let a pattern that was
 #: written to do so stall the regular expressions they become.
 MAX_WILDCARDS = 3
+
+_WARNED = Throttle(math.inf)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +36,11 @@ class Rules:
     spec: GitIgnoreSpec
     outer: Rules | None
 
-    def ignores(self, path: bytes, is_folder: bool) -> bool:
-        """Whether the last pattern that matches ``path`` (relative to the root) says so; innermost first."""
+    def verdict(self, path: bytes, is_folder: bool) -> bool | None:
+        """Whether ``path`` (relative to the root) is ignored, by the last pattern that matches it.
+
+        Those of inner folders come first; None where none matches.
+        """
         rules: Rules | None = self
         while rules is not None:
             name = path[len(rules.base) :].decode("utf-8", "surrogateescape") + "/" * is_folder
@@ -34,13 +48,16 @@ class Rules:
             if include is not None:
                 return include
             rules = rules.outer
-        return False
+        return None
 
 
 def read(root: bytes, folder: bytes, outer: Rules | None) -> Rules | None:
-    """The rules in ``folder`` of ``root``, given those outside; ``outer`` where it has none of its own."""
-    lines = _lines(os.path.join(root, folder, NAME))
+    """The rules in ``folder`` of ``root`` within those of ``outer``; ``outer`` itself if it adds none."""
+    path = os.path.join(root, folder, NAME)
+    lines = _lines(path)
     patterns = [line for line in lines if _is_pattern(line)]
+    if len(patterns) < len(lines):
+        _warn(path, lines)
     base = folder + b"/" if folder else b""
     return Rules(base, GitIgnoreSpec.from_lines(patterns), outer) if patterns else outer
 
@@ -63,11 +80,37 @@ def _lines(path: bytes) -> list[str]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return []
-        return os.read(descriptor, MAX_BYTES).decode("utf-8", "surrogateescape").splitlines()
+        return _text(os.read(descriptor, MAX_BYTES)).splitlines()
     except OSError:
         return []
     finally:
         os.close(descriptor)
+
+
+def _text(data: bytes) -> str:
+    """As editors write it: UTF-8, with a mark or without, or UTF-16 with one; names may be of any bytes."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+
+
+def _warn(path: bytes, lines: list[str]) -> None:
+    """Name the first line that is no pattern, once for each state of the file."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith("#") and not _is_pattern(line):
+            if _WARNED.is_due((path, tuple(lines))):
+                sentence = "{file}, line {line}: {pattern} is no pattern that is understood; it is left out."
+                file, pattern = shown(path), shown(line)
+                logs.event(
+                    log,
+                    logging.WARNING,
+                    "ignore_pattern_skipped",
+                    sentence,
+                    file=file,
+                    line=number,
+                    pattern=pattern,
+                )
+            return
 
 
 def _is_pattern(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""What events named, until it is taken up: sets, so that a storm of events stays small."""
+"""Files and folders named by events, until they are processed: sets, so that an event storm stays small."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ MAX_FILES = 200_000
 
 
 class Inbox:
-    """Files and folders that something happened to; filled by event threads, which must not wait."""
+    """Files and folders that changed; filled by event threads, which must not block."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._files: dict[tuple[Scope, bytes], bool] = {}
         self._folders: set[tuple[Scope, bytes]] = set()
         self._all = False
-        #: Set until the files that came are done.
-        self.files_came = threading.Event()
-        #: Set until the folders that came are scanned.
-        self.folders_came = threading.Event()
+        #: Set while there are files to process.
+        self.has_files = threading.Event()
+        #: Set while there are folders to scan.
+        self.has_folders = threading.Event()
 
     def add_file(self, scope: Scope, path: bytes, closed: bool) -> None:
-        """Something happened to a file; ``closed``: it was closed after writing or moved into place."""
+        """Add a file that changed; ``closed``: it was closed after writing or moved into place."""
         with self._lock:
             if len(self._files) >= MAX_FILES:
                 self._files.clear()
                 self._ask_for_all()
             self._files[scope, path] = closed or self._files.get((scope, path), False)
-            self.files_came.set()
+            self.has_files.set()
 
     def add_folder(self, scope: Scope, path: bytes) -> None:
-        """A folder came, or went with all that was in it."""
+        """Add a folder that appeared, or vanished with its contents."""
         with self._lock:
             self._folders.add((scope, path))
-            self.folders_came.set()
+            self.has_folders.set()
 
     def request_full_scan(self) -> None:
-        """Have everything scanned: events were lost."""
+        """Ask for a scan of everything: events were lost."""
         with self._lock:
             self._ask_for_all()
 
     def wake(self) -> None:
-        """Have both loops look at once at what else there is to do."""
-        self.files_came.set()
-        self.folders_came.set()
+        """Wake both loops."""
+        self.has_files.set()
+        self.has_folders.set()
 
     def take_files(self, limit: int) -> dict[Scope, dict[bytes, bool]]:
         """Up to ``limit`` files in order of arrival, by scope."""
@@ -58,16 +58,16 @@ class Inbox:
         return taken
 
     def finish_files(self) -> None:
-        """The files that were taken are done."""
+        """Mark the files that were taken as done."""
         with self._lock:
             if not self._files:
-                self.files_came.clear()
+                self.has_files.clear()
 
     def finish_folders(self) -> None:
-        """The folders that were taken are done."""
+        """Mark the folders that were taken as done."""
         with self._lock:
             if not self._folders and not self._all:
-                self.folders_came.clear()
+                self.has_folders.clear()
 
     def take_folders(self) -> tuple[list[tuple[Scope, bytes]], bool]:
         """The folders to scan, outermost only, and whether everything has to be scanned."""
@@ -82,4 +82,4 @@ class Inbox:
 
     def _ask_for_all(self) -> None:
         self._all = True
-        self.folders_came.set()
+        self.has_folders.set()

@@ -1,4 +1,4 @@
-"""watchdog's inotify observer, told to say what it otherwise keeps to itself."""
+"""watchdog's inotify observer, which also reports overflows and refused watches."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ EVENTS: list[type[FileSystemEvent]] = [
 
 
 class ReportingInotify(InotifyFD):
-    """Reports lost events, and watches that the kernel refused: watchdog passes over both in silence."""
+    """Reports lost events, and watches that the kernel refused: watchdog ignores both."""
 
     def __init__(self, on_overflow: Callable[[], None]) -> None:
         super().__init__()
         self.name = "inotify"
         self._on_overflow = on_overflow
-        #: Whether the kernel's limit of watches kept a folder from being watched.
+        #: Whether a folder is unwatched because the kernel's limit of watches is reached.
         self.is_exhausted = False
 
     def add_callback(
@@ -73,7 +73,7 @@ class ReportingInotify(InotifyFD):
 
 
 class Observer(BaseObserver):
-    """An observer that owns its inotify instance and tells moves into a folder from new files."""
+    """An observer that owns its inotify instance and distinguishes moves from new files."""
 
     def __init__(self, inotify: ReportingInotify) -> None:
         super().__init__(InotifyFullEmitter, inotify_fd=inotify)

@@ -10,7 +10,6 @@ from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import SeenFile
-from tagtray.imaging.filenames import Kind
 from tagtray.producer import files
 from tagtray.producer.files import FoundFile
 from tagtray.producer.ignore import Rules
@@ -65,8 +64,7 @@ class Intake:
             folder = os.path.dirname(path)
             if folder not in entered:
                 entered[folder] = scope.rules(folder)
-            enters, rules = entered[folder]
-            if enters and scope.kind(path, rules) is Kind.REGISTER:
+            if scope.admits(path, entered[folder]):
                 candidates.append(self._candidate(scope, found, closed))
         self._take(scope, candidates, totals)
         self._mark_missing(scope, gone, totals)
@@ -119,7 +117,7 @@ class Intake:
         totals.unchanged += result.unchanged
         if result.new or result.changed:
             self._notify()
-        return list(result.ids)
+        return list(result.ids.values())
 
     def _mark_missing(self, scope: Scope, paths: Sequence[bytes], totals: Totals) -> None:
         gone = [path for path in paths if files.is_gone(scope.root.path, path)]

@@ -1,9 +1,10 @@
-"""Which rows have lost their files: found after a scan, confirmed one by one."""
+"""Which rows have lost their files, or are no longer wanted: found after a scan, confirmed one by one."""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tagtray.db.ledger import Ledger
 from tagtray.db.paths import is_below
@@ -34,25 +35,34 @@ class IdSet:
 def mark_missing(
     ledger: Ledger, scope: Scope, below: bytes, seen: IdSet, newest: int, unknown: set[bytes]
 ) -> int:
-    """Images up to the id ``newest`` in the folder ``below`` that were not ``seen`` and whose files are gone.
+    """Judge the images up to the id ``newest`` in the folder ``below`` that were not ``seen``.
 
-    Rows in the ``unknown`` folders are left alone, and all of them once the scope is not the same any more.
-    Returns how many became ``missing``. Raises InfrastructureError; it may be repeated then.
+    Those whose files are gone become ``missing``, those that the scope no longer admits ``ignored``. Rows in
+    the ``unknown`` folders are left alone, and all of them once the scope is not the same any more. Returns
+    how many became ``missing``. Raises InfrastructureError; it may be repeated then.
     """
     missing = 0
     for page in ledger.present(scope.root.id, below, newest):
-        gone = [
-            row
+        unseen = [
+            (row, path)
             for row, path in page
             if row not in seen
             and (not below or is_below(path, below))
             and not (unknown and _lies_in(path, unknown))
-            and files.is_gone(scope.root.path, path)
         ]
+        gone = {row for row, path in unseen if files.is_gone(scope.root.path, path)}
+        unwanted = _unwanted(scope, [(row, path) for row, path in unseen if row not in gone])
         if not scope.is_same():
             return missing
-        missing += ledger.mark_missing(gone)
+        missing += ledger.mark_missing(list(gone))
+        ledger.mark_ignored(unwanted)
     return missing
+
+
+def _unwanted(scope: Scope, rows: Sequence[tuple[int, bytes]]) -> list[int]:
+    """Those of ``rows`` that the scope does not admit; the rules of a folder are read once."""
+    rules = functools.cache(scope.rules)
+    return [row for row, path in rows if not scope.admits(path, rules(os.path.dirname(path)))]
 
 
 def has_rows(ledger: Ledger, scope: Scope) -> bool:

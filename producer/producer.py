@@ -1,4 +1,4 @@
-"""The producer: scans, watches, and brings what it finds into the ledger."""
+"""The producer: scans and watches folders, and registers what it finds in the ledger."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tagtray.producer.settling import Settling
 from tagtray.producer.totals import Totals
 from tagtray.producer.watch import Watch
 
-#: Seconds at most between looks at what waits and at whether the producer should stop.
+#: Seconds of a turn at most: how late a settling file or a stop request may be noticed.
 TURN = 0.5
 
 log = logging.getLogger(__name__)
 
 
 class Producer:
-    """Keeps the ledger true to the folders of ``targets``; ``notify`` is called when images were registered.
+    """Keeps the ledger in step with ``targets``; ``notify`` is called when images were registered.
 
     Either ``scan()`` once in the caller's thread, or ``start()`` ... ``stop()`` in threads of its own. It
     outlives outages of the database and errors that nobody expected.
@@ -73,13 +73,13 @@ class Producer:
 
     @property
     def idle(self) -> bool:
-        """Whether the first scan is done and nothing is left to take up."""
-        came = self._inbox.files_came.is_set() or self._inbox.folders_came.is_set()
+        """Whether the first scan is done and nothing is left to process."""
+        came = self._inbox.has_files.is_set() or self._inbox.has_folders.is_set()
         return self._scans is not None and self._scans.scanned.is_set() and not came and not self._settling
 
     @property
     def turns(self) -> int:
-        """How often both threads have taken up everything that they knew of."""
+        """How many turns both threads have finished."""
         return min(self._turns, self._scans.turns if self._scans else 0)
 
     def scan(self) -> Totals:
@@ -105,7 +105,7 @@ class Producer:
             thread.start()
 
     def stop(self) -> None:
-        """End after the batches in hand."""
+        """Stop after the batches in hand."""
         self._stop.set()
         self._inbox.wake()
         for thread in self._threads:
@@ -128,7 +128,7 @@ class Producer:
 
     def _turn(self) -> None:
         seconds = self._settling.next_in()
-        self._inbox.files_came.wait(TURN if seconds is None else min(seconds, TURN))
+        self._inbox.has_files.wait(TURN if seconds is None else min(seconds, TURN))
         for scope, paths in self._inbox.take_files(intake.BATCH).items():
             self._intake.take_named(scope, paths, self._events)
         self._inbox.finish_files()

@@ -51,6 +51,7 @@ class Scanner:
             self._keep(scope, "is empty, though it was not")
         else:
             self._once.reset(scope)
+            self._outage.retry(lambda: self._ledger.lift(scope.root.name))
             known = self._mounts.setdefault(scope, set())
             known |= walk.mounts
             unknown = walk.blocked | (known - walk.mounts)

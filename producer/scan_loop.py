@@ -17,7 +17,7 @@ from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
 from tagtray.producer.watch import POLL, Watch
 
-#: Seconds between looks at whether the watched folders are still the same.
+#: Seconds between checks that the watched folders are still the same.
 TURN = 1.0
 #: Part of the time that the scans of a polled folder may take.
 SHARE = 0.1
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class ScanLoop:
-    """Scans each scope when it is time to; ``watch`` None: once."""
+    """Scans each scope when it is due; once if ``watch`` is None."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class ScanLoop:
         self.turns = 0
 
     def run(self) -> None:
-        """Go on until everything was scanned once, or for good where there is a watch."""
+        """Run until everything was scanned once, or until the stop where there is a watch."""
         while not self._stop.is_set():
             try:
                 self._turn()
@@ -76,7 +76,7 @@ class ScanLoop:
         self.scanned.set()
         if self._watch is not None:
             self._inbox.finish_folders()
-            self._inbox.folders_came.wait(TURN)
+            self._inbox.has_folders.wait(TURN)
             self._scan_named()
 
     def _scan(self, scope: Scope) -> None:

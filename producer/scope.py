@@ -15,6 +15,9 @@ from tagtray.imaging import filenames
 from tagtray.imaging.filenames import Kind
 from tagtray.producer import ignore
 
+#: A file with which a folder keeps itself and what lies in it out of galleries (Android).
+NO_MEDIA = b".nomedia"
+
 Identity = tuple[int, int]
 
 
@@ -56,7 +59,17 @@ class Scope:
         """Whether ``folder`` is looked into; ``rules`` are those of the folder that it lies in."""
         if filenames.is_ignored_dir(os.path.basename(folder)) or folder == self._home:
             return False
-        return rules is None or not rules.ignores(folder, True)
+        ignored = rules.verdict(folder, True) if rules else None
+        return not (self.is_cache(folder) if ignored is None else ignored)
+
+    def is_cache(self, folder: bytes) -> bool:
+        """Whether ``folder`` holds another program's copies, or says that it is not for galleries."""
+        return filenames.is_cache(folder) or os.path.lexists(os.path.join(self.root.path, folder, NO_MEDIA))
+
+    def admits(self, path: bytes, found: tuple[bool, ignore.Rules | None]) -> bool:
+        """Whether a file of this name is registered, given what ``rules`` found of its folder."""
+        enters, rules = found
+        return enters and self.kind(path, rules) is Kind.REGISTER
 
     def rules(self, folder: bytes) -> tuple[bool, ignore.Rules | None]:
         """Whether every folder from the target down to ``folder`` is looked into, and the rules in it."""
@@ -72,9 +85,9 @@ class Scope:
         return True, rules
 
     def kind(self, path: bytes, rules: ignore.Rules | None) -> Kind:
-        """What to do with a file by its name and the rules of its folder: the one judgement of both."""
+        """What to do with a file, by its name and the rules of its folder; for scans and events alike."""
         kind = filenames.classify_name(os.path.basename(path))
-        if kind is Kind.REGISTER and rules is not None and rules.ignores(path, False):
+        if kind is Kind.REGISTER and rules is not None and rules.verdict(path, False):
             return Kind.IGNORE
         return kind
 

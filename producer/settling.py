@@ -1,4 +1,4 @@
-"""Settling: whether a file is still being written, and when to look at it again."""
+"""Settling: whether a file is still being written, and when to check it again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def delay(
     stable: float,
     settle: float,
 ) -> float:
-    """Seconds until a file should be looked at again; COMPLETE if it is taken for complete.
+    """Seconds until a file should be checked again; COMPLETE if it counts as complete.
 
     ``age`` is the time in seconds since its last change. A file that is ``settle`` seconds old is taken as it
     is. A younger one has to be closed after writing or unchanged for ``stable`` seconds, and to have its end
@@ -57,12 +57,12 @@ class Candidate:
 
     @property
     def key(self) -> Key:
-        """What tells it from every other file."""
+        """The root's id and the name: unique."""
         return self.scope.root.id, self.found.path
 
     def delay(self, stable: float, settle: float) -> float:
         """``delay`` of this file as it is."""
-        # The last change by whichever clock tells: those of file systems may be wrong.
+        # Whichever clock says longer: that of a file system may be wrong.
         age = max(self.found.age(time.time_ns()), time.monotonic() - self.since)
         return delay(self.found.size_bytes, age, self.closed, self._has_end, stable, settle)
 
@@ -93,7 +93,7 @@ class Settling:
         return len(self._candidates)
 
     def put(self, candidate: Candidate, seconds: float) -> None:
-        """Have ``candidate`` looked at again in ``seconds``."""
+        """Make ``candidate`` due in ``seconds``."""
         with self._lock:
             candidate.due = time.monotonic() + seconds
             self._candidates[candidate.key] = candidate
@@ -104,7 +104,7 @@ class Settling:
         return self._candidates.get(key)
 
     def discard(self, key: Key) -> None:
-        """Forget a candidate: it is complete, or gone."""
+        """Drop a candidate that is complete or gone."""
         with self._lock:
             self._candidates.pop(key, None)
 

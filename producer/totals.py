@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(slots=True)
 class Totals:
-    """Files by what became of them.
+    """Files by outcome.
 
     ``new``, ``changed`` and ``missing`` count from the start of the producer; the rest describes the scan
     that runs or ran last.
@@ -21,11 +21,12 @@ class Totals:
     missing: int = 0
     skipped: Counter[str] = field(default_factory=Counter)  #: by group: text, video, audio, archive, sidecar
     ignored: int = 0  #: hidden, temporary, ``.tagtrayignore``, no regular file, a link that leads out
+    caches: int = 0  #: folders in which other programs keep copies
     unreadable: int = 0  #: folders that could not be listed
 
     def begin_scan(self) -> None:
-        """Forget what the last scan counted."""
-        self.seen = self.unchanged = self.ignored = self.unreadable = 0
+        """Reset the counts of the last scan."""
+        self.seen = self.unchanged = self.ignored = self.caches = self.unreadable = 0
         self.skipped = Counter()
 
     @classmethod
@@ -33,7 +34,7 @@ class Totals:
         """The sum of ``parts``."""
         total = cls()
         for part in parts:
-            for name in ("seen", "new", "changed", "unchanged", "missing", "ignored", "unreadable"):
+            for name in (counter.name for counter in fields(cls) if counter.type == "int"):
                 setattr(total, name, getattr(total, name) + getattr(part, name))
             total.skipped.update(part.skipped)
         return total

@@ -90,6 +90,7 @@ class Walk:
     def _enters(self, entry: os.DirEntry[bytes], path: bytes, rules: ignore.Rules | None) -> bool:
         if not self._scope.enters(path, rules):
             self._totals.ignored += 1
+            self._totals.caches += self._scope.is_cache(path)
             return False
         with contextlib.suppress(OSError):
             if entry.stat(follow_symlinks=False).st_dev != self._device:

@@ -1,4 +1,4 @@
-"""The watch: kernel events into the inbox; where they do not work, the folder is polled."""
+"""The watch: kernel events go into the inbox; where there are none, the folder is polled."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from watchdog.observers.api import ObservedWatch
 
 from tagtray.config import logs
 from tagtray.config.settings import Settings
-from tagtray.imaging import filenames
-from tagtray.producer import ignore, mounts
+from tagtray.imaging import filenames, mounts
+from tagtray.producer import ignore
 from tagtray.producer.inbox import Inbox
 from tagtray.producer.inotify import EVENTS, Observer, ReportingInotify
 from tagtray.producer.scope import Identity, Scope
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Decides per scope between kernel events and polling, and renews what a remount took away."""
+    """Chooses kernel events or polling for each scope, and renews watches lost to a remount."""
 
     def __init__(self, settings: Settings, inbox: Inbox) -> None:
         self._poll = settings.poll
@@ -124,7 +124,7 @@ class Watch:
 
 
 class Handler(FileSystemEventHandler):
-    """Puts the names of events into the inbox; called in watchdog's thread, which must never wait."""
+    """Puts the paths of events into the inbox; called in watchdog's thread, which must not block."""
 
     def __init__(self, scope: Scope, inbox: Inbox) -> None:
         self._scope = scope

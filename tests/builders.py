@@ -14,8 +14,10 @@ from sqlalchemy import Engine, RowMapping, select, text
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, migrate, roots
+from tagtray.db import current_model, migrate, roots
 from tagtray.db import engine as engines
+from tagtray.db.current_model import ModelRows
+from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
@@ -44,14 +46,15 @@ MODEL = {
     "architecture": "resnet18",
     "input": {"side": 224},
 }
+MODEL_ROWS = ModelRows(MODEL, LabelRows("few", LABELS, CATEGORIES, CLOSURE), {"": TAG_THRESHOLD})
 #: Its id in a fresh ledger.
 MODEL_ID = 1
 PROVENANCE = Provenance(model_id=MODEL_ID, engine="torch", precision="fp32", decode="draft")
 
 
 def sync(engine: Engine) -> None:
-    """Bring in the small catalogue above."""
-    catalogue.sync(engine, LABELS, CATEGORIES, CLOSURE, MODEL, {"": TAG_THRESHOLD})
+    """Bring in the small model above."""
+    current_model.bring_in(engine, MODEL_ROWS)
 
 
 def add_model(ledger: Ledger, weights_sha256: str) -> int:
@@ -72,7 +75,7 @@ def use_model(ledger: Ledger, model_id: int) -> None:
 
 @contextlib.contextmanager
 def ledger(settings: Settings) -> Iterator[Ledger]:
-    """A ledger on a fresh database with the small catalogue; its connections are closed at the end."""
+    """A ledger on a fresh database with the small model; its connections are closed at the end."""
     engine = engines.connect(settings)
     try:
         migrate.upgrade(engine)
@@ -102,9 +105,8 @@ def seen(name: str | bytes, size: int = 10, mtime: int = 1) -> SeenFile:
 def register(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:
     """Ids of ``count`` new images, named 0.jpg, 1.jpg and so on behind ``prefix``."""
     files = [seen(f"{prefix}{number}.jpg") for number in range(count)]
-    ledger.register(root_id, files)
-    known = ledger.lookup(root_id, [file.path for file in files])
-    return [known[file.path].id for file in files]
+    ids = ledger.register(root_id, files).ids
+    return [ids[file.path] for file in files]
 
 
 def queued(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:
@@ -140,7 +142,7 @@ def done(image_id: int, word: str, new: NewContent | None = None) -> Done:
 
 
 def commit(ledger: Ledger, *outcomes: Outcome, worker: str = "w") -> None:
-    """Commit with the model of the small catalogue."""
+    """Commit with the small model."""
     ledger.commit(worker, PROVENANCE, outcomes)
 
 

@@ -100,7 +100,7 @@ def host(home: Path, ledger_url: str) -> Settings:
 
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
-    """A migrated ledger with the small catalogue of ``tests.builders``."""
+    """A migrated ledger with the small model of ``tests.builders``."""
     with builders.ledger(host) as ledger:
         yield ledger
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from tagtray.db import engine, migrate, paths, roots
 from tagtray.db.ledger import Ledger
 from tagtray.db.tables import Image
 from tagtray.producer.producer import Producer
+from tests.waiting import wait_for
 
 #: A file that begins and ends as a JPEG does.
 JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda" + b"picture" * 40 + b"\xff\xd9"
@@ -61,7 +61,7 @@ class Studio:
         producer = self.producer()
         self.running.append(producer)
         producer.start(watch=True)
-        until(lambda: producer.idle)
+        wait_for(lambda: producer.idle)
         return producer
 
     def await_all(self, producer: Producer) -> None:
@@ -70,9 +70,9 @@ class Studio:
         self._last += 1
         name = f"{LAST}{self._last}.jpg"
         self.put(name, age=0)
-        until(lambda: self._is_row(name))
+        wait_for(lambda: self._is_row(name))
         two_turns(producer)
-        until(lambda: producer.idle)
+        wait_for(lambda: producer.idle)
 
     def rows(self) -> dict[bytes, str]:
         """State of every row by name."""
@@ -98,12 +98,4 @@ class Studio:
 def two_turns(producer: Producer) -> None:
     """Return when ``producer`` has looked at everything anew; a turn that is under way does not count."""
     turns = producer.turns
-    until(lambda: producer.turns >= turns + 2)
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for ``condition``."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
+    wait_for(lambda: producer.turns >= turns + 2)

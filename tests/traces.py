@@ -1,4 +1,4 @@
-"""One home with the trace of the embedded weights, made with the first test that needs it."""
+"""One home with the trace of the default model, made with the first test that needs it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tagtray.weights import manifest
 from tagtray.worker.networks import torchscript
-
-MODEL = manifest.model("resnet18")
-WEIGHTS = manifest.path(MODEL)
-SHA256 = MODEL.weights.sha256
+from tests.models import DEFAULT
 
 
 @functools.cache
@@ -21,11 +17,11 @@ def home() -> Path:
     """A TAGTRAY_HOME that holds the trace; shared, so not to be changed."""
     folder = Path(tempfile.mkdtemp(prefix="tagtray-traces-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    torchscript.load(WEIGHTS, SHA256, folder)
+    torchscript.load(DEFAULT, folder)
     return folder
 
 
 def copied_to(folder: Path) -> Path:
     """Copy the trace and its record into the home ``folder``; return where the trace lies."""
     shutil.copytree(home() / "cache", folder / "cache", dirs_exist_ok=True)
-    return folder / "cache" / torchscript.name(SHA256)
+    return torchscript.path(DEFAULT, folder)

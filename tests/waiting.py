@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 
-#: Seconds after which a test that waits gives up; starting a worker takes about five.
-PATIENCE = 90.0
+#: Seconds after which a test that waits gives up; a busy machine takes many times as long as an idle one.
+PATIENCE = 120.0
+#: Seconds between two looks.
+POLL = 0.01
 
 
-def wait_for(reached: Callable[[], object]) -> None:
-    """Return when ``reached`` is true; fail when that takes too long."""
+def wait_for(reached: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Return when ``reached`` is true; fail when that takes too long, or when ``process`` ends before."""
     deadline = time.monotonic() + PATIENCE
     while not reached():
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.01)
+        time.sleep(POLL)

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from tagtray.weights.manifest import Accuracy, ModelEntry
+from tagtray.weights.model import Accuracy, Description
 
 #: The part of the card between these lines is written, the rest is prose.
 BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->\n"
 
 
-def renew(card: str, entry: ModelEntry) -> str:
-    """The card with the figures of ``entry`` between its marks; raises ValueError where it has no marks."""
+def renew(card: str, models: Sequence[Description]) -> str:
+    """The card with the figures of ``models`` between its marks; raises ValueError where it has no marks."""
     before, rest = card.split(BEGIN)
     _, after = rest.split(END)
-    return f"{before}{BEGIN}{figures(entry)}{END}{after}"
+    return f"{before}{BEGIN}{chr(10).join(map(figures, models))}{END}{after}"
 
 
-def figures(entry: ModelEntry) -> str:
+def figures(model: Description) -> str:
     """What the manifest says of a model, as Markdown tables."""
-    accuracy = entry.accuracy
-    return "\n".join((_facts(entry), _sets(accuracy), _labels(accuracy), _tags(accuracy)))
+    tables = [f"### `{model.name}`\n", _facts(model)]
+    if accuracy := model.accuracy:
+        tables += [_sets(accuracy), _labels(accuracy), _tags(accuracy)]
+    return "\n".join(tables)
 
 
-def _facts(entry: ModelEntry) -> str:
+def _facts(model: Description) -> str:
     rows = [
-        ("file", f"`{entry.weights.name}`, {entry.weights.bytes / 1e6:.1f} MB"),
-        ("SHA-256", f"`{entry.weights.sha256}`"),
-        ("date", entry.date.isoformat()),
-        ("expected calibration error", str(entry.calibration.error_after)),
-        ("the same before calibration", str(entry.calibration.error_before)),
-        ("broader tags are worth showing from a score of", str(entry.thresholds["tag"])),
+        ("file", f"`{model.weights.name}`, {model.weights.bytes / 1e6:.1f} MB"),
+        ("SHA-256", f"`{model.weights.sha256}`"),
+        ("date", model.date.isoformat() if model.date else "not known"),
+        ("broader tags are worth showing from a score of", str(model.thresholds.overall)),
     ]
+    if calibration := model.calibration:
+        rows += [
+            ("expected calibration error", str(calibration.error_after)),
+            ("the same before calibration", str(calibration.error_before)),
+        ]
     return _table(("weights", ""), rows)
 
 

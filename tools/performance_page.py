@@ -9,7 +9,7 @@ from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
-#: Pictures of a benchmark, in words.
+#: Images of a benchmark, in words.
 INPUTS = {
     "camera": "JPEGs of 12 megapixels",
     "small": "JPEGs of about 500 x 375",
@@ -128,7 +128,7 @@ def agreement() -> str:
     rows = [
         (
             way,
-            f"{figures['top1_flips']} of {figures['pictures']}",
+            f"{figures['top1_flips']} of {figures['images']}",
             f"{figures['score_difference_mean']:.4f}",
             f"{figures['score_difference_max']:.3f}",
         )

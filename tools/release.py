@@ -11,10 +11,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tagtray.weights import FOLDER, manifest
+from tagtray.weights import FOLDER, files, manifest
 from tools import card
 
 CARD = "MODEL_CARD.md"
+#: Keys of the files of a model and of a label set, in the manifest.
+MODEL_FILES = ("weights", "ranges", "reference")
+LABEL_FILES = ("labels", "categories")
 
 #: What ships beside the code, as in ``package-data`` of pyproject.toml.
 PATTERNS = ("*.safetensors", "*.json", "*.tsv", "*.md", "NOTICE*")
@@ -29,27 +32,34 @@ def shipped(folder: Path = FOLDER) -> list[Path]:
 def update(folder: Path = FOLDER) -> None:
     """Write sizes and hashes into the manifest and its figures into the card.
 
-    The weights are measured first, since the card shows their hash; the card is measured after it is written.
+    The models are measured first, since the card shows their hashes; the card is measured once it is written.
     """
     source = folder / manifest.MANIFEST
     content: dict[str, Any] = json.loads(source.read_bytes())
-    weights = [model["weights"]["name"] for model in content["models"]]
-    for model, name in zip(content["models"], weights, strict=True):
-        model["weights"] = _measured(folder / name)
+    taken = [_measure(entry, key, folder) for entry in content["models"] for key in MODEL_FILES]
+    taken += [_measure(entry, key, folder) for entry in content["label_sets"] for key in LABEL_FILES]
     _write(source, content)
     text = (folder / CARD).read_text("utf-8")
-    (folder / CARD).write_text(card.renew(text, manifest.load(folder).models[0]), "utf-8")
-    content["files"] = [_measured(path) for path in shipped(folder) if path.name not in weights]
+    (folder / CARD).write_text(card.renew(text, manifest.load(folder).models), "utf-8")
+    content["files"] = [_measured(path) for path in shipped(folder) if path.name not in taken]
     _write(source, content)
+
+
+def _measure(entry: dict[str, Any], key: str, folder: Path) -> str | None:
+    """Renew what an entry says of one of its files; return the file's name."""
+    if entry[key] is None:
+        return None
+    name: str = entry[key]["name"]
+    entry[key] = _measured(folder / name)
+    return name
 
 
 def _measured(path: Path) -> dict[str, Any]:
-    return dataclasses.asdict(manifest.digest(path))
+    return dataclasses.asdict(files.digest(path))
 
 
 def _write(source: Path, content: dict[str, Any]) -> None:
     source.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    manifest.load.cache_clear()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tagtray.weights import FOLDER, catalogue
+from tagtray.weights.labels import LabelSet
+from tagtray.weights.store import ModelStore
 
 #: Categories of fewer classes add nothing to a label, those of more say nothing ("entity").
 FEWEST, MOST = 2, 400
@@ -51,18 +52,15 @@ def closure(wnids: Iterable[str], above: Mapping[str, tuple[str, ...]]) -> dict[
     return {wnid: found & kept for wnid, found in all_of.items()}
 
 
-def differences(data_noun: Path, folder: Path = FOLDER) -> set[tuple[str, str]]:
-    """(class, category) pairs that WordNet has and ``folder`` has not, or the other way round."""
-    return _pairs(data_noun, folder) ^ set(catalogue.closure(folder))
-
-
-def _pairs(data_noun: Path, folder: Path) -> set[tuple[str, str]]:
-    wnids = [label.wnid for label in catalogue.labels(folder=folder)]
-    found = closure(wnids, parents(data_noun))
-    return {(wnid, category) for wnid, categories in found.items() for category in categories}
+def differences(data_noun: Path, labels: LabelSet) -> set[tuple[str, str]]:
+    """(class, category) pairs that WordNet has and the label set has not, or the other way round."""
+    found = closure([label.wnid for label in labels.labels if label.wnid], parents(data_noun))
+    return {(wnid, category) for wnid, categories in found.items() for category in categories} ^ set(
+        labels.closure
+    )
 
 
 if __name__ == "__main__":
-    found = differences(Path(sys.argv[1]))
+    found = differences(Path(sys.argv[1]), ModelStore().default.labels)
     print(f"{len(found)} pairs differ from WordNet.")
     sys.exit(bool(found))

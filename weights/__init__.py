@@ -1,8 +1,8 @@
-"""The embedded model: its files, what they are (manifest) and what its classes mean (catalogue)."""
+"""Models as values: what ships, what the user added, and what their classes mean."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: Where the files of this package lie.
+#: Where the models that ship lie.
 FOLDER = Path(__file__).resolve().parent

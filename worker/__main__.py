@@ -14,15 +14,22 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import setproctitle
 
 from tagtray.config import isolation, logs
 from tagtray.config import settings as configuration
-from tagtray.config.errors import InfrastructureError, Refused, TagtrayError
-from tagtray.worker.supervision.protocol import MESSAGE_BYTES, REASON_CHARS, REFUSED, TEMPFAIL
+from tagtray.config.errors import (
+    EngineError,
+    InfrastructureError,
+    Refused,
+    TagtrayError,
+    UsageError,
+    WeightsError,
+)
+from tagtray.worker.supervision.protocol import MESSAGE_BYTES, REASON_BYTES, TEMPFAIL, UNUSABLE
 
 
 class _Server:
@@ -32,6 +39,8 @@ class _Server:
         self._orders = orders
         #: By the server's end of each pipe: the worker's number and its process id.
         self._forked: dict[int, tuple[int, int]] = {}
+        #: In a worker: its end of the pipe, for the reason of its exit.
+        self._reason = -1
 
     def serve(self) -> int:
         """Serve until the supervisor's socket closes.
@@ -48,7 +57,7 @@ class _Server:
                 elif "signal" in (order := json.loads(message)):
                     self._signal(order)
                 elif not self._fork(order):
-                    return _status(lambda: self._work(order), self._orders)
+                    return _status(lambda: self._work(order))
 
     def _receive(self) -> bytes:
         try:
@@ -65,6 +74,7 @@ class _Server:
             self._report(worker=order["worker"], pid=pid)
         else:
             _set_signals(signal.SIG_DFL)
+            self._reason = theirs
             for pipe in (ours, *self._forked):
                 os.close(pipe)
         return pid
@@ -73,7 +83,16 @@ class _Server:
         from tagtray.worker import process
 
         setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
-        return process.main(order["name"], order["threads"], order["progress"], self._orders)
+        try:
+            return process.main(order["name"], order["threads"], order["progress"], self._orders)
+        except Exception as error:
+            # Of an unexpected one, the reason counts after some more have died of it.
+            expected = isinstance(error, TagtrayError)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}"
+            os.write(self._reason, reason.encode(errors="backslashreplace")[:REASON_BYTES])
+            if isinstance(error, EngineError | WeightsError | Refused | UsageError):
+                return UNUSABLE
+            raise
 
     def _signal(self, order: dict[str, Any]) -> None:
         for worker, pid in self._forked.values():
@@ -81,13 +100,16 @@ class _Server:
                 os.kill(pid, order["signal"])
 
     def _report_exit(self, pipe: int) -> None:
+        reason = os.read(pipe, REASON_BYTES).decode(errors="replace")
         os.close(pipe)
         worker, pid = self._forked.pop(pipe)
         _, status = os.waitpid(pid, 0)
-        self._report(worker=worker, status=os.waitstatus_to_exitcode(status))
+        self._report(worker=worker, status=os.waitstatus_to_exitcode(status), reason=reason)
 
-    def _report(self, **answer: int) -> None:
-        _send(self._orders, answer)
+    def _report(self, **answer: int | str) -> None:
+        # The supervisor is gone; the next recv says so.
+        with contextlib.suppress(BrokenPipeError):
+            self._orders.send(json.dumps(answer).encode())
 
 
 def main() -> int:
@@ -99,7 +121,7 @@ def main() -> int:
     orders = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), sys.stdin.fileno())
-    return _status(_import, orders) or _Server(orders).serve()
+    return _status(_import) or _Server(orders).serve()
 
 
 def _import() -> int:
@@ -110,29 +132,23 @@ def _import() -> int:
         from tagtray.worker import process  # noqa: F401
         from tagtray.worker.engines import selection
 
-        selection.preload(selection.choose(settings))
+        selection.preload(selection.choices(settings))
     return 0
 
 
-def _status(work: Callable[[], int], supervisor: socket.socket) -> int:
-    """The exit status of ``work``; the supervisor is told why, and every expected error is one line."""
+def _status(work: Callable[[], int]) -> int:
+    """The exit status of ``work``; every expected error is one line."""
     try:
         return work()
+    except InfrastructureError as error:
+        logging.error("worker_ended: %s", error)
+        return TEMPFAIL
     except TagtrayError as error:
         logging.error("worker_ended: %s", error)
-        _send(supervisor, {"reason": str(error)})
-        waits = isinstance(error, InfrastructureError) and not isinstance(error, Refused)
-        return TEMPFAIL if waits else REFUSED
-    except Exception as error:
-        logging.exception("worker_failed: an unexpected error; the supervisor starts another worker.")
-        _send(supervisor, {"reason": f"{type(error).__name__}: {error}"[:REASON_CHARS]})
         return 1
-
-
-def _send(supervisor: socket.socket, answer: Mapping[str, object]) -> None:
-    # The supervisor is gone; the next recv says so.
-    with contextlib.suppress(BrokenPipeError):
-        supervisor.send(json.dumps(answer).encode())
+    except Exception:
+        logging.exception("worker_failed: an unexpected error; the supervisor starts another worker.")
+        return 1
 
 
 def _set_signals(action: signal.Handlers) -> None:

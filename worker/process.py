@@ -12,31 +12,29 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import redis
-from sqlalchemy import Engine
 
 from tagtray.config import logs
 from tagtray.config import settings as configuration
-from tagtray.config.errors import InfrastructureError, ModelChanged, WeightsError
-from tagtray.config.outage import LOG_INTERVAL, Outage
+from tagtray.config.errors import InfrastructureError, ModelChanged
+from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, engine, migrate, workers
-from tagtray.db.catalogue import CurrentModel
+from tagtray.db import engine, migrate, workers
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Provenance
+from tagtray.db.workers import WorkerInfo
 from tagtray.jobs import refusals
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
-from tagtray.weights import manifest
-from tagtray.weights.manifest import ModelEntry
+from tagtray.worker import loading
 from tagtray.worker.batch.batch import CommittedBatch, Hook
 from tagtray.worker.batch.fill import Filler
 from tagtray.worker.batch.lease import Lease
 from tagtray.worker.batch.pipeline import Pipeline
 from tagtray.worker.batch.reader import RootReader
-from tagtray.worker.engines import rollup, selection
+from tagtray.worker.batch.root_watch import RootWatch
 from tagtray.worker.rq_worker import ImageWorker
 from tagtray.worker.supervision.heartbeat import Heartbeat
 from tagtray.worker.supervision.limits import Limits
@@ -47,8 +45,6 @@ from tagtray.worker.supervision.protocol import RELOAD
 ORPHAN_GRACE = 15.0
 #: Renewals of a lease before it would lapse.
 HEARTBEATS_PER_LEASE = 3
-#: Seconds between looks for the weights of the current model, where this host lacks them.
-WEIGHTS_POLL = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +60,22 @@ class WorkerProcess:
         self._limits = Limits(settings)
         self._database = database = engine.connect(settings)
         migrate.require(database)
-        model_id, model = _current_model(database, progress)
-        roll_up = rollup.load()
-        choice = selection.choose(settings)
-        classifier = selection.load(choice, model, settings.home, roll_up, settings.batch_size, threads)
-        decode = "exact" if settings.exact else "draft"
-        provenance = Provenance(model_id, classifier.engine, classifier.precision, decode)
-        self._lease = Lease(Ledger(database), name, settings.lease, provenance, progress)
-        filler = Filler(settings, self._lease, RootReader(database, settings), progress)
+        loaded = loading.load(settings, database, threads, progress)
+        self._lease = Lease(Ledger(database), name, settings.lease, loaded.provenance, progress)
+        reader = RootReader(database, settings)
+        self._roots = RootWatch(reader.readable)
+        filler = Filler(settings, self._lease, reader, loaded.model.input, progress)
         self._pipeline = Pipeline(
-            self._lease, filler, classifier, roll_up, settings.tag_min, progress, (self._count, *hooks)
+            settings,
+            self._lease,
+            filler,
+            loaded.classifier,
+            loaded.roll_up,
+            progress,
+            (self._count, *hooks),
         )
-        self._info = workers.this_process(name, provenance, ())
+        passed_over = " ".join(loaded.classifier.passed_over)
+        self._info = workers.this_process(name, loaded.provenance, (), passed_over)
         self._images = 0
         self._stopping = False
         self._worker: ImageWorker | None = None
@@ -85,12 +85,13 @@ class WorkerProcess:
 
         While Redis or the database is away, wait with the network loaded.
         """
-        workers.register(self._database, self._info)
-        try:
-            return self._serve()
-        finally:
-            with contextlib.suppress(InfrastructureError):
-                workers.remove(self._database, self._info.id)
+        with self._roots:
+            workers.register(self._database, self._described())
+            try:
+                return self._serve()
+            finally:
+                with contextlib.suppress(InfrastructureError):
+                    workers.remove(self._database, self._info.id)
 
     def stop(self, *_: object) -> None:
         """End after the batch in hand; fit to be a signal handler."""
@@ -139,11 +140,14 @@ class WorkerProcess:
             return
         self._lease.renew()
         worker.heartbeat()
-        workers.heartbeat(self._database, self._info, self._images)
+        workers.heartbeat(self._database, self._described(), self._images)
         try:
             self._lease.check_model()
         except ModelChanged:
             worker.end()
+
+    def _described(self) -> WorkerInfo:
+        return replace(self._info, roots=self._roots.names)
 
     def _count(self, batch: CommittedBatch) -> None:
         self._images += len(batch.images)
@@ -163,29 +167,6 @@ def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, process.stop)
     return process.serve()
-
-
-def _current_model(database: Engine, progress: Progress) -> tuple[int, ModelEntry]:
-    """Id and description of the current model; waits while this host does not have its weights."""
-    throttle = logs.Throttle(LOG_INTERVAL)
-    while True:
-        progress.enter(Phase.STARTING)
-        current = catalogue.current(database)
-        try:
-            return current.id, _description(current)
-        except WeightsError as error:
-            if throttle.is_due(current.id):
-                sentence = "{error} Nothing is classified here until it has them."
-                logs.event(log, logging.ERROR, "weights_missing", sentence, error=error)
-        time.sleep(WEIGHTS_POLL)
-
-
-def _description(current: CurrentModel) -> ModelEntry:
-    model = manifest.model(current.name)
-    if model.weights.sha256 != current.weights_sha256:
-        weights = f"{current.name} (SHA-256 {current.weights_sha256})"
-        raise WeightsError(f"This host does not have the weights of the model {weights}.")
-    return model
 
 
 def _stop_when_orphaned(lifeline: socket.socket) -> None:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.db import roots
 from tagtray.db.ledger import Ledger
@@ -57,7 +57,7 @@ def main(folder: Path, home: Path) -> None:
     """Scan and print."""
     settings = configuration.load(home=home, stable=OLD, settle=OLD)
     bootstrap.bring_up(settings)
-    with bootstrap.writing(settings, startup.patience()) as database:
+    with bootstrap.writing(settings) as database:
         target = roots.resolve(database, settings, folder)
         producer = Producer(settings, Ledger(database), lambda: None, [target])
         began = time.perf_counter()

@@ -13,7 +13,7 @@ from tagtray.db import queries, run_stats
 from tagtray.db.records import ClaimedImage, Done, NewContent, Provenance, SeenFile
 from tagtray.jobs.feed import Feeder
 from tagtray.jobs.queue import ImageQueue
-from tagtray.weights import catalogue
+from tagtray.weights.store import ModelStore
 
 #: Images per batch, batches per round, rounds, and looks of each kind.
 BATCH, BATCHES, ROUNDS, LOOKS = 32, 40, 5, 5
@@ -40,7 +40,7 @@ def register(made: Scaled, prefix: str, count: int) -> None:
 
 def outcomes(claimed: Sequence[ClaimedImage]) -> list[Done]:
     """Each a photo that nobody has seen yet."""
-    tags = [(category.wnid, 0.7) for category in catalogue.categories()[:TAGS]]
+    tags = [(category.wnid, 0.7) for category in ModelStore().default.labels.categories[:TAGS]]
     content = NewContent("JPEG", 4032, 3024, None, None, [(1, 0.7), (2, 0.2), (3, 0.1)], tags)
     return [Done(image.id, secrets.token_hex(32), 3_000_000, 1, content) for image in claimed]
 

@@ -5,16 +5,38 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine, event
 
 from benchmarks.scale import hot
 from benchmarks.scale.rows import Scaled
+from tagtray.db import workers
 from tagtray.db.records import ClaimedImage, Deferred, Failed, Gone, SeenFile
 
 #: Tables that grow with the collection.
-LARGE = ("images", "contents", "classifications", "predictions", "tags")
+LARGE = ("images", "contents", "classifications", "predictions", "tags", "features")
+
+#: Pages of photos as a gallery asks for them: the index that each one reads in its order, and no further.
+SEARCHES = {
+    "ix_tags_wnid_score": """
+        SELECT i.id, t.score FROM tags t JOIN images i ON i.content_id = t.content_id
+        WHERE t.wnid = 'n02084071' AND t.model_id = 1 AND i.status <> 'missing'
+        ORDER BY t.score DESC LIMIT 5""",
+    "ix_predictions_class_index_score": """
+        SELECT i.id, p.score FROM predictions p JOIN images i ON i.content_id = p.content_id
+        WHERE p.class_index = 281 AND p.model_id = 1 AND p.rank = 1 AND i.status <> 'missing'
+        ORDER BY p.score DESC LIMIT 5""",
+    "ix_contents_taken_at": """
+        SELECT i.id FROM contents k JOIN images i ON i.content_id = k.id
+        WHERE k.taken_at < '2019-02-01' AND i.status <> 'missing'
+        ORDER BY k.taken_at DESC, k.id DESC LIMIT 5""",
+    "ix_contents_camera": """
+        SELECT i.id FROM contents k JOIN images i ON i.content_id = k.id
+        WHERE k.camera = 'Camera 3' AND i.status <> 'missing'
+        ORDER BY k.taken_at DESC, k.id DESC LIMIT 5""",
+}
 
 _SCANS = re.compile(rf"(^SCAN|Seq Scan on) ({'|'.join(LARGE)})\b")
 #: PostgreSQL reads an index from end to end where it has no condition; backwards it looks for the newest.
@@ -91,6 +113,9 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
         ledger.commit(hot.WORKER, hot.run_of(made), ended)
 
     claimed: list[ClaimedImage] = []
+    worker = workers.this_process(hot.WORKER, hot.run_of(made), [made.target.root.name])
+    basis = ledger.stale_basis()
+    none_classified = replace(basis, model_id=0)
     return {
         "register": lambda: ledger.register(root_id, [file]),
         "change": lambda: ledger.register(root_id, [SeenFile(file.path, 1, 1)]),
@@ -103,6 +128,10 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
         "blame": lambda: ledger.blame(ids[0], "crashed_worker", "It died.", 3),
         "unqueue": lambda: (ledger.unqueue(ids), ledger.unqueue()),
         "retry": lambda: (ledger.retry("none"), ledger.retry(image_ids=ids)),
+        "enqueue": lambda: (ledger.enqueue(ids), ledger.unqueue(ids)),
+        "hold": lambda: (ledger.hold(root_id, 30.0), ledger.lift(made.target.root.name)),
+        "heartbeat": lambda: workers.heartbeat(made.engine, worker, 1),
+        "stale": lambda: (ledger.bring_back_stale(none_classified, 4, None), ledger.let_stale_go(basis)),
         **hot.questions(made),
     }
 

@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import catalogue, roots
+from tagtray.db import current_model, roots
 from tagtray.db.engine import writing
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
@@ -26,6 +27,10 @@ COPY, FAILED, MISSING, PENDING = 20, 100, 50, 25
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)"
 _HASH = {"sqlite": "lower(hex(randomblob(32)))", "postgresql": "encode(sha256(int8send(n)), 'hex')"}
 _PAD = {"sqlite": "printf('%07d', {0})", "postgresql": "lpad(CAST({0} AS text), 7, '0')"}
+_TAKEN = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', 1400000000 + n * 7919 % 300000000, 'unixepoch')",
+    "postgresql": "timestamp '2014-05-13' + make_interval(secs => CAST(n AS bigint) * 7919 % 300000000)",
+}
 _MOMENT = "'2026-01-02 03:04:05.000000'"
 
 # Minutes less for millions of rows: more memory, and no look at whether what a foreign key names is there.
@@ -34,9 +39,11 @@ _HASTE = {
     "postgresql": text("SET LOCAL session_replication_role = replica"),
 }
 
+# Some ten years of photos; one in ten does not say when and with what it was taken.
 _CONTENTS = """
-INSERT INTO contents (id, sha256, format, width, height) {numbers}
-SELECT n, {hash}, 'JPEG', 4032, 3024 FROM numbers
+INSERT INTO contents (id, sha256, format, width, height, taken_at, camera) {numbers}
+SELECT n, {hash}, 'JPEG', 4032, 3024, CASE WHEN n % 10 > 0 THEN {taken} END,
+       CASE WHEN n % 10 > 0 THEN 'Camera ' || n % 7 END FROM numbers
 """
 _IMAGES = """
 INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, status, error_code, error_message,
@@ -91,9 +98,9 @@ def scaled(rows: int, url: str | None = None) -> Iterator[Scaled]:
         folder.mkdir()
         settings = configuration.load(home=Path(scratch) / "home", database_url=url)
         bootstrap.bring_up(settings)
-        with bootstrap.writing(settings, startup.patience()) as database:
+        with bootstrap.writing(settings) as database:
             target = roots.resolve(database, settings, folder)
-            made = Scaled(settings, Ledger(database), target, catalogue.current(database).id)
+            made = Scaled(settings, Ledger(database), target, current_model.current(database).id)
             if rows:
                 _fill(made, rows)
             yield made
@@ -107,11 +114,11 @@ def _fill(made: Scaled, rows: int) -> None:
             _run(connection, statement, parameters)
     made.engine.dispose()
     if made.engine.dialect.name == "postgresql":
-        with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with made.engine.connect() as connection:
+            link: Any = connection.connection.driver_connection  # of no transaction: VACUUM wants none
             for table in ("contents", "images"):
-                count = connection.scalar(text(f"SELECT max(id) FROM {table}"))
-                connection.execute(text(f"SELECT setval('{table}_id_seq', {count})"))
-            connection.execute(text("VACUUM ANALYZE"))  # as autovacuum does
+                link.execute(f"SELECT setval('{table}_id_seq', max(id)) FROM {table}")
+            link.execute("VACUUM ANALYZE")  # as autovacuum does
 
 
 def _run(connection: Connection, statement: str, parameters: dict[str, int]) -> None:
@@ -119,6 +126,7 @@ def _run(connection: Connection, statement: str, parameters: dict[str, int]) -> 
     sql = statement.format(
         numbers=_NUMBERS,
         hash=_HASH[dialect],
+        taken=_TAKEN[dialect],
         moment=_MOMENT if dialect == "sqlite" else f"CAST({_MOMENT} AS timestamptz)",
         folder=_PAD[dialect].format("n / 1000"),
         name=_PAD[dialect].format("n"),

@@ -1,4 +1,4 @@
-"""``tagtray bench``: what this machine does, and with which settings it does best."""
+"""``tagtray bench``: this machine's throughput, and the settings that are fastest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tagtray.app import startup
 from tagtray.cli import options, output
 from tagtray.cli.bench import plotting, report, whole_run
 from tagtray.cli.bench.report import Table
-from tagtray.cli.signals import end_on_sigterm
 from tagtray.config import isolation, machine
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
@@ -60,11 +59,10 @@ def bench(
 
     int8 changes some answers: only --precision int8 recommends it.
 
-    What --save keeps counts below options and variables.
+    Options and variables win over what --save keeps.
 
     To undo --save, delete TAGTRAY_HOME/machine.json.
     """
-    end_on_sigterm()
     if end_to_end is not None:
         if save or plot:
             raise UsageError("--end-to-end measures the current settings; it takes no --save and no --plot.")
@@ -86,7 +84,7 @@ def _measure(settings: Settings, batch_sizes: list[int], save: bool, plot: Path 
         print(output.json_text(_content(table, best, kept)))
     else:
         report.write(table, best)
-        _say_kept(best, kept)
+        _print_kept(best, kept)
     if plot is not None:
         plotting.draw(table, plot)
 
@@ -105,7 +103,7 @@ def _keep(settings: Settings, best: Row | None, table: Table) -> Path:
     return machine.write(settings.home, {name: row[name] for name in sorted(machine.NAMES)}, measured)
 
 
-def _say_kept(best: Row | None, kept: Path | None) -> None:
+def _print_kept(best: Row | None, kept: Path | None) -> None:
     if kept is None:
         if best is not None:
             print("`tagtray bench --save` measures again and keeps the best.")

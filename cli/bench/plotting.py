@@ -1,4 +1,4 @@
-"""The picture of ``tagtray bench --plot``: bars of images/s, one colour for each split of the cores."""
+"""The chart of ``tagtray bench --plot``: bars of images/s, one colour for each split of the cores."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 
 from tagtray.cli.bench.report import Table, split
 from tagtray.config.errors import UsageError
+from tagtray.worker.measure.throughput import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tagtray.worker.measure.throughput import Row
-
-#: Inches of the picture's width, of a bar, and of title and axis together.
+#: Inches of the chart's width, of a bar, and of title and axis together.
 WIDTH, BAR, FRAME = 8.0, 0.3, 1.6
 
 
 def check(target: Path) -> None:
-    """Raise UsageError, before anything is measured, where the picture cannot be drawn or written."""
+    """Raise UsageError, before anything is measured, where the chart cannot be drawn or written."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("The picture needs the extra: pip install 'tagtray[plot]'.")
+        raise UsageError("The chart needs the extra: pip install 'tagtray[plot]'.")
     if target.is_dir() or not target.parent.is_dir():
         raise UsageError(f"{target} cannot be written: it is a folder, or its folder does not exist.")
 
 
 def draw(table: Table, target: Path) -> None:
     """Write the PNG: engines and precisions best first, the best batch of each split. Raises UsageError."""
+    # Here, not above: matplotlib is an extra, which `check` has asked for.
     from matplotlib.figure import Figure
 
     best = _best(table.rows)

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
 from tagtray.cli import output, streams
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
@@ -17,7 +21,7 @@ from tagtray.worker.measure import throughput
 from tagtray.worker.measure.throughput import Row
 from tagtray.worker.supervision import resources
 
-#: Says what is measured now, and that a number of turns is over.
+#: Called with what is being measured, and the number of turns that are over.
 Progress = Callable[[str, int], None]
 
 
@@ -32,7 +36,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What was measured on which machine, best first."""
+    """What was measured and on which machine, best first."""
 
     processor: str
     cores: int
@@ -74,17 +78,17 @@ def write(table: Table, best: Row | None) -> None:
 
 
 def described(row: Row) -> str:
-    """Engine, precision, split and batch in words."""
+    """Engine, precision, split and batch size, as text."""
     return f"{row.engine} in {row.precision}, {split(row.workers, row.threads)}, batches of {row.batch_size}"
 
 
 def split(workers: int, threads: int) -> str:
-    """How the cores are shared out, in words."""
+    """Workers and threads, as text."""
     return f"{_number(workers, 'worker')} of {_number(threads, 'thread')}"
 
 
 def _choices(settings: Settings) -> list[Choice]:
-    selection.choose(settings)  # refuses with a sentence what cannot be had here at all
+    selection.choices(settings)  # refuses with a sentence what cannot be had here at all
     return [
         choice
         for choice in selection.available()
@@ -121,10 +125,7 @@ def _measure(
 
 @contextlib.contextmanager
 def _bar(turns: int) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
+    bar = Bar(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),

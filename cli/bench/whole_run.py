@@ -17,7 +17,7 @@ def measure(settings: Settings, folder: Path) -> EndToEnd:
 
 
 def write(found: EndToEnd) -> None:
-    """Print it for people."""
+    """Print it as text."""
     few = "too few images to say"
     split = report.split(found.workers, found.threads)
     how = f"{found.engine} in {found.precision}, {split}, batches of {found.batch_size}"

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tests.acceptance import photos
-from tests.acceptance.world import World, ended, wait_until
+from tests.acceptance.world import World, ended
+from tests.waiting import wait_for
 
 LITTLE = ("--engine", "torch", "--precision", "fp32", "--batch-size", "8")
 PHOTOS = 6
@@ -69,7 +70,7 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
     Path(found["kept_in"]).write_text("{")
     damaged = bare.run("run", str(bare.folder / "photos"))
     assert damaged.code == 2
-    assert "machine.json is no JSON; delete it" in damaged.errors
+    assert "machine.json is not JSON; delete it" in damaged.errors
     assert "Traceback" not in damaged.errors
 
 
@@ -109,7 +110,7 @@ def test_a_signal_ends_it_and_leaves_no_process_and_no_folder(
     what = ("--end-to-end", str(laptop.folder / "photos")) if end_to_end else LITTLE
     process = laptop.start("bench", *what, TMPDIR=str(scratch))
     own = psutil.Process(process.pid)
-    wait_until(lambda: len(own.children(recursive=True)) >= (3 if end_to_end else 1), process)
+    wait_for(lambda: len(own.children(recursive=True)) >= (3 if end_to_end else 1), process)
     children = own.children(recursive=True)
 
     # When it is told to end

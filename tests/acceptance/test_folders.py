@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import tagtray
+from tagtray.weights import FOLDER
 from tests.acceptance import photos
 from tests.acceptance.world import Ended, World, ended
 
@@ -52,6 +55,19 @@ def test_a_folder_that_may_not_be_read_is_one_sentence(laptop: World, forbidden:
     _is_one_sentence(laptop.run("run", str(forbidden), privileged=False), "may not be read")
 
 
+def test_a_paused_root_is_one_sentence_until_it_is_resumed(laptop: World, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    photos.write(folder, b"a.jpg", photos.picture(1, "JPEG"))
+    assert laptop.run("scan", str(folder)).code == 0
+    assert laptop.run("pause", "photos").output == "photos is paused.\n"
+
+    _is_one_sentence(laptop.run("run", str(folder)), "photos is paused", "`tagtray resume photos`")
+
+    assert laptop.run("resume", "photos").code == 0
+    assert laptop.run("run", str(folder)).code == 0
+    assert laptop.count("SELECT count(*) FROM images WHERE status = 'done'") == 1
+
+
 def test_the_home_itself_is_one_sentence(laptop: World) -> None:
     _is_one_sentence(laptop.run("run", str(laptop.home)), "TAGTRAY_HOME")
 
@@ -94,14 +110,14 @@ def test_two_runs_at_once_on_one_home_both_succeed(laptop: World, tmp_path: Path
 
 
 def test_damaged_weights_are_one_sentence(laptop: World, tmp_path: Path) -> None:
-    # Given a copy of the program whose weights have a flipped byte
-    from tagtray.weights import FOLDER
-
-    copy = tmp_path / "program" / "weights"
-    copy.mkdir(parents=True)
-    for file in FOLDER.iterdir():
-        if file.is_file():
-            (copy / file.name).write_bytes(file.read_bytes())
+    # Given the program, but for a copy of its weights that has a flipped byte
+    program = tmp_path / "program" / "tagtray"
+    program.mkdir(parents=True)
+    for part in Path(tagtray.__file__).parent.iterdir():
+        if part.name != "weights":
+            (program / part.name).symlink_to(part.resolve())
+    copy = program / "weights"
+    shutil.copytree(FOLDER, copy)
     file = next(copy.glob("*.safetensors"))
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
@@ -109,7 +125,7 @@ def test_damaged_weights_are_one_sentence(laptop: World, tmp_path: Path) -> None
 
     # When a folder is run with them
     (tmp_path / "photos").mkdir()
-    run = laptop.run("run", str(tmp_path / "photos"), PYTHONPATH=str(copy.parent))
+    run = laptop.run("run", str(tmp_path / "photos"), PYTHONPATH=str(program.parent))
 
     # Then it says so and ends
     assert (run.code, run.output) == (1, "")

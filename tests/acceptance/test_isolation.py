@@ -13,7 +13,8 @@ import pytest
 from tagtray.worker.engines import selection
 from tests import builders
 from tests.acceptance import confinement
-from tests.acceptance.world import COMMAND, PATIENCE, Ended, World
+from tests.acceptance.world import COMMAND, Ended, World
+from tests.waiting import PATIENCE
 
 #: What the user's environment may say to the contrary.
 INVITING = {"ORT_DISABLE_TELEMETRY": "0"}

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from tests.acceptance import photos
-from tests.acceptance.world import Ended, World, ended, wait_until
+from tests.acceptance.world import Ended, World, ended
+from tests.waiting import wait_for
 
 PHOTOS = 60
 DONE = "SELECT count(*) FROM images WHERE status = 'done'"
@@ -31,7 +32,7 @@ def _begin(world: World, folder: Path) -> tuple[subprocess.Popen[str], int]:
     """A run with small batches that has just classified some more; how many are done."""
     before = world.count(DONE)
     process = world.start("run", "--batch-size", "2", "--exact", str(folder))
-    wait_until(lambda: world.count(DONE) > before, process)
+    wait_for(lambda: world.count(DONE) > before, process)
     return process, world.count(DONE)
 
 
@@ -40,6 +41,18 @@ def _is_whole(world: World, run: Ended) -> None:
     assert world.count(ACTIVE) == 0
     assert world.count("SELECT count(*) FROM predictions") == 3 * world.count(EXTRA)
     assert "Traceback" not in run.errors
+
+
+def test_sigterm_ends_a_command_that_has_nothing_in_hand(laptop: World) -> None:
+    assert laptop.run("db", "upgrade").code == 0
+    process = laptop.start("status", "--watch", "--json")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("{")
+
+    process.terminate()
+
+    stopped = ended(process)
+    assert (stopped.code, stopped.errors) == (0, "")
 
 
 def test_signals_end_a_run_in_order_and_the_next_one_goes_on(everywhere: World, folder: Path) -> None:

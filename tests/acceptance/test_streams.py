@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests import builders
-from tests.acceptance.world import COMMAND, PATIENCE, World
+from tests.acceptance.world import COMMAND, World
+from tests.waiting import PATIENCE
 
 
 def _shell(world: World, line: str) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,7 @@ import ctypes
 import os
 import re
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.db import engine
 from tests import traces
+from tests.waiting import PATIENCE
 
-#: Seconds that anything may take on a busy machine.
-PATIENCE = 120.0
 COMMAND = subprocesses.command("tagtray")
 
 _PR_CAPBSET_DROP = 24
@@ -35,6 +33,8 @@ class World:
     home: Path
     variables: Mapping[str, str]
     running: list[subprocess.Popen[str]] = field(default_factory=list)
+    #: The command line that every command begins with.
+    program: Sequence[str] = tuple(COMMAND)
 
     @property
     def folder(self) -> Path:
@@ -57,7 +57,7 @@ class World:
     ) -> subprocess.Popen[str]:
         """Start a command; one that is not ``privileged`` is bound by permissions even as root."""
         process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*self.program, *arguments],
             env=self.environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -131,15 +131,6 @@ def ended(process: subprocess.Popen[str]) -> Ended:
     """Wait for the end of a process."""
     output, errors = process.communicate(timeout=PATIENCE)
     return Ended(process.returncode, output, errors)
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait for something that a running ``process`` brings about."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def without_privileges() -> None:

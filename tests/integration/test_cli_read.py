@@ -13,7 +13,7 @@ from redis import Redis
 
 from tagtray.cli import main
 from tagtray.config.settings import Settings
-from tagtray.db import roots, run_stats
+from tagtray.db import roots, run_stats, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Failed, Gone
 from tagtray.jobs.queue import ImageQueue
@@ -142,11 +142,44 @@ def test_status_without_redis_says_so(command: Command, mixed: roots.RootFolder)
         "done": 2,
         "failed": 2,
         "missing": 1,
+        "ignored": 0,
     }
     assert facts["images_per_second"] == round(1 / 60, 2)
     assert facts["oldest_pending_seconds"] >= 0
     assert facts["redis"]["running"] is False
     assert "not running" in command("status")
+
+
+def test_status_lists_the_workers_and_what_they_read(
+    command: Command, mixed: roots.RootFolder, ledger: Ledger
+) -> None:
+    info = workers.this_process("one", builders.PROVENANCE, ["photos"])
+    workers.register(ledger.engine, info)
+    builders.execute(ledger, "UPDATE workers SET started_at = '2020-01-01 00:00:00.000000'")
+    workers.heartbeat(ledger.engine, info, 64)
+
+    (facts,) = json.loads(command("status", "--json"))["workers"]
+
+    assert (facts["id"], facts["host"], facts["pid"]) == ("one", info.host, info.pid)
+    assert (facts["images"], facts["roots"], facts["engine"]) == (64, ["photos"], "torch")
+    assert facts["images_per_second"] >= 0
+    assert "torch fp32" in command("status")
+
+
+def test_a_root_is_paused_and_resumed(command: Command, mixed: roots.RootFolder) -> None:
+    assert command("pause", "photos") == "photos is paused.\n"
+
+    assert json.loads(command("status", "--json"))["held"] == [
+        {"root": "photos", "paused": True, "waiting": 2}
+    ]
+    assert "paused; 2 images wait" in command("status")
+
+    assert command("resume") == "photos is not paused.\n"
+    assert json.loads(command("status", "--json"))["held"] == []
+
+
+def test_to_pause_a_root_that_is_not_there_is_one_sentence(command: Command, mixed: roots.RootFolder) -> None:
+    assert command("pause", "scans", code=2) == "tagtray: There is no root scans; the ledger has: photos.\n"
 
 
 def test_status_counts_jobs_images_and_refused_ones(
@@ -166,7 +199,6 @@ def test_status_counts_jobs_images_and_refused_ones(
         "answer": "running",
         "jobs": 2,
         "images": 3,
-        "workers": 0,
         "refused": 4,
     }
 

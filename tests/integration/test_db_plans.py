@@ -35,9 +35,10 @@ def test_no_hot_statement_reads_a_large_table_from_end_to_end(made: Scaled) -> N
 def test_the_index_that_was_made_for_a_statement_is_searched(made: Scaled) -> None:
     found = plans.report(made)
     wanted = {
-        "status": "ix_classifications_classified_at",
-        "run_progress": "ix_images_status_id",
-        "feed": "ix_images_status_id",
+        "status": "ix_classifications_model_id_classified_at",
+        "run_progress": "ix_images_status_priority_root_id",
+        "feed": "ix_images_status_priority_root_id",
+        "stale": "ix_images_content_id",
         "summary_forwarded": "ix_images_content_id",
     }
     missing = {name for name, index in wanted.items() if not any(index in line for line in found[name])}
@@ -46,7 +47,7 @@ def test_the_index_that_was_made_for_a_statement_is_searched(made: Scaled) -> No
 
 def test_a_moment_on_the_databases_clock_is_looked_up_in_an_index(made: Scaled) -> None:
     lines = plans.report(made)["status"]
-    assert any("(classified_at>?)" in line or "Index Cond: (classified_at >" in line for line in lines), lines
+    assert any("classified_at>?)" in line or "(classified_at >" in line for line in lines), lines
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,24 @@ def test_a_view_that_is_asked_for_one_label_begins_with_it(made: Scaled, query: 
     lines = plans.explain(made.engine, query, ())
     assert plans.full_scans(lines) == []
     assert not any(line.startswith("SCAN") for line in lines), lines
+
+
+@pytest.mark.parametrize("index", plans.SEARCHES)
+def test_a_page_of_photos_is_read_from_an_index_that_has_its_order(made: Scaled, index: str) -> None:
+    lines = plans.explain(made.engine, plans.SEARCHES[index], ())
+
+    assert any(index in line for line in lines), lines
+    assert plans.full_scans(lines) == []
+    assert not any("SCAN" in line or "TEMP B-TREE" in line for line in lines), lines
+
+
+def test_an_idle_feeder_looks_at_indexes_alone(made: Scaled) -> None:
+    feeder_looks = (made.ledger.queued, lambda: made.ledger.pending(1), made.ledger.stale_basis)
+    with plans.statements(made.engine) as sent:
+        for look in feeder_looks:
+            look()
+
+    lines = [line for item in sent.items() for line in plans.explain(made.engine, *item)]
+
+    assert plans.full_scans(lines) == []
+    assert not any("contents" in line for line in lines), lines

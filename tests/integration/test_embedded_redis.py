@@ -8,7 +8,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,9 +20,7 @@ from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.jobs import connection
 from tagtray.jobs.embedded_redis import keeper, server
-
-#: Seconds in which a unit without users has to be gone, and a killed one to be back.
-SOON = 2.0
+from tests.waiting import PATIENCE, wait_for
 
 _USER = """
 import sys
@@ -67,14 +64,16 @@ def test_processes_that_start_at_once_get_one_server(
 
 
 def test_the_last_user_takes_keeper_and_server_along(home: Path, users: Callable[[int], list[User]]) -> None:
-    first, last = users(2)
+    first, second = users(2)
+    unit = _unit(home)
 
     first.communicate()
-    time.sleep(SOON / 4)
-    assert server.running(home)
+    (third,) = users(1)
+    assert _unit(home) == unit
 
-    last.communicate()
-    _soon(lambda: not _unit(home))
+    second.communicate()
+    third.communicate()
+    wait_for(lambda: not _unit(home))
     assert not (home / "redis.sock").exists()
 
 
@@ -83,7 +82,7 @@ def test_a_killed_user_counts_as_gone(home: Path, users: Callable[[int], list[Us
 
     user.kill()
 
-    _soon(lambda: not _unit(home))
+    wait_for(lambda: not _unit(home))
 
 
 def test_a_killed_server_is_started_again_with_a_new_keeper(home: Path) -> None:
@@ -91,10 +90,10 @@ def test_a_killed_server_is_started_again_with_a_new_keeper(home: Path) -> None:
     former = _unit(home)
 
     _servers(home)[0].kill()
-    _soon(lambda: not server.running(home))
+    wait_for(lambda: not server.running(home))
     server.ensure(home)
 
-    _soon(lambda: len(_unit(home)) == len(former) and not set(_unit(home)) & set(former))
+    wait_for(lambda: len(_unit(home)) == len(former) and not set(_unit(home)) & set(former))
 
 
 def test_a_killed_keeper_takes_its_server_along_and_both_come_back(home: Path) -> None:
@@ -102,13 +101,13 @@ def test_a_killed_keeper_takes_its_server_along_and_both_come_back(home: Path) -
     former = _unit(home)
 
     _keepers(home)[0].kill()
-    _soon(lambda: not _servers(home))
+    wait_for(lambda: not _servers(home))
     server.ensure(home)
 
     assert len(_servers(home)) == 1
     assert not set(_unit(home)) & set(former)
     server.release(home)
-    _soon(lambda: not _unit(home))
+    wait_for(lambda: not _unit(home))
 
 
 def test_a_user_who_comes_while_the_server_stops_gets_a_new_one(home: Path) -> None:
@@ -126,7 +125,7 @@ def test_a_hung_server_is_killed_by_its_keeper(home: Path) -> None:
 
     server.release(home)
 
-    _soon(lambda: not _unit(home), keeper.STOP_SECONDS + SOON)
+    wait_for(lambda: not _unit(home))
 
 
 def test_a_hung_server_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +235,7 @@ def test_looking_keeps_nothing_up(settings: Settings, users: Callable[[int], lis
 
         user.communicate()
 
-        _soon(lambda: not _unit(settings.home))
+        wait_for(lambda: not _unit(settings.home))
 
 
 @pytest.mark.parametrize("member", ["server", "keeper"])
@@ -247,9 +246,9 @@ def test_a_client_survives_the_death_of(settings: Settings, member: str) -> None
 
     (victim,) = found(settings.home)
     victim.kill()
-    victim.wait(SOON)
+    victim.wait(PATIENCE)
 
-    _soon(lambda: client.get("lost") is None)
+    wait_for(lambda: client.get("lost") is None)
     client.close()
 
 
@@ -317,13 +316,6 @@ def _start_user(home: Path) -> User:
     return subprocess.Popen(
         [sys.executable, "-c", _USER, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-
-
-def _soon(condition: Callable[[], bool], seconds: float = SOON) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def _unit(home: Path) -> list[psutil.Process]:

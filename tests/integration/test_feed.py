@@ -13,11 +13,11 @@ from redis import Redis
 from tagtray.config import outage
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
+from tagtray.db import workers
 from tagtray.db.ledger import Ledger
 from tagtray.jobs import feed
 from tagtray.jobs.feed import Feeder, FeederLoop
 from tagtray.jobs.queue import ImageQueue
-from tagtray.worker.rq_worker import ImageWorker
 from tests import builders
 from tests.builders import MODEL_ID, status
 from tests.waiting import wait_for
@@ -66,7 +66,7 @@ def test_a_burst_into_an_empty_queue_is_shared_out_among_the_workers(
     feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue, images: int, sizes: list[int]
 ) -> None:
     for number in range(3):
-        ImageWorker(queue, f"idle-{number}", 4, 0.0, lambda _ids, _model: None, lambda: None).register_birth()
+        workers.register(ledger.engine, workers.this_process(f"idle-{number}", builders.PROVENANCE, []))
     builders.register(ledger, root, images)
 
     feeder.feed()
@@ -78,7 +78,7 @@ def test_what_follows_a_queue_that_is_not_empty_goes_in_full_chunks(
     feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
 ) -> None:
     for number in range(3):
-        ImageWorker(queue, f"busy-{number}", 4, 0.0, lambda _ids, _model: None, lambda: None).register_birth()
+        workers.register(ledger.engine, workers.this_process(f"busy-{number}", builders.PROVENANCE, []))
     builders.register(ledger, root, 1)
     feeder.feed()
     builders.register(ledger, root, 6, "more ")
@@ -101,6 +101,85 @@ def test_a_suspect_travels_alone(feeder: Feeder, ledger: Ledger, root: int, queu
     feeder.feed()
 
     assert sorted(chunks(queue)) == sorted([[ids[1]], [ids[0], *ids[2:]]])
+
+
+def test_an_urgent_image_overtakes_a_backlog(
+    feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
+) -> None:
+    # Given a queue that is full, and more that waits
+    builders.register(ledger, root, 25)
+    feeder.feed()
+
+    # When somebody waits for two images
+    urgent = builders.register(ledger, root, 2, "upload ")
+    assert feeder.enqueue(urgent) == 2
+
+    # Then they are popped before all others
+    assert [image_id for chunk in chunks(queue) for image_id in chunk][:2] == urgent
+    assert ledger.queued() == 12
+
+
+def test_an_urgent_image_that_came_back_overtakes_the_backlog_again(
+    feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
+) -> None:
+    # Given an urgent image whose worker went away, and a full queue
+    (urgent,) = builders.register(ledger, root, 1, "upload ")
+    feeder.enqueue([urgent])
+    ledger.claim(chunks(queue)[0], "w", 60, MODEL_ID)
+    builders.register(ledger, root, 25)
+    feeder.feed()
+    ledger.release("w")
+
+    # When the feeder looks
+    assert feeder.feed() == 1
+
+    # Then it is the next
+    assert chunks(queue)[0] == [urgent]
+
+
+def test_what_the_feeder_took_up_already_can_still_become_urgent(
+    feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
+) -> None:
+    *others, late = builders.register(ledger, root, 5)
+    feeder.feed()
+
+    feeder.enqueue([late])
+
+    found = chunks(queue)
+    assert found[0] == [late]
+    assert [image.id for image in ledger.claim(found[0], "w", 60, MODEL_ID)] == [late]
+    claimed = [image.id for chunk in found[1:] for image in ledger.claim(chunk, "v", 60, MODEL_ID)]
+    assert claimed == others
+
+
+def test_urgent_images_keep_their_order(feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue) -> None:
+    urgent = builders.register(ledger, root, 10)
+
+    feeder.enqueue(urgent)
+
+    assert [image_id for chunk in chunks(queue) for image_id in chunk] == urgent
+
+
+def test_a_redis_that_is_away_leaves_an_urgent_image_first_in_line(
+    host: Settings, ledger: Ledger, root: int
+) -> None:
+    builders.register(ledger, root, 3)
+    (urgent,) = builders.register(ledger, root, 1, "upload ")
+    away = ImageQueue("tagtray", redis_py.Redis(unix_socket_path=str(host.home / "nobody.sock")))
+
+    with pytest.raises(redis_py.RedisError):
+        Feeder(host, ledger, away).enqueue([urgent])
+
+    assert [image.id for image in ledger.take_pending(1)] == [urgent]
+
+
+def test_workers_that_fell_silent_are_forgotten(feeder: Feeder, ledger: Ledger) -> None:
+    workers.register(ledger.engine, workers.this_process("silent", builders.PROVENANCE, []))
+    builders.execute(ledger, "UPDATE workers SET heartbeat_at = '2020-01-01 00:00:00.000000'")
+
+    feeder.recover()
+
+    assert builders.query(ledger, "SELECT * FROM workers") == []
 
 
 def test_the_queue_holds_no_more_than_its_high_water_mark(

@@ -18,8 +18,9 @@ def test_a_new_file_is_pending_and_a_known_one_is_left_alone(ledger: Ledger, roo
     first = ledger.register(root, [seen("a"), seen("b")])
     second = ledger.register(root, [seen("a"), seen("b"), seen("c")])
 
-    assert (first.new, first.changed, first.unchanged, first.ids) == (2, 0, 0, [])
+    assert (first.new, first.changed, first.unchanged, set(first.ids)) == (2, 0, 0, {b"a", b"b"})
     assert (second.new, second.changed, second.unchanged) == (1, 0, 2)
+    assert second.ids == {**first.ids, b"c": second.ids[b"c"]}
     assert ledger.counts() == {
         "pending": 3,
         "queued": 0,
@@ -27,15 +28,16 @@ def test_a_new_file_is_pending_and_a_known_one_is_left_alone(ledger: Ledger, roo
         "done": 0,
         "failed": 0,
         "missing": 0,
+        "ignored": 0,
     }
-    found = row(ledger, second.ids[0])
+    found = row(ledger, second.ids[b"a"])
     assert (found["path"], found["path_raw"], found["attempts"], found["worker"]) == ("a", None, 0, None)
     assert found["first_seen_at"] == found["updated_at"]
     assert abs((datetime.now(UTC) - found["first_seen_at"]).total_seconds()) < 60
 
 
 def test_to_register_nothing_is_nothing(ledger: Ledger, root: int) -> None:
-    assert ledger.register(root, []).ids == []
+    assert ledger.register(root, []).ids == {}
 
 
 def test_a_name_that_is_no_text_keeps_its_bytes(ledger: Ledger, root: int) -> None:
@@ -56,7 +58,7 @@ def test_a_changed_file_is_pending_again_without_its_old_content(ledger: Ledger,
 
     registration = ledger.register(root, [seen("0.jpg", size=11)])
 
-    assert (registration.changed, registration.ids) == (1, [image_id])
+    assert (registration.changed, registration.ids) == (1, {b"0.jpg": image_id})
     assert row(ledger, image_id)["content_id"] is None
     assert status(ledger, image_id) == ["pending"]
     assert query(ledger, "SELECT * FROM top1") == []

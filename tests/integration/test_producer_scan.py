@@ -179,6 +179,25 @@ def test_a_root_that_is_away_keeps_its_results(
     assert "results are kept" in caplog.text
 
 
+def test_a_scan_that_finds_its_root_ends_a_hold_and_one_that_does_not_leaves_it(
+    studio: Studio, tmp_path: Path
+) -> None:
+    # Given a root that some worker could not read
+    studio.put("a.jpg")
+    studio.producer().scan()
+    studio.ledger.hold(studio.target.root.id, 60)
+    away = studio.folder.rename(tmp_path / "unmounted")
+    studio.producer().scan()
+    assert studio.ledger.pending(9) == 0
+
+    # When it is there again
+    away.rename(studio.folder)
+    studio.producer().scan()
+
+    # Then its images are no longer held
+    assert studio.ledger.pending(9) == 1
+
+
 def test_a_folder_that_cannot_be_listed_keeps_its_rows_and_stops_nothing(
     studio: Studio, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,7 +19,8 @@ from tagtray.db.tables import Status
 from tagtray.producer import producer as producers
 from tagtray.producer import scan_loop
 from tagtray.producer.inotify import ReportingInotify
-from tests.producing import HALF, JPEG, Studio, two_turns, until
+from tests.producing import HALF, JPEG, Studio, two_turns
+from tests.waiting import wait_for
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
 
@@ -52,8 +53,8 @@ def test_a_dropped_photo_becomes_a_row_when_it_is_closed(tmp_path: Path, home: P
     # When
     (studio.folder / "a.jpg").write_bytes(JPEG)
     # Then
-    until(lambda: studio.rows() == {b"a.jpg": PENDING})
-    until(lambda: studio.news == 1)
+    wait_for(lambda: studio.rows() == {b"a.jpg": PENDING})
+    wait_for(lambda: studio.news == 1)
     studio.close()
 
 
@@ -62,7 +63,7 @@ def test_names_that_are_no_text_come_through_events(studio: Studio) -> None:
     names = {b"\xff\xfe.jpg", b"new\nline.jpg", "\N{DOG FACE}/\N{CAT FACE}.jpg".encode()}
     for name in names:
         studio.put(name, age=0)
-    until(lambda: set(studio.rows()) == names)
+    wait_for(lambda: set(studio.rows()) == names)
 
 
 def test_a_download_counts_when_it_gets_its_name(studio: Studio) -> None:
@@ -76,8 +77,8 @@ def test_a_download_counts_when_it_gets_its_name(studio: Studio) -> None:
     assert studio.rows() == {}
     # And when it is renamed
     (studio.folder / "a.jpg.part").rename(studio.folder / "a.jpg")
-    until(lambda: set(studio.rows()) == {b"a.jpg"})
-    until(lambda: producer.idle)
+    wait_for(lambda: set(studio.rows()) == {b"a.jpg"})
+    wait_for(lambda: producer.idle)
 
 
 def test_a_growing_copy_is_registered_once_and_whole(patient: Studio) -> None:
@@ -91,7 +92,7 @@ def test_a_growing_copy_is_registered_once_and_whole(patient: Studio) -> None:
         with open(patient.folder / "slow.jpg", "ab") as file:
             file.write(JPEG[start : start + 40])
     # Then
-    until(lambda: patient.rows() == {b"slow.jpg": PENDING})
+    wait_for(lambda: patient.rows() == {b"slow.jpg": PENDING})
     assert patient.stat(b"slow.jpg")[0] == len(JPEG)
     assert patient.producer().scan().changed == 0
 
@@ -101,7 +102,7 @@ def test_a_file_that_is_held_open_is_registered_when_it_is_stable(studio: Studio
     with open(studio.folder / "open.jpg", "wb") as file:
         file.write(JPEG)
         file.flush()
-        until(lambda: set(studio.rows()) == {b"open.jpg"})
+        wait_for(lambda: set(studio.rows()) == {b"open.jpg"})
 
 
 def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
@@ -111,7 +112,7 @@ def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
     # When all are killed half-way: the kernel closes them
     for name in names:
         (patient.folder / name).write_bytes(HALF)
-    until(lambda: producer.waiting == len(names))
+    wait_for(lambda: producer.waiting == len(names))
     time.sleep(1.5 * patient.settings.stable)
     two_turns(producer)
     assert patient.rows() == {}
@@ -120,7 +121,7 @@ def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
         with open(patient.folder / name, "ab") as file:
             file.write(JPEG[len(HALF) :])
     # Then
-    until(lambda: len(patient.rows()) == len(names))
+    wait_for(lambda: len(patient.rows()) == len(names))
     assert {patient.stat(os.fsencode(name))[0] for name in names} == {len(JPEG)}
     assert producer.progress.new == len(names)
 
@@ -129,7 +130,7 @@ def test_a_copy_that_is_never_resumed_goes_in_as_it_is(studio: Studio) -> None:
     studio.watching()
     (studio.folder / "half.jpg").write_bytes(HALF)
     started = time.monotonic()
-    until(lambda: set(studio.rows()) == {b"half.jpg"})
+    wait_for(lambda: set(studio.rows()) == {b"half.jpg"})
     assert time.monotonic() - started > studio.settings.settle - 0.1
 
 
@@ -146,8 +147,8 @@ def test_a_replaced_a_changed_and_a_deleted_file_are_noticed(studio: Studio) -> 
     (studio.folder / "deleted.jpg").unlink()
     (studio.folder / "moved.jpg").rename(studio.folder / "there.jpg")
     # Then
-    until(lambda: producer.progress.changed == 2 and producer.progress.missing == 2)
-    until(lambda: b"there.jpg" in studio.rows())
+    wait_for(lambda: producer.progress.changed == 2 and producer.progress.missing == 2)
+    wait_for(lambda: b"there.jpg" in studio.rows())
     assert studio.stat(b"replaced.jpg")[0] == 2 * len(JPEG)
     assert studio.stat(b"changed.jpg")[0] == 3 * len(JPEG)
     gone = {name for name, status in studio.rows().items() if status == MISSING}
@@ -165,24 +166,24 @@ def test_a_folder_moved_in_moved_on_and_moved_out_is_followed(studio: Studio, tm
     # When
     outside.rename(studio.folder / "in")
     # Then
-    until(lambda: len(studio.rows()) == 100)
+    wait_for(lambda: len(studio.rows()) == 100)
     # When
     (studio.folder / "in").rename(studio.folder / "on")
     # Then
-    until(lambda: producer.progress.missing == 100 and len(studio.rows()) == 200)
+    wait_for(lambda: producer.progress.missing == 100 and len(studio.rows()) == 200)
     # When
     (studio.folder / "on/new.jpg").write_bytes(JPEG)
-    until(lambda: b"on/new.jpg" in studio.rows())
+    wait_for(lambda: b"on/new.jpg" in studio.rows())
     (studio.folder / "on").rename(outside)
     # Then
-    until(lambda: set(studio.rows().values()) == {MISSING})
+    wait_for(lambda: set(studio.rows().values()) == {MISSING})
 
 
 def test_files_below_new_folders_are_found_however_fast_they_come(studio: Studio) -> None:
     studio.watching()
     for number in range(100):
         studio.put(f"{number}/a/b/{number}.jpg", age=0)
-    until(lambda: len(studio.rows()) == 100)
+    wait_for(lambda: len(studio.rows()) == 100)
 
 
 def test_5000_files_dropped_at_once_are_all_found(studio: Studio) -> None:
@@ -197,8 +198,8 @@ def test_5000_files_dropped_at_once_are_all_found(studio: Studio) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(drop, range(5000)))
     # Then
-    until(lambda: len(studio.rows()) == 5000, seconds=60)
-    until(lambda: producer.idle)
+    wait_for(lambda: len(studio.rows()) == 5000)
+    wait_for(lambda: producer.idle)
 
 
 def test_tagtrayignore_holds_for_events(studio: Studio) -> None:
@@ -209,12 +210,12 @@ def test_tagtrayignore_holds_for_events(studio: Studio) -> None:
     for name in ("a.gif", "private/b.jpg", ".hidden/c.jpg", "sub/d.gif", "sub/e.jpg"):
         studio.put(name, age=0)
     # Then
-    until(lambda: bool(studio.rows()))
+    wait_for(lambda: bool(studio.rows()))
     studio.await_all(producer)
     assert set(studio.rows()) == {b"sub/e.jpg"}
     # And when the rules change
     (studio.folder / ".tagtrayignore").write_text("private/\n")
-    until(lambda: set(studio.rows()) == {b"a.gif", b"sub/d.gif", b"sub/e.jpg"})
+    wait_for(lambda: set(studio.rows()) == {b"a.gif", b"sub/d.gif", b"sub/e.jpg"})
 
 
 def test_lost_events_are_made_up_for_by_a_scan(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +229,7 @@ def test_lost_events_are_made_up_for_by_a_scan(studio: Studio, monkeypatch: pyte
     for number in range(20):
         studio.put(f"{number}.jpg", age=0)
     # Then
-    until(lambda: len(studio.rows()) == 20)
+    wait_for(lambda: len(studio.rows()) == 20)
     producer.stop()
 
 
@@ -242,11 +243,11 @@ def test_a_watch_whose_thread_died_is_begun_again(
         patch.setattr(ReportingInotify, "handle_event", lambda self, event: 1 / 0)
         # When
         studio.put("a.jpg", age=0)
-        until(lambda: "watch_lost" in caplog.text)
+        wait_for(lambda: "watch_lost" in caplog.text)
     # Then
-    until(lambda: set(studio.rows()) == {b"a.jpg"})
+    wait_for(lambda: set(studio.rows()) == {b"a.jpg"})
     studio.put("b.jpg", age=0)
-    until(lambda: set(studio.rows()) == {b"a.jpg", b"b.jpg"})
+    wait_for(lambda: set(studio.rows()) == {b"a.jpg", b"b.jpg"})
 
 
 @pytest.mark.parametrize("at", ["the root", "a folder below", "a new folder"])
@@ -271,11 +272,11 @@ def test_an_exhausted_limit_of_watches_is_said_once_and_the_folder_polled(
     # When
     studio.watching()
     (studio.folder / "new").mkdir()
-    until(lambda: "is polled every" in caplog.text)
+    wait_for(lambda: "is polled every" in caplog.text)
     studio.put("new/y.jpg", age=0)
     studio.put("c/y.jpg", age=0)
     # Then
-    until(lambda: len(studio.rows()) == 5)
+    wait_for(lambda: len(studio.rows()) == 5)
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert "sysctl fs.inotify.max_user_watches" in warnings[0]
@@ -294,11 +295,11 @@ def test_a_polled_folder_is_kept_up_to_date(
     studio.put("a.jpg", age=0)
     studio.put("b.jpg", age=0)
     # Then
-    until(lambda: len(studio.rows()) == 2)
+    wait_for(lambda: len(studio.rows()) == 2)
     # When
     (studio.folder / "a.jpg").unlink()
     # Then
-    until(lambda: studio.rows() == {b"a.jpg": MISSING, b"b.jpg": PENDING})
+    wait_for(lambda: studio.rows() == {b"a.jpg": MISSING, b"b.jpg": PENDING})
     assert producer.progress.missing == 1
     studio.close()
 
@@ -324,8 +325,8 @@ def test_a_root_that_goes_and_comes_back_is_watched_again(studio: Studio, tmp_pa
     two_turns(producer)
     studio.put("new.jpg", age=0)
     # Then
-    until(lambda: studio.rows().get(b"new.jpg") == PENDING)
-    until(lambda: studio.rows().get(b"b/c.jpg") == PENDING)
+    wait_for(lambda: studio.rows().get(b"new.jpg") == PENDING)
+    wait_for(lambda: studio.rows().get(b"b/c.jpg") == PENDING)
 
 
 def test_the_producer_outlives_its_database(
@@ -345,13 +346,13 @@ def test_the_producer_outlives_its_database(
     event.listen(studio.ledger.engine, "do_connect", lambda *connecting: attempts.append(connecting))
     # When
     studio.put("a.jpg", age=0)
-    until(lambda: "producer_waits" in caplog.text)
-    until(lambda: len(attempts) > 2)
+    wait_for(lambda: "producer_waits" in caplog.text)
+    wait_for(lambda: len(attempts) > 2)
     database.rmdir()
     for file in hidden.iterdir():
         file.rename(studio.settings.home / file.name)
     # Then
-    until(lambda: set(studio.rows()) == {b"a.jpg"})
+    wait_for(lambda: set(studio.rows()) == {b"a.jpg"})
     assert len([record for record in caplog.records if "producer_waits" in record.getMessage()]) == 1
 
 
@@ -369,7 +370,7 @@ def test_a_producer_stops_while_the_database_is_away(
     database.mkdir()
     producer = studio.producer()
     producer.start(watch=True)
-    until(lambda: "producer_waits" in caplog.text)
+    wait_for(lambda: "producer_waits" in caplog.text)
     # When it is told to stop, then it does
     producer.stop()
 
@@ -379,7 +380,7 @@ def test_the_watch_gives_back_its_threads_and_descriptors(studio: Studio) -> Non
     for _ in range(3):
         producer = studio.producer()
         producer.start(watch=True)
-        until(lambda producer=producer: producer.idle)  # type: ignore[misc]
+        wait_for(lambda producer=producer: producer.idle)  # type: ignore[misc]
         producer.stop()
     studio.ledger.engine.dispose()
     assert threading.active_count() == before[0]

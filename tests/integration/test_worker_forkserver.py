@@ -32,7 +32,7 @@ def host(home: Path, redis_url: str) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     database = engine.connect(host)
-    bootstrap.upgrade(database)
+    bootstrap.upgrade(database, host)
     yield Ledger(database)
     database.dispose()
 

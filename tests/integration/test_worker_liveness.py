@@ -52,7 +52,7 @@ def host(home: Path, redis_url: str, options: dict[str, str]) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     engine = engines.connect(host)
-    bootstrap.upgrade(engine)
+    bootstrap.upgrade(engine, host)
     ledger = Ledger(engine)
     builders.root(ledger, host)
     with workers.feeding(host, ledger):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tagtray.app import bootstrap
+from tagtray.app import models as app_models
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db import engine as engines
@@ -16,8 +17,9 @@ from tagtray.db import workers as workers_table
 from tagtray.db.ledger import Ledger
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import builders, traces, workers
+from tests import builders, models, traces, workers
 from tests.builders import MODEL_ID, jpeg, query, status
+from tests.models import DEFAULT
 from tests.waiting import wait_for
 
 #: The hash of weights that no host has.
@@ -35,7 +37,7 @@ def host(home: Path, redis_url: str) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     engine = engines.connect(host)
-    bootstrap.upgrade(engine)
+    bootstrap.upgrade(engine, host)
     ledger = Ledger(engine)
     builders.root(ledger, host)
     yield ledger
@@ -64,7 +66,7 @@ def test_a_worker_without_the_weights_of_the_current_model_classifies_nothing_an
 
         # When its worker starts, then it says so, and waits
         wait_for(lambda: "weights_missing" in said())
-        assert f"the weights of the model resnet18 (SHA-256 {OTHER})" in said()
+        assert f"has the weights {DEFAULT.weights.sha256[:12]} here and {OTHER[:12]} in the" in said()
         wait_for(lambda: status(ledger, *ids) == ["queued"] * 2)
         assert (crew.ready, crew.deaths, crew.failure) == (0, 0, None)
 
@@ -73,6 +75,35 @@ def test_a_worker_without_the_weights_of_the_current_model_classifies_nothing_an
         wait_for(lambda: status(ledger, *ids) == ["done"] * 2)
 
     assert query(ledger, "SELECT DISTINCT model_id FROM classifications") == [(MODEL_ID,)]
+
+
+def test_of_two_hosts_with_other_weights_under_one_name_the_wrong_one_classifies_nothing(
+    host: Settings, ledger: Ledger, said: Said
+) -> None:
+    # Given two hosts on one ledger and one queue, and the weights of one of them current
+    url = f"sqlite:///{host.home / 'tagtray.db'}"
+    right, wrong = (
+        host.model_copy(update={"home": host.home / name, "database_url": url}) for name in ("right", "wrong")
+    )
+    model, other = models.add(right.home, seed=1), models.add(wrong.home, seed=2)
+    model_id = app_models.use(ledger.engine, model)
+
+    with workers.feeding(host, ledger), workers.supervised(Supervisor(wrong, ledger, Plan(1, 1))) as crew:
+        # When the other one works alone, then it says what it lacks
+        ids = workers.drop(ledger, host, {"a": jpeg(40), "b": jpeg(80)})
+        wait_for(lambda: "weights_missing" in said())
+        assert model.name in said()
+        assert model.weights.sha256[:12] in said() and other.weights.sha256[:12] in said()
+        assert set(status(ledger, *ids)) <= {"pending", "queued"}
+
+        # And with the right one at work, that one alone classifies
+        with workers.supervised(Supervisor(right, ledger, Plan(1, 1))) as right_crew:
+            wait_for(lambda: status(ledger, *ids) == ["done"] * 2)
+            (worker,) = workers_table.alive(ledger.engine)
+            assert [worker.info.pid] == right_crew.pids
+        assert (crew.ready, crew.deaths) == (0, 0)
+
+    assert query(ledger, "SELECT DISTINCT model_id FROM classifications") == [(model_id,)]
 
 
 def test_a_running_worker_sees_a_switch_and_is_replaced_at_once(

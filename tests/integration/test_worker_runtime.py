@@ -209,7 +209,7 @@ def host(home: Path, redis_url: str) -> Settings:
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
     engine = engines.connect(host)
-    bootstrap.upgrade(engine)
+    bootstrap.upgrade(engine, host)
     ledger = Ledger(engine)
     builders.root(ledger, host)
     yield ledger

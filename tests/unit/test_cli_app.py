@@ -90,8 +90,7 @@ def test_what_nobody_expected_is_one_sentence_that_says_how_to_see_more(
 ) -> None:
     assert _fails_with(ZeroDivisionError("by zero"), monkeypatch) == 1
     assert capsys.readouterr().err == (
-        "tagtray: tagtray met an unexpected error: ZeroDivisionError: by zero; "
-        "TAGTRAY_LOG_LEVEL=DEBUG shows where.\n"
+        "tagtray: An unexpected error: ZeroDivisionError: by zero; TAGTRAY_LOG_LEVEL=DEBUG shows where.\n"
     )
 
 

@@ -82,10 +82,10 @@ def test_a_file_that_comes_later_does_not_change_what_was_handed_over(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no JSON"),
-        (b"{", "is no JSON"),
-        (b"\xff\xfe", "is no JSON"),
-        (b"[" * 100_000, "is no JSON"),
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (b"[]", "has no settings"),
         (b"{}", "has no settings"),
         (b'{"settings": 3}', "has no settings"),

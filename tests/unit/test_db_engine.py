@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -89,6 +90,27 @@ def test_a_database_that_is_away_is_one_sentence_without_its_password(home: Path
     assert sentence.startswith("The database ")
     assert "geheim" not in sentence
     assert "\n" not in sentence and sentence.endswith(".") and not sentence.endswith("..")
+
+
+def test_a_new_file_that_another_process_is_about_to_set_up_is_waited_for(
+    settings: configuration.Settings,
+) -> None:
+    # Given a file that another one has locked before it is in WAL mode: SQLite would not wait for it
+    other = sqlite3.connect(settings.home / "tagtray.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.2, other.execute, ["COMMIT"])
+    timer.start()
+
+    # When it is opened
+    engine = engines.connect(settings)
+    with engine.connect() as connection:
+        mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+    engine.dispose()
+    timer.join()
+    other.close()
+
+    # Then it is in WAL mode
+    assert mode == "wal"
 
 
 def test_a_file_that_is_no_database_is_one_sentence(home: Path) -> None:

@@ -77,14 +77,13 @@ def test_a_folder_whose_name_only_begins_alike_is_another_root(ledger: Ledger, h
     assert (other.root.name, other.below) == ("photos2", b"")
 
 
-def test_a_file_belongs_to_the_innermost_root(ledger: Ledger, host: Settings) -> None:
+def test_a_file_belongs_to_the_root_that_holds_it(ledger: Ledger, host: Settings) -> None:
     inner = _folder(host.home, "photos", "best")
-    roots.resolve(ledger.engine, host, inner)
-    roots.resolve(ledger.engine, host, host.home / "photos", "all")
+    roots.resolve(ledger.engine, host, host.home / "photos")
 
     found = roots.locate(ledger.engine, host, inner / "a.jpg")
 
-    assert found is not None and (found[0].name, found[1]) == ("best", b"a.jpg")
+    assert found is not None and (found[0].name, found[1]) == ("photos", b"best/a.jpg")
     assert roots.locate(ledger.engine, host, host.home / "elsewhere.jpg") is None
 
 
@@ -101,9 +100,10 @@ def test_a_given_name_is_taken(ledger: Ledger, host: Settings) -> None:
 
 
 def test_a_name_of_another_folder_that_still_exists_is_refused(ledger: Ledger, host: Settings) -> None:
-    roots.resolve(ledger.engine, host, _folder(host.home, "a"), "holiday")
+    (_folder(host.home, "a") / "photo.jpg").touch()
+    roots.resolve(ledger.engine, host, host.home / "a", "holiday")
 
-    with pytest.raises(UsageError, match=r"The root holiday is .*/a; give this folder another name"):
+    with pytest.raises(UsageError, match=r"The root holiday is .*/a, which is still there; give this folder"):
         roots.resolve(ledger.engine, host, _folder(host.home, "b"), "holiday")
 
 

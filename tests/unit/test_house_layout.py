@@ -1,16 +1,18 @@
-"""The house itself: its names are its own, and it says nothing of the machine that it was built on."""
+"""The repository itself: what its folders are, who imports whom, and that it names no single machine."""
 
 from __future__ import annotations
 
+import ast
 import re
-import tomllib
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
-PACKAGES = PROJECT["tool"]["setuptools"]["packages"]
+PACKAGE = REPOSITORY / "src/tagtray"
+#: The folders that ship: parts of the package, linked to where they lie.
+PARTS = {link.name for link in PACKAGE.iterdir() if link.is_symlink()}
 
 #: What an editor, a tool or a run leaves behind.
 LEFT_BEHIND = {".git", ".venv", ".samples", "__pycache__", "build", "dist"}
@@ -18,48 +20,37 @@ LEFT_BEHIND = {".git", ".venv", ".samples", "__pycache__", "build", "dist"}
 FOREIGN = re.compile(r"/[w]ork/|/[r]oot/|[p]ypi\.org|[p]ythonhosted|[n]pmjs")
 
 
-def test_no_dependency_ships_a_package_of_our_names() -> None:
-    # Given the top-level names of the house, and those that only the repository has
-    ours = {name.partition(".")[0] for name in PACKAGES} | {"benchmarks", "docs", "tests", "web"}
-
-    # When everything that is installed is asked for its top-level names
-    shipped = metadata.packages_distributions()
-
-    # Then nobody else has one of ours
-    assert {name: shipped[name] for name in ours & shipped.keys() if set(shipped[name]) != {"tagtray"}} == {}
-
-
-def test_every_package_of_ours_is_installed() -> None:
-    top = {name.partition(".")[0] for name in PACKAGES}
-    found = {
-        ".".join(init.parent.relative_to(REPOSITORY).parts)
-        for name in top
-        for init in (REPOSITORY / name).rglob("__init__.py")
+def test_every_part_of_the_package_is_a_folder_of_its_name() -> None:
+    assert {link.name: link.resolve() for link in PACKAGE.iterdir() if link.is_symlink()} == {
+        name: REPOSITORY / name for name in PARTS
     }
 
-    assert found == set(PACKAGES)
 
+def test_an_image_of_docker_is_built_from_every_part() -> None:
+    wanted = (REPOSITORY / ".dockerignore").read_text("utf-8").split()
 
-def test_every_data_file_of_a_package_is_installed() -> None:
-    # Given every file of our packages that is no Python
-    files = {
-        path
-        for name in PACKAGES
-        for path in _files(REPOSITORY / name.replace(".", "/"))
-        if path.suffix != ".py"
+    assert {line for line in wanted if line.startswith("!") and line.endswith("/")} == {
+        f"!{name}/" for name in {*PARTS, "src"}
     }
 
-    # When the patterns of the package data are followed
-    data = PROJECT["tool"]["setuptools"]["package-data"]
-    found = {
-        path
-        for name, patterns in data.items()
-        for pattern in patterns
-        for path in (REPOSITORY / name.replace(".", "/")).glob(pattern)
-    }
 
-    # Then they find each of them
-    assert found == files
+@pytest.mark.parametrize(
+    ("folder", "never"),
+    [
+        *((name, {"tools", "benchmarks", "tests"}) for name in sorted(PARTS)),
+        ("tools", {"benchmarks", "tests"}),
+        ("benchmarks", {"tests"}),
+    ],
+)
+def test_what_ships_imports_no_tools_and_nobody_imports_the_tests(folder: str, never: set[str]) -> None:
+    found = [
+        f"{file.relative_to(REPOSITORY)}: {name}"
+        for file in (REPOSITORY / folder).rglob("*.py")
+        for name in _imported(file)
+        if name.partition(".")[0] in never
+    ]
+
+    assert found == []
 
 
 def test_nothing_names_a_folder_of_one_machine_or_a_package_registry() -> None:
@@ -70,6 +61,14 @@ def test_nothing_names_a_folder_of_one_machine_or_a_package_registry() -> None:
     ]
 
     assert found == []
+
+
+def _imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from tagtray.config.errors import ImageCode, ImageError
 from tagtray.imaging import decode, exif, faults
 from tagtray.imaging.decode import ImageInfo
+from tests import models
 
 MAX_PIXELS = 100_000_000
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]
@@ -32,8 +33,8 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def decoded(data: bytes, *, exact: bool = True, max_pixels: int = MAX_PIXELS) -> tuple[ImageInfo, Pixels]:
-    slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
-    info = decode.decode_into(slot, data, exact=exact, max_pixels=max_pixels)
+    slot = np.zeros(models.SHAPE, np.uint8)
+    info = decode.decode_into(slot, data, models.SPEC, exact=exact, max_pixels=max_pixels)
     return info, slot
 
 
@@ -67,9 +68,10 @@ def test_every_format_becomes_the_same_pixels(kind: str, exact: bool) -> None:
 
 
 def test_the_slot_may_be_a_row_of_a_batch() -> None:
-    batch = np.zeros((3, *decode.SLOT_SHAPE), np.uint8)
+    batch = np.zeros((3, *models.SHAPE), np.uint8)
 
-    decode.decode_into(batch[1], encoded(picture(50, 40), "PNG"), exact=False, max_pixels=MAX_PIXELS)
+    data = encoded(picture(50, 40), "PNG")
+    decode.decode_into(batch[1], data, models.SPEC, exact=False, max_pixels=MAX_PIXELS)
 
     assert batch[1].any() and not batch[0].any() and not batch[2].any()
 

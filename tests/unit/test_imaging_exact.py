@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
-from torchvision.transforms import functional  # type: ignore[import-untyped]
+from torchvision.transforms import InterpolationMode, functional  # type: ignore[import-untyped]
 
 from tagtray.imaging import decode, geometry
+from tests import models
 
 MAX_PIXELS = 100_000_000
 #: Every fifth of the labelled photos: one takes 0.1 s.
@@ -31,8 +32,8 @@ def normalised(pixels: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def slot_of(data: bytes, *, exact: bool = True) -> NDArray[np.uint8]:
-    slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
-    decode.decode_into(slot, data, exact=exact, max_pixels=MAX_PIXELS)
+    slot = np.zeros(models.SHAPE, np.uint8)
+    decode.decode_into(slot, data, models.SPEC, exact=exact, max_pixels=MAX_PIXELS)
     return slot
 
 
@@ -47,6 +48,15 @@ def bmp(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+#: Another input: what torchvision's transform makes of it is what ours has to make of it.
+OTHER = ResNet18_Weights.DEFAULT.transforms(
+    crop_size=models.OTHER_INPUT.side,
+    resize_size=models.OTHER_INPUT.resize,
+    interpolation=InterpolationMode.BICUBIC,
+    mean=models.OTHER_INPUT.mean,
+    std=models.OTHER_INPUT.std,
+)
+
 SIZES = [(1, 1), (2, 3), (224, 224), (256, 256), (255, 257), (257, 255), (500, 375), (333, 500), (341, 500)]
 STRIPS = [(1, 60), (60, 1), (3, 190), (190, 3), (2_000, 40), (40, 2_000), (1_601, 1_203)]
 
@@ -58,19 +68,33 @@ def test_exact_mode_equals_torchvisions_transform_bit_for_bit(size: tuple[int, i
     assert torch.equal(normalised(slot_of(bmp(image))), reference(image))
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_another_input_is_as_exact(size: tuple[int, int]) -> None:
+    spec = models.OTHER_INPUT
+    slot = np.zeros((spec.side, spec.side, 3), np.uint8)
+    image = noise(*size)
+
+    decode.decode_into(slot, bmp(image), spec, exact=True, max_pixels=MAX_PIXELS)
+
+    planes = functional.convert_image_dtype(torch.from_numpy(slot).permute(2, 0, 1), torch.float)
+    assert torch.equal(functional.normalize(planes, mean=spec.mean, std=spec.std), OTHER(image))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_exact_mode_equals_torchvisions_transform_at_any_size(width: int, height: int) -> None:
     image = noise(width, height)
-    if max(geometry.resized(width, height)) <= decode.MAX_RESIZED:
+    if max(geometry.resized(models.SPEC, width, height)) <= decode.MAX_RESIZED:
         assert torch.equal(normalised(slot_of(bmp(image))), reference(image))
 
 
 @pytest.mark.parametrize("size", [(3, 1_000), (1_000, 3), (1, 300)])
 def test_beyond_64_to_1_exact_mode_is_one_level_off_at_most(size: tuple[int, int]) -> None:
     image = noise(*size)
-    across_down = geometry.resized(*size)
-    whole = image.resize(across_down, Image.Resampling.BILINEAR).crop(geometry.crop_box(*across_down))
+    across_down = geometry.resized(models.SPEC, *size)
+    whole = image.resize(across_down, Image.Resampling.BILINEAR).crop(
+        geometry.crop_box(models.SPEC, *across_down)
+    )
 
     difference = np.abs(slot_of(bmp(image)).astype(int) - np.asarray(whole))
 
@@ -89,7 +113,7 @@ def test_the_crop_lies_inside_of_any_picture(width: int, height: int, orientatio
     stored = (width, height) if orientation < 5 else (height, width)
 
     left, top, right, bottom = geometry.stored_box(
-        geometry.source_box(width, height), *stored, orientation=orientation
+        geometry.source_box(models.SPEC, width, height), *stored, orientation=orientation
     )
 
     assert 0 <= left < right <= stored[0] and 0 <= top < bottom <= stored[1]

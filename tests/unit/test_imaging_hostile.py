@@ -14,6 +14,7 @@ from PIL import Image
 
 from tagtray.config.errors import ImageError
 from tagtray.imaging import decode
+from tests import models
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 MAX_PIXELS = 4_000_000
@@ -33,10 +34,10 @@ MAGICS = [data[:12] for data in SAMPLES]
 
 
 def survives(data: bytes) -> None:
-    slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
+    slot = np.zeros(models.SHAPE, np.uint8)
     for exact in (False, True):
         try:
-            info = decode.decode_into(slot, data, exact=exact, max_pixels=MAX_PIXELS)
+            info = decode.decode_into(slot, data, models.SPEC, exact=exact, max_pixels=MAX_PIXELS)
             assert info.width * info.height <= MAX_PIXELS
         except ImageError as error:
             assert str(error).isprintable() and len(str(error)) <= 200
@@ -72,15 +73,17 @@ def test_damaged_pictures_raise_nothing_but_image_errors(
 SURVEY = """
 import os, sys
 import numpy as np
-from config.errors import ImageError
-from imaging import decode, opening
-slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
+from tagtray.config.errors import ImageError
+from tagtray.imaging import decode, opening
+from tagtray.weights.store import ModelStore
+spec = ModelStore().default.input
+slot = np.zeros((spec.side, spec.side, 3), np.uint8)
 for folder, _, names in os.walk(sys.argv[1]):
     for name in names:
         for exact in (False, True):
             try:
                 source = opening.open_image(folder, name.encode(), max_bytes=10**8)
-                info = decode.decode_into(slot, source.data, exact=exact, max_pixels=10**8)
+                info = decode.decode_into(slot, source.data, spec, exact=exact, max_pixels=10**8)
                 print(name, "ok", info.format)
             except ImageError as error:
                 print(name, error.code, error)
@@ -101,8 +104,8 @@ if CORPUS.is_dir():
         for name in ("Landscape", "Portrait"):
             slots = []
             for photo in sorted((CORPUS / "orientation").glob(f"{name}_*.jpg")):
-                slot = np.zeros(decode.SLOT_SHAPE, np.uint8)
-                decode.decode_into(slot, photo.read_bytes(), exact=False, max_pixels=10**8)
+                slot = np.zeros(models.SHAPE, np.uint8)
+                decode.decode_into(slot, photo.read_bytes(), models.SPEC, exact=False, max_pixels=10**8)
                 slots.append(slot.astype(int))
 
             assert len(slots) >= 4

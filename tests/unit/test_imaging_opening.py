@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone
-from tagtray.imaging import opening
+from tagtray.imaging import mounts, opening
 
 MAX_BYTES = 1_000_000
 
@@ -185,6 +185,25 @@ def test_permission_is_the_files_fault_unless_the_root_itself_refuses(
     monkeypatch.setattr(os, "open", failing(code, lambda path: path == root))
     with pytest.raises(ImageDeferred):
         opening.open_image(root, b"a.jpg", max_bytes=MAX_BYTES)
+
+
+@pytest.mark.parametrize("name", ["EACCES", "EPERM"])
+def test_a_refusal_on_a_network_mount_may_pass(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # Given a root in which one folder is mounted from another machine that refuses to hand out its files
+    (root / "nas").mkdir()
+    (root / "nas/b.jpg").write_bytes(b"picture")
+    table = tmp_path / "mounts"
+    table.write_text(f"/dev/sda / ext4 rw 0 0\nnas:/ {root}/nas nfs4 rw 0 0\n")
+    monkeypatch.setattr(mounts, "MOUNTS", str(table))
+    code = getattr(errno, name)
+    monkeypatch.setattr(os, "open", failing(code, lambda path: path in (b"a.jpg", b"nas/b.jpg")))
+
+    # Then its file is tried again, and one on a disk of this machine is not
+    with pytest.raises(ImageDeferred, match="may not be read"):
+        opening.open_image(root, b"nas/b.jpg", max_bytes=MAX_BYTES)
+    assert refused(root, b"a.jpg") is ImageCode.UNREADABLE
 
 
 def test_a_file_that_grows_while_it_is_read_is_deferred(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

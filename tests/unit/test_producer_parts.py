@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tagtray.config.errors import UsageError
 from tagtray.db.records import MAX_NS
 from tagtray.db.roots import RootFolder, Target
-from tagtray.producer import files, ignore, mounts, scope
+from tagtray.producer import files, ignore, scope
 from tagtray.producer.files import FoundFile
 from tagtray.producer.missing import IdSet
 
@@ -102,13 +102,13 @@ def test_patterns_are_gits_and_the_inner_folder_wins(tmp_path: Path) -> None:
     # Then
     assert outer is not None
     assert inner is not None
-    assert outer.ignores(b"a.gif", False)
-    assert outer.ignores(b"private", True)
-    assert not outer.ignores(b"private", False)
-    assert not outer.ignores(b"x/private", True)
-    assert outer.ignores(b"x/y/thumbs", True)
-    assert inner.ignores(b"inner/a.gif", False)
-    assert not inner.ignores(b"inner/keep.gif", False)
+    assert outer.verdict(b"a.gif", False)
+    assert outer.verdict(b"private", True)
+    assert not outer.verdict(b"private", False)
+    assert not outer.verdict(b"x/private", True)
+    assert outer.verdict(b"x/y/thumbs", True)
+    assert inner.verdict(b"inner/a.gif", False)
+    assert not inner.verdict(b"inner/keep.gif", False)
     assert ignore.read_chain(root, b"inner") == outer
 
 
@@ -125,27 +125,7 @@ def test_a_hostile_ignore_file_is_harmless(tmp_path: Path) -> None:
     started = time.monotonic()
     # Then
     assert rules is not None
-    assert not rules.ignores(b"a" * 200 + b".png", False)
-    assert rules.ignores(b"\xff.jpg", False)
+    assert not rules.verdict(b"a" * 200 + b".png", False)
+    assert rules.verdict(b"\xff.jpg", False)
     assert ignore.read(root, b"pipe", None) is None
     assert time.monotonic() - started < 1
-
-
-def test_the_file_system_of_a_folder_is_that_of_its_innermost_mount(tmp_path: Path) -> None:
-    # Given
-    table = tmp_path / "mounts"
-    table.write_text(
-        "/dev/sda / ext4 rw 0 0\n"
-        "nas:/ /mnt/my\\040photos nfs4 rw 0 0\n"
-        "/dev/sdb /mnt/my\\040photos/local ext4 rw 0 0\n"
-        "host:/ /mnt/over fuse.sshfs rw 0 0\n"
-    )
-    # Then
-    assert mounts.file_system(b"/home", str(table)) == "ext4"
-    assert mounts.file_system(b"/mnt/my photos/a", str(table)) == "nfs4"
-    assert mounts.file_system(b"/mnt/my photos", str(table)) == "nfs4"
-    assert mounts.file_system(b"/mnt/my photos/local/a", str(table)) == "ext4"
-    assert mounts.file_system(b"/mnt/overture", str(table)) == "ext4"
-    assert mounts.file_system(b"/mnt/over/x", str(table)) in mounts.NETWORK
-    assert mounts.file_system(b"/", str(tmp_path / "none")) == ""
-    assert mounts.network_type(os.fsencode(tmp_path)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,23 +10,23 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from tagtray.config.errors import UsageError, WeightsError
-from tagtray.weights import catalogue, manifest
+from tagtray.weights import files
 from tagtray.worker.networks import activation_ranges, export, onnx_graph, onnx_variants, quantize
 from tagtray.worker.networks.onnx_variants import Form
-from tests import references, traces
+from tests import references
+from tests.models import DEFAULT, SHAPE
 
 FORMS = [Form("fp32"), Form("int8"), Form("int8", sums=True)]
 
 
 def built(form: Form) -> onnx.ModelProto:
-    return onnx_graph.build(traces.WEIGHTS.read_bytes(), form, activation_ranges.load(traces.MODEL))
+    return onnx_graph.build(DEFAULT, form, activation_ranges.load(DEFAULT))
 
 
 def kernels(network: onnx.ModelProto) -> list[NDArray[np.int8]]:
@@ -35,11 +36,11 @@ def kernels(network: onnx.ModelProto) -> list[NDArray[np.int8]]:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-def test_every_form_is_valid_and_has_one_input_and_one_output(form: Form) -> None:
+def test_every_form_is_valid_and_has_one_input_and_two_outputs(form: Form) -> None:
     network = built(form)
     onnx.checker.check_model(network, full_check=True)
     assert [tensor.name for tensor in network.graph.input] == [onnx_graph.PIXELS]
-    assert [tensor.name for tensor in network.graph.output] == [onnx_graph.LOGITS]
+    assert [tensor.name for tensor in network.graph.output] == [onnx_graph.LOGITS, onnx_graph.FEATURES]
     assert not any(node.op_type == "BatchNormalization" for node in network.graph.node)
 
 
@@ -72,8 +73,8 @@ def test_rounding_keeps_the_sum_of_every_output_channel(seed: int, shape: tuple[
     # Given weights of any scale
     generator = np.random.default_rng(seed)
     weight = generator.normal(scale=generator.uniform(1e-3, 10), size=shape).astype(np.float32)
-    # When they are quantised
-    steps, scale = quantize.quantise(weight)
+    # When they are quantized
+    steps, scale = quantize.quantize(weight)
     # Then each is at most two steps off, and their sum at most one half, but where 127 is the end
     exact = weight / scale[:, None, None, None]
     assert np.abs(steps - exact).max() <= 2
@@ -83,54 +84,48 @@ def test_rounding_keeps_the_sum_of_every_output_channel(seed: int, shape: tuple[
 
 def test_ranges_are_of_these_weights_and_of_every_tensor_that_int8_rounds() -> None:
     # Given the file beside the weights
-    limits = activation_ranges.load(traces.MODEL)
+    limits = activation_ranges.load(DEFAULT)
     # Then it has what the int8 networks need, and nothing else
     nodes = [node for form in FORMS for node in built(form).graph.node]
     assert set(limits) == {node.input[0] for node in nodes if node.op_type == "QuantizeLinear"}
     assert all(low <= 0 < high for low, high in limits.values())
 
 
-def test_ranges_of_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranges_of_other_weights_are_refused(tmp_path: Path) -> None:
     # Given a folder whose ranges were measured with other weights
-    name = activation_ranges.file_name(traces.MODEL)
-    content = json.loads((manifest.path(traces.MODEL).parent / name).read_text())
-    (tmp_path / name).write_text(json.dumps(content | {"weights_sha256": "0" * 64}))
-    entry = manifest.digest(tmp_path / name)
-    monkeypatch.setattr(activation_ranges, "entry", lambda _: entry)
-    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
-    monkeypatch.setattr(manifest.path, "__defaults__", (tmp_path,))
-    monkeypatch.setattr(manifest.verify, "__defaults__", (None, tmp_path))
+    assert DEFAULT.ranges
+    content = json.loads(DEFAULT.read(DEFAULT.ranges)) | {"weights_sha256": "0" * 64}
+    target = tmp_path / DEFAULT.ranges.name
+    target.write_text(json.dumps(content))
+    model = dataclasses.replace(DEFAULT, ranges=files.digest(target), folder=tmp_path)
     # When they are loaded, then a sentence says so
     with pytest.raises(WeightsError, match="was measured with other weights"):
-        activation_ranges.load(traces.MODEL)
+        activation_ranges.load(model)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"not safetensors", safetensors.numpy.save({"fc.weight": np.zeros((10, 512), np.float32)})],
-    ids=["empty", "garbage", "another network"],
-)
-def test_bytes_that_are_no_resnet18_are_refused_in_one_sentence(data: bytes) -> None:
-    with pytest.raises(WeightsError, match="does not hold a ResNet-18"):
-        onnx_graph.build(data, Form("fp32"))
+def test_a_model_without_ranges_has_no_int8() -> None:
+    model = dataclasses.replace(DEFAULT, ranges=None)
+    with pytest.raises(WeightsError, match=f"^The model '{DEFAULT.name}' has no ranges .* int8 needs"):
+        activation_ranges.load(model)
 
 
 def test_an_exported_file_tells_other_programs_all_they_need(tmp_path: Path) -> None:
     # Given an exported file and pixels
     target = tmp_path / "tagtray.onnx"
-    export.export(traces.MODEL, target)
-    pixels = np.random.default_rng(5).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    export.export(DEFAULT, target)
+    pixels = np.random.default_rng(5).integers(0, 256, (2, *SHAPE), dtype=np.uint8)
     # When ONNX Runtime runs it
     session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
-    logits, probabilities = session.run(None, {"pixels": pixels})
+    logits, features, probabilities = session.run(None, {"pixels": pixels})
     # Then it gives torchvision's probabilities, and its labels are ours
-    assert logits.shape == (2, 1000)
+    assert logits.shape == (2, DEFAULT.classes)
+    assert features.shape == (2, DEFAULT.network.features)
     assert np.abs(probabilities - references.probabilities(pixels)).max() <= 1e-4
     properties = session.get_modelmeta().custom_metadata_map
-    assert json.loads(properties["labels"]) == [label.name for label in catalogue.labels()]
-    assert properties["weights_sha256"] == traces.SHA256
+    assert json.loads(properties["labels"]) == [label.name for label in DEFAULT.labels.labels]
+    assert properties["weights_sha256"] == DEFAULT.weights.sha256
 
 
 def test_an_export_into_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none/tagtray\.onnx cannot be written: No such file"):
-        export.export(traces.MODEL, tmp_path / "none" / "tagtray.onnx")
+        export.export(DEFAULT, tmp_path / "none" / "tagtray.onnx")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, ModelChanged
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
@@ -25,7 +26,7 @@ from tagtray.worker.batch.reader import RootReader
 from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.rollup import RollUp
 from tagtray.worker.supervision.progress import Phase, Progress
-from tests import builders
+from tests import builders, models
 from tests.builders import MODEL_ID, jpeg, query, row, seen, status
 
 BATCH = 4
@@ -36,7 +37,7 @@ class FakeClassifier:
     """Finds a beagle in everything; keeps the brightness of the images of each pass."""
 
     def __init__(self) -> None:
-        self._slots = np.zeros((BATCH, 224, 224, 3), dtype=np.uint8)
+        self._slots = np.zeros((BATCH, *models.SHAPE), dtype=np.uint8)
         self.passes: list[list[int]] = []
         self.fails_at: int | None = None
 
@@ -56,10 +57,17 @@ class FakeClassifier:
             np.tile(np.array([1, 2, 0]), (n, 1)),
             np.tile(np.array([0.7, 0.2, 0.1], dtype=np.float32), (n, 1)),
             np.tile(np.array([0.1, 0.9], dtype=np.float32), (n, 1)),
+            np.tile(np.array([1, 0.5, -2], dtype=np.float16), (n, 1)),
         )
 
     def warm_up(self) -> None:
         pass
+
+
+@pytest.fixture
+def settings(home: Path, request: pytest.FixtureRequest) -> Settings:
+    """Those of a test's own, or the defaults."""
+    return configuration.load(home=home, **getattr(request, "param", {}))
 
 
 @pytest.fixture
@@ -109,8 +117,8 @@ def pipeline(
 ) -> Pipeline:
     builders.root(ledger, settings)
     lease = Lease(ledger, "w", 60, builders.PROVENANCE, progress)
-    filler = Filler(settings, lease, RootReader(ledger.engine, settings), progress)
-    return Pipeline(lease, filler, engine, ROLL_UP, settings.tag_min, progress, hooks)
+    filler = Filler(settings, lease, RootReader(ledger.engine, settings), models.SPEC, progress)
+    return Pipeline(settings, lease, filler, engine, ROLL_UP, progress, hooks)
 
 
 Phases = list[tuple[Phase, int]]
@@ -163,6 +171,20 @@ def test_images_become_rows(pipeline: Pipeline, ledger: Ledger, photos: Path, en
         ("JPEG", 30, 90),
         ("JPEG", 64, 48),
     ]
+
+
+def test_features_are_kept_as_little_endian_float16(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
+    pipeline.process(_queue(ledger, photos, {"a": jpeg(50)}), MODEL_ID)
+
+    assert query(ledger, "SELECT vector FROM features") == [(bytes.fromhex("003c 0038 00c0"),)]
+
+
+@pytest.mark.parametrize("settings", [{"features": False}], indirect=True)
+def test_features_that_are_not_wanted_are_not_kept(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
+    pipeline.process(_queue(ledger, photos, {"a": jpeg(50)}), MODEL_ID)
+
+    assert query(ledger, "SELECT count(*) FROM classifications") == [(1,)]
+    assert query(ledger, "SELECT vector FROM features") == []
 
 
 def test_copies_in_a_batch_share_one_decode(
@@ -237,7 +259,7 @@ def test_a_root_that_is_not_here_defers_its_images_and_says_so_once(
 
     assert status(ledger, *ids) == ["pending", "pending"]
     assert ledger.pending(9) == 0, "not at once"
-    assert caplog.text.count("image_deferred: root photos") == 1
+    assert caplog.text.count("root_fails: root photos") == 1
 
 
 def test_a_file_that_changed_since_it_was_seen_is_judged_as_it_is(

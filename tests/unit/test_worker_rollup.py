@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tagtray.weights import catalogue
 from tagtray.worker.engines import rollup
+from tests import models
 
 DOG, CAT, ANIMAL = "n02084071", "n02121620", "n00015388"
 SMALL = rollup.RollUp((DOG, CAT, ANIMAL), np.array([[1, 0, 1], [1, 0, 1], [0, 1, 1], [0, 0, 0]], np.float32))
@@ -31,7 +33,7 @@ def test_a_class_counts_for_every_one_of_its_ancestors() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5))
 def test_sums_are_those_of_the_closure_and_never_above_one(seed: int, images: int) -> None:
-    roll_up = rollup.load()
+    roll_up = rollup.load(models.DEFAULT)
     logits = np.random.default_rng(seed).normal(scale=6, size=(images, len(roll_up.matrix)))
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     tags = summed(softmax.astype(np.float32), roll_up)
@@ -61,10 +63,19 @@ def test_tags_of_an_image_come_with_their_wnid_best_first() -> None:
     assert SMALL.tags_above(scores, 0.9) == []
 
 
-def test_the_embedded_roll_up_is_the_catalogue() -> None:
-    wnids, matrix = catalogue.membership()
-    assert rollup.load().wnids == wnids
-    assert rollup.load().matrix is matrix
+def test_the_roll_up_of_a_model_is_that_of_its_labels() -> None:
+    wnids, matrix = models.DEFAULT.labels.membership
+    assert rollup.load(models.DEFAULT).wnids == wnids
+    assert rollup.load(models.DEFAULT).matrix is matrix
+
+
+def test_a_model_without_categories_has_no_tags(tmp_path: Path) -> None:
+    # Given a model whose labels are words and nothing else
+    roll_up = rollup.load(models.add(tmp_path))
+    # When scores are summed, then there is nothing to show
+    tags = summed(np.full((2, len(models.COLOURS)), 1 / 7, np.float32), roll_up)
+    assert tags.shape == (2, 0)
+    assert roll_up.tags_above(tags[0], 0.0) == []
 
 
 def test_a_matrix_that_does_not_fit_its_categories_is_refused() -> None:

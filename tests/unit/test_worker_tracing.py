@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -10,22 +11,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tagtray.config.errors import InfrastructureError, WeightsError
-from tagtray.worker.networks import torchscript
+from tagtray.worker.networks import cache, torchscript
 from tests import traces
+from tests.models import DEFAULT, SPEC
 
-LOAD = f"""
+LOAD = """
 import logging, sys
 from pathlib import Path
-from worker import tracing
+from tagtray.weights.store import ModelStore
+from tagtray.worker.networks import torchscript
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-home = Path(sys.argv[1])
-tracing.load(Path({str(traces.WEIGHTS)!r}), {traces.SHA256!r}, home)
-status = (home / "cache" / tracing.name({traces.SHA256!r})).stat()
+home, model = Path(sys.argv[1]), ModelStore().default
+torchscript.load(model, home)
+status = torchscript.path(model, home).stat()
 print("torchvision" in sys.modules, status.st_ino, status.st_mtime_ns)
 """
 
@@ -60,7 +64,7 @@ def record_half(target: Path) -> None:
 
 def test_the_trace_and_its_record_are_private_and_agree() -> None:
     # Given a home that load() made
-    target = traces.home() / "cache" / torchscript.name(traces.SHA256)
+    target = torchscript.path(DEFAULT, traces.home())
     record = target.with_suffix(".json")
     # Then nobody else can write there, and the record is the file's hash
     assert target.parent.stat().st_mode & 0o777 == 0o700
@@ -68,16 +72,49 @@ def test_the_trace_and_its_record_are_private_and_agree() -> None:
     assert json.loads(record.read_text()) == {"sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
 
 
-def test_the_name_tells_weights_precision_torch_and_graph() -> None:
+def test_the_name_tells_model_graph_precision_and_torch() -> None:
     version = torch.__version__.partition("+")[0]
-    assert torchscript.name("0123456789abcdef", "bf16") == (
-        f"resnet18-0123456789ab-bf16-torch{version}-g{torchscript.GRAPH}.pt"
+    assert torchscript.path(DEFAULT, Path("home"), "bf16") == Path(
+        f"home/cache/{DEFAULT.name}-{DEFAULT.key}-g{cache.GRAPH}-bf16-torch{version}.pt"
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "resnet34"},
+        {"weights": dataclasses.replace(DEFAULT.weights, sha256="0" * 64)},
+        {"input": dataclasses.replace(DEFAULT.input, mean=(0.5, 0.5, 0.5))},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_network_has_another_name(change: dict[str, Any]) -> None:
+    other = dataclasses.replace(DEFAULT, **change)
+    assert torchscript.path(other, Path()) != torchscript.path(DEFAULT, Path())
+
+
+def test_who_makes_a_trace_removes_those_of_former_weights_and_graphs_and_no_other(tmp_path: Path) -> None:
+    # Given a cache with files of former weights, of a former graph, of another model and of this very one
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    name, key, graph = DEFAULT.name, DEFAULT.key, cache.GRAPH
+    former = [f"{name}-{'0' * 12}-g{graph}-fp32.onnx", f"{name}-{key}-g{graph - 1}-int8-1a2b3c4d.json"]
+    former += [f"{name}-{'0' * 12}-fp32-torch2.9.0-g2.{suffix}" for suffix in ("pt", "json", "lock")]
+    others = [f"{name}-other-{'0' * 12}-g{graph}-fp32.onnx", f"{name}-{key}-g{graph}-fp32.onnx", "notes.txt"]
+    for file in (*former, *others):
+        (folder / file).touch()
+    # When the trace is made
+    torchscript.load(DEFAULT, tmp_path)
+    # Then the former ones are gone
+    left = {path.name for path in folder.iterdir()}
+    target = torchscript.path(DEFAULT, tmp_path)
+    assert left - set(others) == {target.with_suffix(end).name for end in (".pt", ".json", ".lock")}
+    assert set(others) < left
 
 
 def test_a_cached_trace_is_loaded_as_it_lies_there_and_without_torchvision() -> None:
     # Given a trace, when a fresh process loads it
-    target = traces.home() / "cache" / torchscript.name(traces.SHA256)
+    target = torchscript.path(DEFAULT, traces.home())
     process = start(traces.home())
     out, err = process.communicate(timeout=120)
     # Then it neither imports torchvision, nor warns, nor makes it anew
@@ -91,7 +128,7 @@ def test_processes_that_start_at_once_make_the_trace_once(tmp_path: Path) -> Non
     ended = [(process.communicate(timeout=240), process.returncode) for process in processes]
     # Then one of them makes the trace, and all load it
     assert [code for _, code in ended] == [0, 0, 0], ended
-    target = tmp_path / "home" / "cache" / torchscript.name(traces.SHA256)
+    target = torchscript.path(DEFAULT, tmp_path / "home")
     assert sorted(err for (_, err), _ in ended) == ["", "", f"network_made: {target}.\n"]
     assert len({out for (out, _), _ in ended}) == 1
 
@@ -105,9 +142,10 @@ def test_a_damaged_trace_is_made_anew_with_one_warning(
     left = target.with_name(f".{target.name}.x1y2z3")
     left.write_bytes(b"half a trace")
     # When it is loaded
-    module = torchscript.load(traces.WEIGHTS, traces.SHA256, tmp_path)
+    module = torchscript.load(DEFAULT, tmp_path)
     # Then it works, the user is told once, and the leftovers are gone
-    assert module(torch.zeros(1, 3, 224, 224, dtype=torch.uint8)).shape == (1, 1000)
+    logits, features = module(torch.zeros(1, 3, SPEC.side, SPEC.side, dtype=torch.uint8))
+    assert (logits.shape, features.shape) == ((1, DEFAULT.classes), (1, DEFAULT.network.features))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert caplog.messages[0].startswith(
         f"network_renewed: {target} is not the file that its record describes"
@@ -124,15 +162,15 @@ def test_a_trace_that_no_record_vouches_for_is_not_loaded(
     # Given such a trace, and weights that are gone, so that none can be made anew
     damage(traces.copied_to(tmp_path))
     # When it is loaded, then nothing is
-    with pytest.raises(WeightsError, match=r"^The network could not be prepared: .*No such file"):
-        torchscript.load(tmp_path / "gone.safetensors", traces.SHA256, tmp_path)
+    gone = dataclasses.replace(DEFAULT, folder=tmp_path)
+    with pytest.raises(WeightsError, match=r"^The network could not be prepared: .* is missing\.$"):
+        torchscript.load(gone, tmp_path)
 
 
 def test_weights_with_another_hash_are_not_traced(tmp_path: Path) -> None:
-    weights = tmp_path / "weights.safetensors"
-    weights.write_bytes(b"something else")
-    with pytest.raises(WeightsError, match=r"weights\.safetensors is damaged"):
-        torchscript.load(weights, traces.SHA256, tmp_path)
+    (tmp_path / DEFAULT.weights.name).write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=r"\.safetensors is damaged"):
+        torchscript.load(dataclasses.replace(DEFAULT, folder=tmp_path), tmp_path)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
@@ -140,12 +178,12 @@ def test_a_home_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("")
     with pytest.raises(InfrastructureError, match=r"^The cache of the network cannot be used: "):
-        torchscript.load(traces.WEIGHTS, traces.SHA256, home)
+        torchscript.load(DEFAULT, home)
 
 
 def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
     # Given the file as it was saved
-    target = traces.home() / "cache" / torchscript.name(traces.SHA256)
+    target = torchscript.path(DEFAULT, traces.home())
     with pytest.warns(FutureWarning, match="torch.jit.load"):
         graph = torch.jit.load(str(target)).inlined_graph  # type: ignore[no-untyped-call]
     # Then only convolutions are left, with their weights channel by channel
@@ -159,12 +197,12 @@ def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
 def test_a_trace_is_not_looked_for_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a current folder with somebody's own ``worker`` package
-    (tmp_path / "worker").mkdir()
-    (tmp_path / "worker" / "__init__.py").touch()
-    (tmp_path / "worker" / "tracing.py").write_text("raise SystemExit('wrong module')")
+    # Given a current folder with somebody's own package of our name
+    (tmp_path / "tagtray").mkdir()
+    (tmp_path / "tagtray" / "__init__.py").write_text("raise SystemExit('wrong module')")
     monkeypatch.chdir(tmp_path)
     # When tracing fails for lack of weights, then it is our module that says so
-    with pytest.raises(WeightsError, match="No such file"):
-        torchscript.load(tmp_path / "gone", traces.SHA256, tmp_path)
-    assert os.listdir(tmp_path / "cache") == [Path(torchscript.name(traces.SHA256)).with_suffix(".lock").name]
+    with pytest.raises(WeightsError, match="is missing"):
+        torchscript.load(dataclasses.replace(DEFAULT, folder=tmp_path), tmp_path)
+    lock = torchscript.path(DEFAULT, tmp_path).with_suffix(".lock")
+    assert os.listdir(tmp_path / "cache") == [lock.name]

@@ -33,7 +33,7 @@ def test_every_phase_has_a_limit(settings: Settings, phase: Phase) -> None:
 
 def test_a_database_that_is_away_is_no_hang() -> None:
     attempts = len(transactions.RETRY_DELAYS) + 1
-    attempt = max(engine.LIBPQ["connect_timeout"] * ADDRESSES, sqlite.BUSY_MS / 1000)
+    attempt = max(int(engine.LIBPQ["connect_timeout"]) * ADDRESSES, sqlite.BUSY_MS / 1000)
 
     assert sum(transactions.RETRY_DELAYS) + attempts * attempt < limits.LEDGER_SECONDS
 

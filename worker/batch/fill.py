@@ -10,6 +10,7 @@ from tagtray.config.errors import ImageDeferred, ImageError, ImageGone
 from tagtray.config.settings import Settings
 from tagtray.db.records import ClaimedImage, Deferred, Failed, Gone
 from tagtray.imaging.decode import decode_into
+from tagtray.imaging.geometry import InputSpec
 from tagtray.imaging.opening import Source
 from tagtray.worker.batch import packing
 from tagtray.worker.batch.batch import Batch
@@ -23,8 +24,11 @@ log = logging.getLogger(__name__)
 class Filler:
     """Fills batches. Each image ends here, or has its content in a slot or in the ledger afterwards."""
 
-    def __init__(self, settings: Settings, lease: Lease, reader: RootReader, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, lease: Lease, reader: RootReader, spec: InputSpec, progress: Progress
+    ) -> None:
         self._settings = settings
+        self._spec = spec
         self._lease = lease
         self._reader = reader
         self._progress = progress
@@ -60,7 +64,11 @@ class Filler:
         settings = self._settings
         try:
             info = decode_into(
-                batch.free_slot, source.data, exact=settings.exact, max_pixels=settings.max_pixels
+                batch.free_slot,
+                source.data,
+                self._spec,
+                exact=settings.exact,
+                max_pixels=settings.max_pixels,
             )
         except ImageError as error:
             batch.end(_failed(image, error))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from tagtray.config import logs
 from tagtray.config.errors import ModelChanged
-from tagtray.db import catalogue
+from tagtray.db import current_model
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import ClaimedImage, Outcome, Provenance
 from tagtray.worker.supervision.progress import Phase, Progress
@@ -41,7 +41,7 @@ class Lease:
         if model_id == own:
             claimed = self._ledger.claim(image_ids, self._worker, self._seconds, own)
         if not claimed:  # others were first, or one of the two models is not the current one
-            current = catalogue.current(self._ledger.engine)
+            current = current_model.current(self._ledger.engine)
             if not model_id == own == current.id:
                 images = self._ledger.unqueue(image_ids)
                 logs.event(log, logging.INFO, "job_outdated", "{images} images went back.", images=images)
@@ -68,8 +68,8 @@ class Lease:
 
     def check_model(self) -> None:
         """Raise ModelChanged unless the worker's model is the current one."""
-        self._expect(catalogue.current(self._ledger.engine))
+        self._expect(current_model.current(self._ledger.engine))
 
-    def _expect(self, current: catalogue.CurrentModel) -> None:
+    def _expect(self, current: current_model.CurrentModel) -> None:
         if current.id != self._provenance.model_id:
             raise ModelChanged(f"The current model is {current.name} now.")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from tagtray.config import logs
+from tagtray.config.settings import Settings
 from tagtray.db.records import NewContent
 from tagtray.imaging.decode import ImageInfo
 from tagtray.worker.batch import packing
@@ -24,19 +25,19 @@ class Pipeline:
 
     def __init__(
         self,
+        settings: Settings,
         lease: Lease,
         filler: Filler,
         classifier: Classifier,
         roll_up: RollUp,
-        tag_min: float,
         progress: Progress,
         hooks: Sequence[Hook] = (),
     ) -> None:
+        self._settings = settings
         self._lease = lease
         self._filler = filler
         self._classifier = classifier
         self._roll_up = roll_up
-        self._tag_min = tag_min
         self._progress = progress
         self._hooks = hooks
 
@@ -64,8 +65,11 @@ class Pipeline:
 
     def _content(self, slot: int, info: ImageInfo, scores: Scores) -> NewContent:
         top = zip(scores.top_index[slot].tolist(), scores.top_score[slot].tolist(), strict=True)
-        tags = self._roll_up.tags_above(scores.tag_scores[slot], self._tag_min)
-        return NewContent(info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags)
+        tags = self._roll_up.tags_above(scores.tag_scores[slot], self._settings.tag_min)
+        features = scores.features[slot].astype("<f2").tobytes() if self._settings.features else None
+        return NewContent(
+            info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags, features
+        )
 
     def _commit(self, batch: Batch, contents: Sequence[NewContent]) -> None:
         outcomes = batch.outcomes(contents)

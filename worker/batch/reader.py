@@ -1,23 +1,38 @@
-"""Where the roots lie on this host, and the reading of their files."""
+"""Where the roots lie on this host, the reading of their files, and what is done about those that fail."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
+from collections import Counter
 
 from sqlalchemy import Engine
 
-from tagtray.config.errors import ImageDeferred, ImageGone
+from tagtray.config import logs
+from tagtray.config.errors import ImageDeferred, ImageGone, MountFault
 from tagtray.config.settings import Settings
-from tagtray.db import roots
+from tagtray.db import holds, roots, workers
+from tagtray.db.ledger import Ledger
 from tagtray.db.records import ClaimedImage
+from tagtray.db.roots import RootFolder
 from tagtray.imaging.opening import Source, open_image
 
 #: Seconds between log lines about a root whose files cannot be read on this host.
 LOG_INTERVAL = 60.0
-#: Seconds before images of an empty root are tried again.
-ABSENT_SECONDS = 15.0
+#: Reads of a root that failed one after the other, after which not the files but the mount is to blame.
+FAULTS = 8
+#: Seconds that a root is held which no host can read; whoever finds it again ends that.
+ABSENT_SECONDS = holds.LONGEST_HOLD
+#: The same, in seconds, for one whose files fail though it is there; they themselves wait twice as long: the
+#: others of the root have their turn before them.
+FAILING_SECONDS = holds.LONGEST_HOLD / 2
+#: Seconds until an image comes again whose root another host can read.
+ELSEWHERE_SECONDS = 15.0
+#: Seconds that are waited for each of those: the other host is to come first.
+YIELD_SECONDS = 0.05
+#: Seconds for which it is believed what was found out about a root that fails.
+VERDICT_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -26,31 +41,79 @@ class RootReader:
     """Reads images by root id; knows roots that were added after it."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine = engine
+        self._ledger = Ledger(engine)
         self._settings = settings
         self._roots = roots.everywhere(engine, settings)
-        self._logged: dict[int, float] = {}
+        self._faults = Counter[int]()
+        self._failing_until: dict[int, float] = {}
+        self._verdicts: dict[int, tuple[float, bool]] = {}
+        self._throttle = logs.Throttle(LOG_INTERVAL)
 
     def read(self, image: ClaimedImage) -> Source:
-        """The bytes of an image; raises ImageError, ImageGone or ImageDeferred as ``open_image`` does."""
+        """The bytes of an image; raises ImageError, ImageGone or ImageDeferred as ``open_image`` does.
+
+        A root that is not there, or whose mount fails, is held where no other host has it.
+        """
         if image.root_id not in self._roots:
-            self._roots = roots.everywhere(self._engine, self._settings)
+            self._roots = roots.everywhere(self._ledger.engine, self._settings)
         root = self._roots[image.root_id]
         try:
-            return open_image(root.path, image.path, max_bytes=self._settings.max_bytes)
-        except ImageDeferred as error:
-            self._warn(root, error)
-            raise
+            source = open_image(root.path, image.path, max_bytes=self._settings.max_bytes)
+        except MountFault as fault:
+            raise self._deferred(root, fault) from None
         except ImageGone:
-            if os.listdir(root.path):
-                raise
-        # The mount point of a file system that is not mounted is an empty folder.
-        absent = ImageDeferred("The root is empty: its file system is not mounted.", ABSENT_SECONDS)
-        self._warn(root, absent)
-        raise absent
+            if not _has_files(root):
+                # The mount point of a file system that is not mounted is an empty folder.
+                absent = MountFault("The root is empty: its file system is not mounted.", ABSENT_SECONDS)
+                raise self._deferred(root, absent) from None
+            raise
+        del self._faults[root.id]
+        return source
 
-    def _warn(self, root: roots.RootFolder, error: ImageDeferred) -> None:
+    def readable(self) -> list[str]:
+        """The names of the roots that this host can read now; it may wait for a mount that hangs."""
+        self._roots = roots.everywhere(self._ledger.engine, self._settings)
         now = time.monotonic()
-        if now - self._logged.get(root.id, -LOG_INTERVAL) >= LOG_INTERVAL:
-            self._logged[root.id] = now
-            log.warning("image_deferred: root %s: %s", root.name, error)
+        return [
+            root.name
+            for root in self._roots.values()
+            if self._failing_until.get(root.id, now) <= now and _has_files(root)
+        ]
+
+    def _deferred(self, root: RootFolder, fault: MountFault) -> ImageDeferred:
+        self._warn(root, fault)
+        self._faults[root.id] += 1
+        if not _has_files(root):
+            seconds, wait = ABSENT_SECONDS, 0.0
+        elif self._faults[root.id] >= FAULTS:
+            seconds, wait = FAILING_SECONDS, 2 * FAILING_SECONDS
+            self._failing_until[root.id] = time.monotonic() + seconds
+        else:
+            return fault
+        if self._is_read_elsewhere(root, seconds):
+            time.sleep(YIELD_SECONDS)
+            wait = ELSEWHERE_SECONDS
+        return ImageDeferred(str(fault), wait)
+
+    def _is_read_elsewhere(self, root: RootFolder, seconds: float) -> bool:
+        """Whether another host can read the root; otherwise it is held for ``seconds``."""
+        at, elsewhere = self._verdicts.get(root.id, (-VERDICT_SECONDS, False))
+        if time.monotonic() >= at + VERDICT_SECONDS:
+            elsewhere = workers.is_read_elsewhere(self._ledger.engine, root.name)
+            if not elsewhere:
+                self._ledger.hold(root.id, seconds)
+            self._verdicts[root.id] = time.monotonic(), elsewhere
+        return elsewhere
+
+    def _warn(self, root: RootFolder, fault: MountFault) -> None:
+        if self._throttle.is_due(root.id):
+            sentence = "root {root}: {reason}"
+            logs.event(log, logging.WARNING, "root_fails", sentence, root=root.name, reason=str(fault))
+
+
+def _has_files(root: RootFolder) -> bool:
+    try:
+        with os.scandir(root.path) as entries:
+            return any(entries)
+    except OSError:
+        return False

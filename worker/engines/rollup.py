@@ -1,4 +1,4 @@
-"""From the scores of 1,000 classes to broader tags: a class counts for every one of its ancestors."""
+"""From the scores of all classes to broader tags: a class counts for every one of its ancestors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagtray.weights import catalogue
+from tagtray.weights.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +39,9 @@ class RollUp:
         return [(self.wnids[column], float(scores[column])) for column in best]
 
 
-def load() -> RollUp:
-    """The roll-up to the categories that ship; raises WeightsError where their files are damaged."""
-    return RollUp(*catalogue.membership())
+def load(model: Model) -> RollUp:
+    """The roll-up to the categories of a model's labels, which may be none; raises WeightsError."""
+    return RollUp(*model.labels.membership)
 
 
 def sum_members(

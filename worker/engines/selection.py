@@ -1,6 +1,7 @@
-"""Which engine runs the network, and in which precision: what was asked for, or the best that is here.
+"""Which engine runs the network, and in which precision.
 
-Engines are modules with one function ``load``; those of optional extras are imported only when chosen.
+The command lists what to try, by the settings and by what is installed. A worker, which has the libraries
+loaded, asks them what the processor can, and takes the first that works.
 """
 
 from __future__ import annotations
@@ -8,16 +9,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from tagtray.config import machine
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config import logs, machine
+from tagtray.config.errors import EngineError, TagtrayError, UsageError, WeightsError
 from tagtray.config.settings import Settings
-from tagtray.weights import manifest
-from tagtray.worker.engines import cpu_features
+from tagtray.weights.model import Model
 
 if TYPE_CHECKING:
     from tagtray.worker.engines.classifier import BatchClassifier
@@ -26,19 +27,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Engines by what they compute in, the fastest first. Images/s of one core, openvino, onnx, torch: in fp32
-#: 31, 30, 30 with AVX-512 and 13, 20, 18 with AVX2; in bf16 61, -, 56; in int8 33, 31, - with AVX2.
+#: 48, 49, 44 and 31, 30, 30 with AVX-512, 13, 20, 18 with AVX2; in bf16 61, -, 56 with AVX-512 and
+#: 252, -, 149 with AMX; in int8 366, 84, - with AMX and 33, 31, - with AVX2.
 FASTEST = {"fp32": ("onnx", "torch", "openvino"), "bf16": ("openvino", "torch"), "int8": ("openvino", "onnx")}
 #: The module that each engine's extra installs, beside those that make its network.
 _LIBRARIES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx"), "torch": ("torch",)}
+#: Characters of a library's error message that are shown.
+_SHOWN = 200
+
+
+class _NoBf16(EngineError):
+    """Nothing to report where bf16 was only hoped for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An engine and what it computes in; ``fallback`` where the user left the precision open."""
+    """An engine and what it computes in."""
 
     engine: str
     precision: str
-    fallback: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.engine} in {self.precision}"
 
 
 def installed() -> list[str]:
@@ -46,26 +56,21 @@ def installed() -> list[str]:
     return [name for name in _LIBRARIES if _is_installed(name)]
 
 
-def choose(settings: Settings) -> Choice:
-    """Engine and precision for these settings on this machine.
+def choices(settings: Settings) -> list[Choice]:
+    """What to try for these settings, the best first; more than one where they leave something open.
 
-    ``auto`` is bf16 where the processor has it, else fp32, on the fastest engine that has that. Raises
-    UsageError with what to install or to set instead.
+    The precision ``auto`` is bf16 on its fastest engine, then fp32 on any. Nothing is loaded, so whether this
+    processor has bf16 shows in ``load_best``. Raises UsageError with what to install or to set instead.
     """
     try:
-        return _chosen(settings)
+        return _choices(settings)
     except UsageError as error:
         raise UsageError(f"{error}{_whence(settings)}") from None
 
 
 def available() -> list[Choice]:
-    """Every engine that is installed, in every precision that it has on this processor."""
-    return [
-        Choice(engine, precision)
-        for engine in installed()
-        for precision in precisions(engine)
-        if precision != "bf16" or cpu_features.has_bf16()
-    ]
+    """Every engine that is installed, in every precision that it has on some processor."""
+    return [Choice(engine, precision) for engine in installed() for precision in precisions(engine)]
 
 
 def precisions(engine: str) -> list[str]:
@@ -73,13 +78,84 @@ def precisions(engine: str) -> list[str]:
     return [precision for precision, engines in FASTEST.items() if engine in engines]
 
 
-def _chosen(settings: Settings) -> Choice:
+def preload(wanted: Sequence[Choice]) -> None:
+    """Import the first engine where processes are forked later, if it takes long and is safe.
+
+    PyTorch takes over a second. ONNX Runtime and OpenVINO take a tenth, and start threads: no fork has those.
+    """
+    if wanted[0].engine == "torch":
+        try:
+            _module("torch")
+        except Exception as error:  # what it is, the worker tells when it loads the engine
+            logs.event(log, logging.INFO, "torch_not_preloaded", "{error}", error=error)
+
+
+def load_best(settings: Settings, model: Model, roll_up: RollUp, threads: int) -> BatchClassifier:
+    """Load the first of ``choices`` that works here; its ``passed_over`` says why better ones do not.
+
+    Raises EngineError or WeightsError where none does.
+    """
+    passed_over: list[str] = []
+    *_, last = wanted = choices(settings)
+    for choice in wanted:
+        try:
+            made = load(choice, model, settings.home, roll_up, settings.batch_size, threads)
+            break
+        except (EngineError, WeightsError) as error:
+            if choice == last:
+                raise type(error)(f"{error}{_whence(settings)}") from error
+            if not isinstance(error, _NoBf16):
+                sentence = "{error} Another one is tried."
+                logs.event(log, logging.WARNING, "engine_passed_over", sentence, error=error)
+                passed_over.append(str(error))
+    made.passed_over = tuple(passed_over)
+    return made
+
+
+def load(
+    choice: Choice, model: Model, home: Path, roll_up: RollUp, batch_size: int, threads: int
+) -> BatchClassifier:
+    """Load an engine and compare its answers with those of the weights; ``home`` keeps the network's files.
+
+    Raises EngineError where it does not load or is wrong here, WeightsError where its network cannot be made.
+    """
+    # Imported here: those who only choose need no numpy.
+    from tagtray.worker.engines import self_test
+
+    try:
+        if not is_native(choice):
+            raise _NoBf16("This processor has no bf16 of its own.")
+        engine = _module(choice.engine)
+        made = engine.load(model, home, roll_up, batch_size, threads, choice.precision)
+        self_test.check(made, model)
+    except TagtrayError:
+        raise
+    except Exception as error:  # a library raises what it likes where it cannot compile for a processor
+        raise EngineError(f"The engine {choice} cannot be loaded ({_first_line(error)}).") from error
+    return cast("BatchClassifier", made)
+
+
+def is_native(choice: Choice) -> bool:
+    """Whether this processor has instructions for the precision, as the engine's library says; imports it."""
+    return choice.precision != "bf16" or bool(_module(choice.engine).has_bf16())
+
+
+def _module(engine: str) -> ModuleType:
+    return importlib.import_module(f"tagtray.worker.engines.{engine}_engine")
+
+
+def _first_line(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}".strip()
+    return text.splitlines()[0][:_SHOWN]
+
+
+def _choices(settings: Settings) -> list[Choice]:
     _refuse(settings)
     engines = installed() if settings.engine == "auto" else [settings.engine]
-    for precision in _wanted(settings):
-        for engine in FASTEST.get(precision, ()):
-            if engine in engines:
-                return Choice(engine, precision, settings.precision == "auto" and precision != "fp32")
+    if settings.precision == "auto":
+        return _ranked("bf16", engines)[:1] + _ranked("fp32", engines)
+    if found := _ranked(settings.precision, engines):
+        return found
     if settings.engine == "auto":
         raise UsageError(
             f"The precision {settings.precision} needs an engine that is an extra: "
@@ -91,48 +167,8 @@ def _chosen(settings: Settings) -> Choice:
     )
 
 
-def preload(choice: Choice) -> None:
-    """Import the chosen engine where processes are forked later, if it takes long and is safe.
-
-    PyTorch takes over a second. ONNX Runtime and OpenVINO take a tenth, and start threads: no fork has those.
-    """
-    if choice.engine == "torch":
-        _module(choice.engine)
-
-
-def load(
-    choice: Choice, model: manifest.ModelEntry, home: Path, roll_up: RollUp, batch_size: int, threads: int
-) -> BatchClassifier:
-    """Make the chosen engine's classifier and run it once; ``home`` keeps the network's files.
-
-    An engine whose answers are not those of the weights is not used: InfrastructureError, or fp32 where the
-    user left the precision open. Raises WeightsError where a file is damaged.
-    """
-    # Imported here: those who only choose need no numpy.
-    from tagtray.worker.engines import self_test
-
-    made = cast(
-        "BatchClassifier",
-        _module(choice.engine).load(model, home, roll_up, batch_size, threads, choice.precision),
-    )
-    try:
-        self_test.check(made, model)
-    except InfrastructureError as error:
-        if not choice.fallback:
-            raise
-        log.warning("precision_lowered: %s fp32 is used instead.", error)
-        return load(Choice(choice.engine, "fp32"), model, home, roll_up, batch_size, threads)
-    return made
-
-
-def _module(engine: str) -> ModuleType:
-    return importlib.import_module(f"tagtray.worker.engines.{engine}_engine")
-
-
-def _wanted(settings: Settings) -> list[str]:
-    if settings.precision != "auto":
-        return [settings.precision]
-    return ["bf16", "fp32"] if cpu_features.has_bf16() else ["fp32"]
+def _ranked(precision: str, engines: Sequence[str]) -> list[Choice]:
+    return [Choice(engine, precision) for engine in FASTEST.get(precision, ()) if engine in engines]
 
 
 def _whence(settings: Settings) -> str:
@@ -145,13 +181,12 @@ def _whence(settings: Settings) -> str:
 
 def _refuse(settings: Settings) -> None:
     """Say what cannot be had here at all."""
-    engine, precision = settings.engine, settings.precision
-    if engine != "auto" and not _is_installed(engine):
-        raise UsageError(f"The engine {engine} needs the extra: pip install 'tagtray[{engine}]'.")
-    if precision == "fp16":
+    if settings.engine != "auto" and not _is_installed(settings.engine):
+        raise UsageError(
+            f"The engine {settings.engine} needs the extra: pip install 'tagtray[{settings.engine}]'."
+        )
+    if settings.precision == "fp16":
         raise UsageError("The precision fp16 is for GPUs; a CPU computes in fp32, bf16 or int8.")
-    if precision == "bf16" and not cpu_features.has_bf16():
-        raise UsageError("This processor has no bf16 of its own; choose fp32 or int8.")
 
 
 def _is_installed(engine: str) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from tagtray.config.settings import Settings
-from tagtray.worker.engines import selection
 from tagtray.worker.measure import pool
 from tagtray.worker.measure.process import Order
 from tagtray.worker.supervision.resources import Plan
@@ -16,13 +15,12 @@ from tagtray.worker.supervision.resources import Plan
 def rate(settings: Settings, files: Sequence[str], plan: Plan) -> float:
     """Images per second of processes that share ``files`` out as ``plan`` says.
 
-    Raises UsageError where the engine cannot be had, InfrastructureError where a file cannot be decoded.
+    Raises InfrastructureError where the engine cannot be had or a file cannot be decoded.
     """
-    choice, batch_size = selection.choose(settings), settings.batch_size
     # Parts that follow each other: every n-th file of a folder may be of one kind.
     bounds = [len(files) * number // plan.workers for number in range(plan.workers + 1)]
-    orders = [Order(batch_size, files=files[start:stop]) for start, stop in pairwise(bounds)]
-    with pool.running(settings, choice, plan, batch_size) as started:
+    orders = [Order(settings.batch_size, files=files[start:stop]) for start, stop in pairwise(bounds)]
+    with pool.running(settings, plan) as started:
         began = time.perf_counter()
         started.ask(orders)
         return len(files) / (time.perf_counter() - began)

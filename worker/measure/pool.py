@@ -8,22 +8,24 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import repeat
+from typing import Any
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
-from tagtray.worker.engines.selection import Choice
-from tagtray.worker.measure.process import Answer, Order
+from tagtray.worker.measure.process import Answer, Loaded, Order
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD, Plan
 
 
 class Probes:
-    """``plan.workers`` processes with the network loaded in each, ready for orders."""
+    """Processes with the network loaded in each, ready for orders; raises InfrastructureError."""
 
     def __init__(self, processes: Sequence[subprocess.Popen[str]]) -> None:
         self._processes = processes
+        found = [Loaded(**_answer(process)) for process in processes]
+        #: What they loaded, all the same on one processor.
+        self.loaded = found[0]
 
     def ask(self, orders: Sequence[Order]) -> list[Answer]:
         """Have every process carry out one order, all at once; raises InfrastructureError."""
@@ -32,11 +34,7 @@ class Probes:
             # A process that died takes no orders; its answer says so.
             with contextlib.suppress(BrokenPipeError):
                 print(json.dumps(asdict(order)), file=process.stdin, flush=True)
-        return self.answers()
-
-    def answers(self) -> list[Answer]:
-        """The next answer of every process; raises InfrastructureError with what one says instead."""
-        return [_answer(process) for process in self._processes]
+        return [Answer(**_answer(process)) for process in self._processes]
 
     def forward_rate(self, batch_size: int, seconds: float) -> float:
         """Images per second of all processes together, decode not included."""
@@ -45,15 +43,13 @@ class Probes:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, choice: Choice, plan: Plan, batch_size: int) -> Iterator[Probes]:
-    """Start the processes, with ``batch_size`` slots each, and end them; raises InfrastructureError."""
+def running(settings: Settings, plan: Plan) -> Iterator[Probes]:
+    """Start ``plan.workers`` processes and end them; raises InfrastructureError."""
     processes: list[subprocess.Popen[str]] = []
     try:
-        for command in repeat(_command(choice, plan, batch_size), plan.workers):
-            processes.append(_start(command, settings))
-        probes = Probes(processes)
-        probes.answers()
-        yield probes
+        for _ in range(plan.workers):
+            processes.append(_start(settings, plan.threads))
+        yield Probes(processes)
     finally:
         for process in processes:
             process.kill()
@@ -63,14 +59,9 @@ def running(settings: Settings, choice: Choice, plan: Plan, batch_size: int) -> 
                 pass
 
 
-def _command(choice: Choice, plan: Plan, batch_size: int) -> list[str]:
-    figures = [str(plan.threads), str(batch_size)]
-    return subprocesses.command("tagtray.worker.measure.process", choice.engine, choice.precision, *figures)
-
-
-def _start(command: Sequence[str], settings: Settings) -> subprocess.Popen[str]:
+def _start(settings: Settings, threads: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command,
+        subprocesses.command("tagtray.worker.measure.process", str(threads)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -80,12 +71,12 @@ def _start(command: Sequence[str], settings: Settings) -> subprocess.Popen[str]:
     )
 
 
-def _answer(process: subprocess.Popen[str]) -> Answer:
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
         raise InfrastructureError(f"The process that measures ended with status {process.wait()}.")
-    answer = Answer(**json.loads(line))
-    if answer.refusal is not None:
-        raise InfrastructureError(answer.refusal)
+    answer: dict[str, Any] = json.loads(line)
+    if "refusal" in answer:
+        raise InfrastructureError(answer["refusal"])
     return answer

@@ -1,7 +1,8 @@
 """A process that runs the network as a worker does, and says how long that took: see ``worker.measure.pool``.
 
-``python -m tagtray.worker.measure.process ENGINE PRECISION THREADS BATCH_SIZE`` reads an ``Order`` from
-each line of standard input, as JSON, and answers each with an ``Answer``. It ends when its input does.
+``python -m tagtray.worker.measure.process THREADS`` loads what the settings say and answers ``Loaded``; then
+it reads an ``Order`` from each line of standard input, as JSON, and answers each with an ``Answer``, or with
+a ``Refusal``. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from tagtray.config import settings as configuration
 from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.imaging.decode import decode_into
-from tagtray.weights import manifest
+from tagtray.imaging.geometry import InputSpec
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.engines.classifier import BatchClassifier
 
@@ -38,12 +40,26 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What was done in how many seconds, or a sentence about why nothing was."""
+class Loaded:
+    """The engine that the process found best, and its precision."""
 
-    images: int = 0
-    seconds: float = 0.0
-    refusal: str | None = None
+    engine: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was done in how many seconds."""
+
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is done, in a sentence; the process ends."""
+
+    refusal: str
 
 
 def forward(classifier: BatchClassifier, batch_size: int, seconds: float) -> Answer:
@@ -58,7 +74,11 @@ def forward(classifier: BatchClassifier, batch_size: int, seconds: float) -> Ans
 
 
 def decode_and_forward(
-    classifier: BatchClassifier, batch_size: int, files: Sequence[str], settings: Settings
+    classifier: BatchClassifier,
+    spec: InputSpec,
+    batch_size: int,
+    files: Sequence[str],
+    settings: Settings,
 ) -> Answer:
     """Read, decode and classify files, each once; raises OSError, ImageError."""
     began = time.perf_counter()
@@ -68,6 +88,7 @@ def decode_and_forward(
             decode_into(
                 classifier.slots[slot],
                 Path(file).read_bytes(),
+                spec,
                 exact=settings.exact,
                 max_pixels=settings.max_pixels,
             )
@@ -92,22 +113,20 @@ def _serve(arguments: Sequence[str], answers: int) -> None:
     orders = _orders()
     settings = configuration.load()
     isolation.keep_in(settings.home)
-    engine, precision, threads, batch_size = arguments
-    choice = selection.Choice(engine, precision)
-    roll_up = rollup.load()
-    model = manifest.model("resnet18")
-    classifier = selection.load(choice, model, settings.home, roll_up, int(batch_size), int(threads))
+    model = ModelStore.of(settings.home).default
+    classifier = selection.load_best(settings, model, rollup.load(model), int(arguments[0]))
     classifier.slots[:] = np.random.default_rng(18).integers(0, 256, classifier.slots.shape, np.uint8)
-    _say(answers, Answer())
+    _say(answers, Loaded(classifier.engine, classifier.precision))
     while True:
         order = orders.get()
         if order.files is not None:
-            _say(answers, decode_and_forward(classifier, order.batch_size, order.files, settings))
+            files = order.files
+            _say(answers, decode_and_forward(classifier, model.input, order.batch_size, files, settings))
         else:
             _say(answers, forward(classifier, order.batch_size, order.seconds))
 
 
-def _say(answers: int, answer: Answer) -> None:
+def _say(answers: int, answer: Loaded | Answer | Refusal) -> None:
     os.write(answers, json.dumps(asdict(answer)).encode() + b"\n")
 
 
@@ -119,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _serve(arguments, answers)
     except (TagtrayError, OSError) as error:
-        _say(answers, Answer(refusal=str(error)))
+        _say(answers, Refusal(str(error)))
     return 1
 
 

@@ -49,7 +49,8 @@ def measure(
 
     Raises InfrastructureError where the engine does not start or its answers are wrong.
     """
-    with pool.running(settings, choice, plan, max(batch_sizes)) as started:
+    how = {"engine": choice.engine, "precision": choice.precision, "batch_size": max(batch_sizes)}
+    with pool.running(settings.model_copy(update=how), plan) as started:
         found = _rounds(started, batch_sizes, tick)
     return [
         Row(choice.engine, choice.precision, plan.workers, plan.threads, size, *_figures(found[size]))

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from tagtray.config.errors import WeightsError
-from tagtray.weights import manifest
+from tagtray.weights.files import FileEntry, Sha256
+from tagtray.weights.model import Model
 
 
 @dataclass(frozen=True, slots=True)
 class RangesFile:
     """What the file holds: whose ranges, on which photos measured, and [lowest, highest] by tensor."""
 
-    weights_sha256: manifest.Sha256
+    weights_sha256: Sha256
     command: str
     folders: tuple[str, ...]
     photos: int
@@ -30,28 +31,22 @@ class RangesFile:
 SCHEMA = TypeAdapter(RangesFile)
 
 
-def file_name(model: manifest.ModelEntry) -> str:
-    """Name of the file of a model's ranges."""
-    return f"{model.name}-int8-ranges.json"
+def entry(model: Model) -> FileEntry:
+    """The file of a model's ranges; raises WeightsError where it has none."""
+    if model.ranges is None:
+        raise WeightsError(f"The model {model.name!r} has no ranges of its activations, which int8 needs.")
+    return model.ranges
 
 
-def entry(model: manifest.ModelEntry) -> manifest.FileEntry:
-    """What the manifest says of the file; raises WeightsError where there is none."""
-    wanted = file_name(model)
-    found = next((file for file in manifest.load().files if file.name == wanted), None)
-    if found is None:
-        raise WeightsError(f"The model {model.name} has no {wanted}: it cannot be run in int8.")
-    return found
-
-
-def load(model: manifest.ModelEntry) -> Mapping[str, tuple[float, float]]:
+def load(model: Model) -> Mapping[str, tuple[float, float]]:
     """[lowest, highest] of each tensor by its name in ``worker.networks.onnx_graph``; raises WeightsError."""
     file = entry(model)
-    manifest.verify(file)
     try:
-        found = SCHEMA.validate_json(manifest.path(file).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise WeightsError(f"{manifest.path(file)} is damaged; install tagtray again.") from error
+        found = SCHEMA.validate_json(model.read(file))
+    except ValidationError as error:
+        raise WeightsError(f"{model.path(file)} is damaged: it holds no ranges.") from error
     if found.weights_sha256 != model.weights.sha256:
-        raise WeightsError(f"{file.name} was measured with other weights; int8 needs ranges of its own.")
+        raise WeightsError(
+            f"{model.path(file)} was measured with other weights; int8 needs ranges of its own."
+        )
     return found.ranges

@@ -11,15 +11,20 @@ import hashlib
 import json
 import logging
 import os
+import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from tagtray.config import atomic, subprocesses
 from tagtray.config.errors import InfrastructureError, WeightsError
+from tagtray.weights.model import Model
 
 log = logging.getLogger(__name__)
+
+#: Number of the graph that is built of a model, for torch and as ONNX; to be raised with every change.
+GRAPH = 4
 
 #: Seconds that making a file may take (about 5 on one core).
 TIMEOUT_S = 300.0
@@ -29,17 +34,22 @@ class _Stale(Exception):
     """A cached file that must not be used; the message is half a sentence."""
 
 
-def opened(home: Path, name: str, command: Sequence[str]) -> BinaryIO:
-    """Open ``home / "cache" / name``; where it is missing or damaged, ``command`` and its path make it.
+def path(home: Path, model: Model, variant: str, suffix: str) -> Path:
+    """Where a cached file of a model lies; its name changes with whatever changes its content."""
+    return home / "cache" / f"{model.name}-{model.key}-g{GRAPH}-{variant}{suffix}"
 
-    ``command`` is a module and its arguments; it ends with ``keep``. Many processes may call at once: one
-    makes the file, the others wait. Raises WeightsError, InfrastructureError.
+
+def opened(target: Path, model: Model, module: str, form: str) -> BinaryIO:
+    """Open the file ``target`` of a model, a ``path``; where it is missing or damaged, ``module`` makes it.
+
+    The module is given the model as JSON, the form and the target, and ends with ``keep``. Many processes may
+    call at once: one makes the file, the others wait. Whoever makes one removes those of the same model that
+    other weights or another graph went into. Raises WeightsError, InfrastructureError.
     """
-    target = home / "cache" / name
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        return _cached(target) or _renewed(target, command)
+        return _cached(target) or _renewed(target, model, module, form)
     except OSError as error:
         raise InfrastructureError(f"The cache of the network cannot be used: {error}.") from error
 
@@ -56,7 +66,7 @@ def _cached(target: Path) -> BinaryIO | None:
     return None
 
 
-def _renewed(target: Path, command: Sequence[str]) -> BinaryIO:
+def _renewed(target: Path, model: Model, module: str, form: str) -> BinaryIO:
     with _locked(target, fcntl.LOCK_EX):
         try:
             found = _open(target)
@@ -64,8 +74,9 @@ def _renewed(target: Path, command: Sequence[str]) -> BinaryIO:
             log.warning("network_renewed: %s; it is made anew.", stale)
             found = None
         if found is None:
-            _make_apart(target, command)
+            _make_apart(target, model, module, form)
             log.info("network_made: %s.", target)
+            _remove_obsolete(target.parent, model)
             found = _open(target)
     if found is None:
         raise InfrastructureError(f"{target} vanished while it was read.")
@@ -103,10 +114,19 @@ def _record(target: Path) -> Path:
     return target.with_suffix(".json")
 
 
-def _make_apart(target: Path, command: Sequence[str]) -> None:
+def _remove_obsolete(folder: Path, model: Model) -> None:
+    """Remove what was made of former weights of this name, and of former graphs."""
+    made = re.compile(rf"{re.escape(model.name)}-[0-9a-f]{{12}}-.*\.(pt|onnx|json|lock)")
+    current = f"{model.name}-{model.key}-g{GRAPH}-"
+    for file in folder.iterdir():
+        if made.fullmatch(file.name) and not file.name.startswith(current):
+            file.unlink(missing_ok=True)
+
+
+def _make_apart(target: Path, model: Model, module: str, form: str) -> None:
     for draft in target.parent.glob(f".{target.stem}.*"):
         draft.unlink(missing_ok=True)
-    line = subprocesses.command(*command, str(target))
+    line = subprocesses.command(module, model.to_json(), form, str(target))
     try:
         ended = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:

@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tagtray.config.errors import WeightsError
-from tagtray.weights import manifest
-from tagtray.worker.networks import activation_ranges, cache, onnx_variants, quantize
-from tagtray.worker.networks.input_spec import CLASSES, IMAGE_SIDE, MEAN, STD
+from tagtray.weights.architectures import Block, Conv
+from tagtray.weights.model import Model
+from tagtray.worker.networks import activation_ranges, cache, onnx_variants, quantize, state_dict
 from tagtray.worker.networks.onnx_variants import Form
 
 #: Operator set and file version: old enough for every runtime of the last years.
@@ -37,21 +34,11 @@ EPSILON = 1e-5
 #: made three quarters of the divergence from fp32; the second set is what rounded sums cost the most.
 FLOAT = frozenset({"conv1", "layer1.0.conv1"})
 FLOAT_SUMS = FLOAT | {"layer1.0.conv2", "layer4.0.conv2"}
-#: Names of input and output.
-PIXELS, LOGITS = "pixels", "logits"
+#: Names of the input and the outputs.
+PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
 
 Array = NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class _Conv:
-    """One convolution: its names in the weights file, stride, and whether a ReLU follows."""
-
-    name: str
-    norm: str
-    stride: int = 1
-    relu: bool = True
 
 
 class _Graph:
@@ -77,13 +64,13 @@ class _Graph:
         """Whether this convolution is computed in int8."""
         return self._form.precision == "int8" and name not in (FLOAT_SUMS if self._form.sums else FLOAT)
 
-    def quantised(self, tensor: str) -> str:
+    def quantized(self, tensor: str) -> str:
         """The tensor through uint8 and back; made once."""
         if tensor not in self._rounded:
-            self._rounded[tensor] = self._quantised(tensor)
+            self._rounded[tensor] = self._quantized(tensor)
         return self._rounded[tensor]
 
-    def _quantised(self, tensor: str) -> str:
+    def _quantized(self, tensor: str) -> str:
         low, high = self._limits[tensor]
         low, high = min(low, 0.0), max(high, 0.0)
         scale = (high - low) / 255
@@ -94,24 +81,26 @@ class _Graph:
         self.node("QuantizeLinear", [tensor, *parameters], f"{tensor}.uint8")
         return self.node("DequantizeLinear", [f"{tensor}.uint8", *parameters], f"{tensor}.rounded")
 
-    def conv(self, source: str, conv: _Conv, output: str, pixel_scale: Array | None = None) -> str:
-        """Convolution with its batch norm, and ReLU where one follows, of ``source`` into ``output``."""
+    def conv(self, source: str, conv: Conv, output: str, pixel_scale: Array | None = None) -> str:
+        """Convolution with its batch norm, of ``source`` into ``output``."""
         weight, bias = self._folded(conv)
         if pixel_scale is not None:
             weight = weight / pixel_scale
         if self.is_int8(conv.name):
-            source = self.quantised(source)
-        side = weight.shape[-1]
+            source = self.quantized(source)
         tensors = [source, self._weight(conv.name, weight), self.constant(f"{conv.name}.bias", bias)]
-        self.node(
+        return self.node(
             "Conv",
             tensors,
-            f"{output}.conv" if conv.relu else output,
-            kernel_shape=[side, side],
+            output,
+            kernel_shape=[conv.side] * 2,
             strides=[conv.stride] * 2,
-            pads=[side // 2] * 4,
+            pads=[conv.side // 2] * 4,
         )
-        return self.node("Relu", [f"{output}.conv"], output) if conv.relu else output
+
+    def conv_relu(self, source: str, conv: Conv, output: str, pixel_scale: Array | None = None) -> str:
+        """As ``conv``, with a ReLU behind it."""
+        return self.node("Relu", [self.conv(source, conv, f"{output}.conv", pixel_scale)], output)
 
     def linear(self, source: str, name: str, output: str) -> str:
         """Fully connected layer, in fp32 always: as fast, and half of int8's error."""
@@ -119,7 +108,7 @@ class _Graph:
         bias = self.constant(f"{name}.bias", self._state[f"{name}.bias"])
         return self.node("Gemm", [source, weight, bias], output, transB=1)
 
-    def _folded(self, conv: _Conv) -> tuple[Array, Array]:
+    def _folded(self, conv: Conv) -> tuple[Array, Array]:
         weight = self._state[f"{conv.name}.weight"]
         gain, shift, mean, variance = (
             self._state[f"{conv.norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
@@ -130,7 +119,7 @@ class _Graph:
     def _weight(self, name: str, weight: Array) -> str:
         if not self.is_int8(name):
             return self.constant(f"{name}.weight", weight)
-        steps, scale = quantize.quantise(weight)
+        steps, scale = quantize.quantize(weight)
         tensors = [
             self.constant(f"{name}.weight.int8", steps),
             self.constant(f"{name}.weight.scale", scale),
@@ -139,71 +128,65 @@ class _Graph:
         return self.node("DequantizeLinear", tensors, f"{name}.weight", axis=0)
 
 
-def build(weights: bytes, form: Form, limits: Ranges | None = None) -> onnx.ModelProto:
-    """Make the network of a safetensors file: ``pixels`` (n, 224, 224, 3) uint8 -> ``logits`` (n, 1000).
+def build(model: Model, form: Form, limits: Ranges | None = None) -> onnx.ModelProto:
+    """The network: ``pixels`` (n, side, side, 3) uint8 -> ``logits`` (n, classes), ``features`` (n, F).
 
     ``limits`` are the ranges of ``worker.networks.activation_ranges``, needed for int8. Raises WeightsError
-    where the bytes do
-    not fit the architecture.
+    where the weights do not fit the architecture.
     """
-    try:
-        state = {name: _full(value) for name, value in safetensors.numpy.load(weights).items()}
-        graph = _Graph(state, form, limits or {})
-        _resnet18(graph, form)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise WeightsError("The weights file does not hold a ResNet-18 of 1,000 classes.") from error
-    shape: list[str | int | None] = ["n", IMAGE_SIDE, IMAGE_SIDE, 3]
-    inputs = [helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, shape)]
-    outputs = [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["n", CLASSES])]
-    whole = helper.make_graph(graph.nodes, "resnet18", inputs, outputs, graph.constants)
+    graph = _Graph(state_dict.load(model), form, limits or {})
+    _resnet(graph, form, model)
+    side = model.input.side
+    inputs = [helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, ["n", side, side, 3])]
+    outputs = [
+        helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["n", model.classes]),
+        helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", model.network.features]),
+    ]
+    whole = helper.make_graph(graph.nodes, model.name, inputs, outputs, graph.constants)
     return helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
 
-def _resnet18(graph: _Graph, form: Form) -> None:
-    """torchvision.models.resnet18, with tensors named after its modules."""
+def _resnet(graph: _Graph, form: Form, model: Model) -> None:
+    """torchvision's ResNet, with tensors named after its modules."""
     tensor = graph.node("Transpose", [PIXELS], "planes", perm=[0, 3, 1, 2])
     tensor = graph.node("Cast", [tensor], "numbers", to=TensorProto.FLOAT)
-    mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) * 255 for values in (MEAN, STD))
+    mean, std = (
+        np.array(values, np.float32).reshape(1, 3, 1, 1) * 255
+        for values in (model.input.mean, model.input.std)
+    )
     tensor = graph.node("Sub", [tensor, graph.constant("offset", mean)], "centred")
-    tensor = graph.conv(tensor, _Conv("conv1", "bn1", 2), "stem", std)
+    tensor = graph.conv_relu(tensor, model.network.stem, "stem", std)
     pooling = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}
     tensor = graph.node("MaxPool", [tensor], "maxpool", **pooling)
-    for layer in range(1, 5):
-        for block in range(2):
-            tensor = _block(graph, form, tensor, f"layer{layer}.{block}", 2 if layer > 1 > block else 1)
-    tensor = graph.node("Flatten", [graph.node("GlobalAveragePool", [tensor], "avgpool")], "features")
+    for block in model.network.blocks():
+        tensor = _block(graph, form, tensor, block)
+    tensor = graph.node("Flatten", [graph.node("GlobalAveragePool", [tensor], "avgpool")], FEATURES)
     graph.linear(tensor, "fc", LOGITS)
 
 
-def _block(graph: _Graph, form: Form, source: str, name: str, stride: int) -> str:
-    """torchvision's BasicBlock; a stride comes with a convolution in the shortcut."""
+def _block(graph: _Graph, form: Form, source: str, block: Block) -> str:
+    """A residual block: a ReLU behind each convolution but the last and the one in the shortcut."""
 
-    def addend(conv: _Conv, tensor: str) -> str:
-        return graph.quantised(tensor) if form.sums and graph.is_int8(conv.name) else tensor
+    def addend(conv: Conv, name: str, tensor: str) -> str:
+        tensor = graph.conv(tensor, conv, f"{block.name}.{name}")
+        return graph.quantized(tensor) if form.sums and graph.is_int8(conv.name) else tensor
 
-    first = _Conv(f"{name}.conv1", f"{name}.bn1", stride)
-    second = _Conv(f"{name}.conv2", f"{name}.bn2", relu=False)
-    inner = graph.conv(source, first, f"{name}.relu")
-    main = addend(second, graph.conv(inner, second, f"{name}.main"))
-    if stride > 1:
-        shortcut = _Conv(f"{name}.downsample.0", f"{name}.downsample.1", stride, relu=False)
-        source = addend(shortcut, graph.conv(source, shortcut, f"{name}.shortcut"))
-    graph.node("Add", [main, source], f"{name}.sum")
-    return graph.node("Relu", [f"{name}.sum"], f"{name}.out")
-
-
-def _full(value: Array) -> Array:
-    return value.astype(np.float32) if value.dtype == np.float16 else value
+    inner = source
+    for number, conv in enumerate(block.convs[:-1], start=1):
+        inner = graph.conv_relu(inner, conv, f"{block.name}.relu{number}")
+    main = addend(block.convs[-1], "main", inner)
+    if block.shortcut:
+        source = addend(block.shortcut, "shortcut", source)
+    graph.node("Add", [main, source], f"{block.name}.sum")
+    return graph.node("Relu", [f"{block.name}.sum"], f"{block.name}.out")
 
 
 def main(arguments: list[str]) -> int:
-    """Make TARGET and its record from the weights of MODEL."""
-    name, form, target = arguments[0], onnx_variants.parse(arguments[1]), Path(arguments[2])
+    """Make TARGET and its record from MODEL, which is JSON."""
+    model, form, target = Model.from_json(arguments[0]), onnx_variants.parse(arguments[1]), Path(arguments[2])
     try:
-        model = manifest.model(name)
-        manifest.verify(model)
         limits = activation_ranges.load(model) if form.precision == "int8" else None
-        cache.keep(target, build(manifest.path(model).read_bytes(), form, limits).SerializeToString())
+        cache.keep(target, build(model, form, limits).SerializeToString())
     except (OSError, WeightsError) as error:
         print(error, file=sys.stderr)
         return 1

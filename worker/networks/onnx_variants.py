@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tagtray.weights import manifest
+from tagtray.weights.model import Model
 from tagtray.worker.networks import activation_ranges, cache
-
-#: Number of the graph that ``worker.networks.onnx_graph`` builds; to be raised with every change to it.
-GRAPH = 3
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,16 @@ def fitting(precision: str, *, sums: bool) -> Form:
     return Form("int8", sums) if precision == "int8" else Form("fp32")
 
 
-def opened(model: manifest.ModelEntry, form: Form, home: Path) -> BinaryIO:
+def opened(model: Model, form: Form, home: Path) -> BinaryIO:
     """Open the ONNX file of a model in the cache of ``home``; made where it is missing.
 
     Raises WeightsError, InfrastructureError.
     """
-    manifest.verify(model)
-    part = f"{form}-{activation_ranges.entry(model).sha256[:8]}" if form.precision == "int8" else str(form)
-    name = f"{model.name}-{model.weights.sha256[:12]}-{part}-g{GRAPH}.onnx"
-    return cache.opened(home, name, ["tagtray.worker.networks.onnx_graph", model.name, str(form)])
+    model.verify()
+    return cache.opened(path(model, form, home), model, "tagtray.worker.networks.onnx_graph", str(form))
+
+
+def path(model: Model, form: Form, home: Path) -> Path:
+    """Where the ONNX file of a model lies; raises WeightsError where int8 has no ranges."""
+    measured = f"-{activation_ranges.entry(model).sha256[:8]}" if form.precision == "int8" else ""
+    return cache.path(home, model, f"{form}{measured}", ".onnx")

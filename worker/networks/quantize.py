@@ -16,7 +16,7 @@ PAIR_MAX = 128 - 2
 Array = NDArray[Any]
 
 
-def quantise(weight: Array) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def quantize(weight: Array) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """The int8 steps of a weight (out, in, height, width), in even; what a step is worth, by output channel.
 
     Nearest values, except that the errors of each kernel, and then of each output channel, sum to half a

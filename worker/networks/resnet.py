@@ -1,23 +1,19 @@
-"""The network as torchvision defines it, from the embedded weights, with the normalisation inside."""
+"""The network as torchvision defines it, with the normalisation inside and the pooled features beside."""
 
 from __future__ import annotations
 
-import safetensors
-import safetensors.torch
 import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from tagtray.config.errors import WeightsError
-from tagtray.worker.networks.input_spec import MEAN, STD
+from tagtray.weights.model import InputSpec, Model
+from tagtray.worker.networks import state_dict
 
 #: What torch computes in, by precision.
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-#: Names of a convolution and of the batch norm behind it, in a ResNet's stem and blocks and in a shortcut.
-_PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1"))
 
 
 class Network(torch.nn.Module):
-    """(n, 3, 224, 224) uint8 RGB in channels_last -> logits (n, 1000) float32, for any n.
+    """(n, 3, side, side) uint8 RGB in channels_last -> logits (n, classes), features (n, F), for any n.
 
     ``(x / 255 - mean) / std`` is split in two: ``x - 255 mean`` is the first operation and the division by
     ``255 std`` lies in the first convolution. The zeros that this one pads with stand for the mean in both
@@ -26,46 +22,47 @@ class Network(torch.nn.Module):
 
     offset: torch.Tensor
 
-    def __init__(self, backbone: torch.nn.Module, first: torch.nn.Conv2d, dtype: torch.dtype) -> None:
+    def __init__(self, resnet: torch.nn.Module, spec: InputSpec, dtype: torch.dtype) -> None:
         super().__init__()
-        scale = torch.tensor(STD).mul(255).view(1, 3, 1, 1)
-        first.weight.data.div_(scale)
         self.dtype = dtype
-        self.backbone = backbone.to(dtype).to(memory_format=torch.channels_last)
-        self.register_buffer("offset", torch.tensor(MEAN).mul(255).view(1, 3, 1, 1))
+        resnet.get_parameter("conv1.weight").data.div_(_per_channel(spec.std))
+        self.classifier = resnet.get_submodule("fc").to(dtype)
+        resnet.set_submodule("fc", torch.nn.Identity())
+        self.backbone = resnet.to(dtype).to(memory_format=torch.channels_last)
+        self.register_buffer("offset", _per_channel(spec.mean))
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch of pixels."""
-        logits: torch.Tensor = self.backbone((pixels - self.offset).to(self.dtype))
-        return logits.float()
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and features of a batch of pixels."""
+        features: torch.Tensor = self.backbone((pixels - self.offset).to(self.dtype))
+        logits: torch.Tensor = self.classifier(features)
+        return logits.float(), features.float()
 
 
-def build(weights: bytes, dtype: torch.dtype = torch.float32) -> Network:
-    """Make torchvision's ResNet-18 in evaluation mode of a safetensors file (fp16 or fp32 values).
+def build(model: Model, dtype: torch.dtype = torch.float32) -> Network:
+    """Make torchvision's ResNet of a model's architecture and weights, in evaluation mode.
 
-    Nothing is downloaded. Raises WeightsError where the bytes do not fit the architecture.
+    Nothing is downloaded. Raises WeightsError where the weights do not fit the architecture.
     """
     # Only the process that traces needs torchvision: its import takes over a second and 160 MB.
-    from torchvision.models import resnet18  # type: ignore[import-untyped]
+    from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet  # type: ignore[import-untyped]
 
-    try:
-        state = safetensors.torch.load(weights)
-        model = resnet18()
-        model.load_state_dict({name: _full(value) for name, value in state.items()})
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        raise WeightsError("The weights file does not hold a ResNet-18 of 1,000 classes.") from error
-    _fold(model.eval())
-    return Network(model, model.conv1, dtype).eval()
+    state = state_dict.load(model)
+    block = Bottleneck if model.network.bottleneck else BasicBlock
+    resnet = ResNet(block, list(model.network.layers), num_classes=model.classes)
+    resnet.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
+    _fold(resnet.eval(), model)
+    return Network(resnet, model.input, dtype).eval()
 
 
-def _fold(model: torch.nn.Module) -> None:
+def _fold(resnet: torch.nn.Module, model: Model) -> None:
     """Put every batch norm into the convolution before it, while the weights still have all their digits."""
-    for module in list(model.modules()):
-        for conv, norm in _PAIRS:
-            if isinstance(getattr(module, norm, None), torch.nn.BatchNorm2d):
-                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
-                setattr(module, norm, torch.nn.Identity())
+    for names in model.network.convs():
+        conv, norm = resnet.get_submodule(names.name), resnet.get_submodule(names.norm)
+        assert isinstance(conv, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d)
+        resnet.set_submodule(names.name, fuse_conv_bn_eval(conv, norm))
+        resnet.set_submodule(names.norm, torch.nn.Identity())
 
 
-def _full(value: torch.Tensor) -> torch.Tensor:
-    return value.float() if value.is_floating_point() else value
+def _per_channel(values: tuple[float, float, float]) -> torch.Tensor:
+    """Of [0, 1] for levels from 0 to 255, (1, 3, 1, 1)."""
+    return torch.tensor(values).mul(255).view(1, 3, 1, 1)

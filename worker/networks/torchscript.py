@@ -1,13 +1,12 @@
-"""The traced network in a file: made once per weights, precision and torch version (``networks.cache``).
+"""The traced network in a file: made once per model, precision and torch version (``networks.cache``).
 
-``python -m tagtray.worker.networks.torchscript WEIGHTS SHA256 PRECISION TARGET`` makes one; workers start
-it in a process of its own so that they never hold torchvision and the eager network beside the trace.
+``python -m tagtray.worker.networks.torchscript MODEL PRECISION TARGET`` makes one; workers start it in a
+process of its own so that they never hold torchvision and the eager network beside the trace.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import sys
 import warnings
@@ -18,42 +17,42 @@ from typing import BinaryIO
 import torch
 
 from tagtray.config.errors import WeightsError
+from tagtray.weights.model import Model
 from tagtray.worker.networks import cache
-from tagtray.worker.networks.input_spec import IMAGE_SIDE
 
-#: Number of the graph that ``worker.networks.resnet`` describes; to be raised with every change to it.
-GRAPH = 2
 #: Images of the example batch; the trace holds for every batch size.
 EXAMPLE_BATCH = 2
 
 
-def load(weights: Path, sha256: str, home: Path, precision: str = "fp32") -> torch.jit.ScriptModule:
-    """Return the network, traced and optimised: (n, 3, 224, 224) uint8 -> (n, 1000) float32 logits.
+def load(model: Model, home: Path, precision: str = "fp32") -> torch.jit.ScriptModule:
+    """The network, traced and optimised: (n, 3, side, side) uint8 -> logits (n, classes), features (n, F).
 
-    ``sha256`` is the hex hash that ``weights`` must have; ``home / "cache"`` keeps the trace. It computes in
-    ``precision`` (fp32, bf16). Raises WeightsError, InfrastructureError.
+    ``home / "cache"`` keeps the trace. It computes in ``precision`` (fp32, bf16). Raises WeightsError,
+    InfrastructureError.
     """
-    command = ["tagtray.worker.networks.torchscript", str(weights), sha256, precision]
-    with cache.opened(home, name(sha256, precision), command) as file:
+    with cache.opened(
+        path(model, home, precision), model, "tagtray.worker.networks.torchscript", precision
+    ) as file:
         return _optimise(file)
 
 
-def name(sha256: str, precision: str = "fp32") -> str:
-    """File name of the trace of the weights with this hash under the torch that runs."""
+def path(model: Model, home: Path, precision: str = "fp32") -> Path:
+    """Where the trace of a model lies under the torch that runs."""
     version = torch.__version__.partition("+")[0]
-    return f"resnet18-{sha256[:12]}-{precision}-torch{version}-g{GRAPH}.pt"
+    return cache.path(home, model, f"{precision}-torch{version}", ".pt")
 
 
-def make(weights: bytes, precision: str = "fp32") -> bytes:
-    """Trace and freeze the network of a safetensors file; return the TorchScript file."""
+def make(model: Model, precision: str = "fp32") -> bytes:
+    """Trace and freeze the network of a model; return the TorchScript file."""
     from tagtray.worker.networks import resnet
 
-    model = resnet.build(weights, resnet.DTYPES[precision])
-    example = torch.zeros(EXAMPLE_BATCH, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
+    network = resnet.build(model, resnet.DTYPES[precision])
+    side = model.input.side
+    example = torch.zeros(EXAMPLE_BATCH, side, side, 3, dtype=torch.uint8)
     file = io.BytesIO()
     with _quiet(), torch.no_grad():
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-            model, example.permute(0, 3, 1, 2), check_trace=False
+            network, example.permute(0, 3, 1, 2), check_trace=False
         )
         torch.jit.save(torch.jit.freeze(traced), file)
     return file.getvalue()
@@ -82,13 +81,10 @@ def _quiet() -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """Make TARGET and its record from the file WEIGHTS, which must have the hash SHA256."""
-    weights, sha256, precision, target = Path(arguments[0]), arguments[1], arguments[2], Path(arguments[3])
+    """Make TARGET and its record from MODEL, which is JSON."""
+    model, precision, target = Model.from_json(arguments[0]), arguments[1], Path(arguments[2])
     try:
-        data = weights.read_bytes()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise WeightsError(f"{weights} is damaged: its SHA-256 is not the expected one.")
-        cache.keep(target, make(data, precision))
+        cache.keep(target, make(model, precision))
     except (OSError, WeightsError) as error:
         print(error, file=sys.stderr)
         return 1

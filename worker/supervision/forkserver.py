@@ -39,13 +39,15 @@ log = logging.getLogger(__name__)
 class Worker:
     """A worker process: ``pid`` is None until it is forked, ``returncode`` while it lives.
 
-    ``orphaned``: it was killed because its server died, whatever it was doing.
+    ``reason``: a sentence about why another one would fare no better, or empty. ``orphaned``: it was killed
+    because its server died, whatever it was doing.
     """
 
     number: int
     server: ForkServer
     pid: int | None = None
     returncode: int | None = None
+    reason: str = ""
     orphaned: bool = False
 
     def poll(self) -> int | None:
@@ -76,8 +78,6 @@ class ForkServer:
         self._numbers = itertools.count()
         self._living: dict[int, Worker] = {}
         self._unsent: deque[bytes] = deque()
-        #: Why the last of its processes that ended with an error did; None: none has.
-        self.reason: str | None = None
         self._start()
 
     @property
@@ -168,13 +168,11 @@ class ForkServer:
 
     def _read_answers(self) -> None:
         for answer in self._answers():
-            if "reason" in answer:
-                self.reason = answer["reason"]
-                continue
             worker = self._living[answer["worker"]]
             worker.pid = answer.get("pid", worker.pid)
             worker.returncode = answer.get("status", worker.returncode)
             if "status" in answer:
+                worker.reason = answer["reason"]
                 del self._living[worker.number]
 
     def _answers(self) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ MAX_SPLITS = 5
 #: Bytes of a worker apart from its slots: 420 MiB of its own in torch and the network (measured; mapped
 #: libraries are shared), the rest an estimate for the ledger, the queue and one large image in decode.
 BYTES_PER_WORKER = 800 * 2**20
-#: Bytes of one more slot: its pixels (224 x 224 x 3) and its scores; the network runs over a few at a time.
+#: Bytes of one more slot of the models that ship: pixels and scores; the network runs over a few at a time.
 BYTES_PER_SLOT = 160 * 2**10
 
 #: For the environment of a worker: numpy's BLAS has no threads of its own there. Those of two workers wait

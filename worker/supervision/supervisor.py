@@ -17,10 +17,10 @@ from tagtray.config.settings import Settings
 from tagtray.db import workers
 from tagtray.db.ledger import Ledger
 from tagtray.worker.supervision import verdict
-from tagtray.worker.supervision.forkserver import ForkServer
+from tagtray.worker.supervision.forkserver import ForkServer, Worker
 from tagtray.worker.supervision.limits import Limits
 from tagtray.worker.supervision.progress import Phase
-from tagtray.worker.supervision.protocol import REFUSED, RELOAD, TEMPFAIL
+from tagtray.worker.supervision.protocol import RELOAD, TEMPFAIL, UNUSABLE
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.slot import WorkerSlot
 
@@ -117,27 +117,27 @@ class Supervisor:
                 self._failed_starts = 0
             slot.kill_if_hung(self._limits, since)
         elif slot.process:
-            self._on_exit(slot, slot.process.returncode or 0)
+            self._on_exit(slot, slot.process)
         elif slot.is_due and self.failure is None:
             slot.spawn(self._server, f"{self._id}-{uuid4().hex[:8]}-{slot.number}", self._threads)
 
-    def _on_exit(self, slot: WorkerSlot, status: int) -> None:
+    def _on_exit(self, slot: WorkerSlot, worker: Worker) -> None:
+        status = worker.returncode or 0
         if not slot.judged:
-            self._judge(slot, status)
+            self._judge(slot, worker, status)
         self._give_back(slot)
         slot.vacate()
-        if status == RELOAD:
+        if status == RELOAD or self.failure:
             return
         self.deaths += 1
         slot.back_off()
         sentence = "worker {worker} ended with status {status}; another one follows."
         logs.event(log, logging.WARNING, "worker_died", sentence, worker=slot.number, status=status)
 
-    def _judge(self, slot: WorkerSlot, status: int) -> None:
+    def _judge(self, slot: WorkerSlot, worker: Worker, status: int) -> None:
         """Blame the image that a worker died of, put off the one whose mount hangs, else count the death."""
         at = slot.progress
-        orphaned = slot.process is not None and slot.process.orphaned
-        blame = None if orphaned else verdict.judge(at, slot.hung, self._limits)
+        blame = None if worker.orphaned else verdict.judge(at, slot.hung, self._limits)
         if blame:
             self._ledger.blame(blame.image_id, blame.code, blame.message, self._settings.attempts)
         elif slot.hung == at and at.phase is Phase.READ:
@@ -146,16 +146,18 @@ class Supervisor:
         slot.judged = True
         if at.worked:
             self._failed_starts = 0
-        elif not (blame or slot.hung or orphaned):
+        elif not (blame or slot.hung or worker.orphaned):
             self._count_failed_start(status, slot.ready)
+        if status == UNUSABLE:
+            self.failure = worker.reason
+        elif self._failed_starts >= MAX_FAILED_STARTS:
+            reason = worker.reason or f"they end with status {status}"
+            self.failure = f"Workers cannot work: {reason.rstrip('.')}."
 
     def _count_failed_start(self, status: int, was_ready: bool) -> None:
-        """Give up where no other worker would fare better; one that was up may well be killed by others."""
+        """Count a death that was the worker's own fault: one that is up may well be killed by others."""
         if status not in (TEMPFAIL, RELOAD) and (status > 0 or not was_ready):
             self._failed_starts += 1
-        if status == REFUSED or self._failed_starts >= MAX_FAILED_STARTS:
-            reason = self._server.reason or f"they end with status {status}"
-            self.failure = f"Workers cannot work: {reason.rstrip('.')}."
 
     def _give_back(self, slot: WorkerSlot) -> None:
         """Give back what a dead worker held."""

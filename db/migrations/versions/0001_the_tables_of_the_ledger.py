@@ -40,8 +40,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_contents"),
         sa.UniqueConstraint("sha256", name="uq_contents_sha256"),
     )
-    op.create_index("ix_contents_taken_at", "contents", ["taken_at"])
-    op.create_index("ix_contents_camera", "contents", ["camera"])
+    op.create_index("ix_contents_taken_at", "contents", ["taken_at", "id"])
+    op.create_index("ix_contents_camera", "contents", ["camera", "taken_at", "id"])
 
     op.create_table(
         "labels",
@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("path", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
         sa.Column("held_until", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_roots"),
         sa.UniqueConstraint("name", name="uq_roots_name"),
@@ -89,7 +90,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_classifications_model_id"),
         sa.PrimaryKeyConstraint("content_id", "model_id", name="pk_classifications"),
     )
-    op.create_index("ix_classifications_classified_at", "classifications", ["classified_at"])
+    op.create_index(
+        "ix_classifications_model_id_classified_at", "classifications", ["model_id", "classified_at"]
+    )
 
     op.create_table(
         "thresholds",
@@ -117,6 +120,7 @@ def upgrade() -> None:
         sa.Column("model_id", BIG_ID, nullable=False),
         sa.Column("engine", sa.String(), nullable=False),
         sa.Column("precision", sa.String(), nullable=False),
+        sa.Column("passed_over", sa.String(), nullable=False),
         sa.Column("roots", sa.JSON(), nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("heartbeat_at", MOMENT, nullable=False),
@@ -150,7 +154,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("root_id", "path", name="uq_images_root_id_path"),
     )
     op.create_index("ix_images_content_id", "images", ["content_id"])
-    op.create_index("ix_images_status_priority_id", "images", ["status", "priority", "id"])
+    op.create_index("ix_images_status_priority_root_id", "images", ["status", "priority", "root_id", "id"])
 
     op.create_table(
         "label_categories",

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.picture`` draws docs/performance.png from what the benchmarks wrote."""
+"""``python -m benchmarks.chart`` draws docs/performance.png from what the benchmarks wrote."""
 
 from __future__ import annotations
 

@@ -11,12 +11,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tagtray.worker.engines import classifier, cpu_features, rollup, selection
+from tagtray.worker.engines import classifier, rollup, selection
 from tagtray.worker.engines.classifier import BatchClassifier, Classifier
 from tests import references, traces
+from tests.models import DEFAULT, SHAPE
 
 #: One slice of the network and a part of another.
 BATCH = classifier.SLICE + 3
+ROLL_UP = rollup.load(DEFAULT)
 #: How far a probability of noise may be from torchvision's, by precision.
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.02, "int8": 0.05}
 
@@ -29,22 +31,19 @@ class Way(NamedTuple):
 
 
 WAYS = [
-    Way(engine, precision)
-    for engine in selection.installed()
-    for precision in selection.precisions(engine)
-    if precision != "bf16" or cpu_features.has_bf16()
+    Way(choice.engine, choice.precision) for choice in selection.available() if selection.is_native(choice)
 ]
 each_way = pytest.mark.parametrize("way", WAYS, ids="-".join)
 
 
 def load(way: Way, batch_size: int) -> BatchClassifier:
     choice = selection.Choice(*way)
-    return selection.load(choice, traces.MODEL, traces.home(), rollup.load(), batch_size, 1)
+    return selection.load(choice, DEFAULT, traces.home(), ROLL_UP, batch_size, 1)
 
 
 @functools.cache
 def pictures() -> NDArray[np.uint8]:
-    return np.random.default_rng(3).integers(0, 256, (BATCH, 224, 224, 3), dtype=np.uint8)
+    return np.random.default_rng(3).integers(0, 256, (BATCH, *SHAPE), dtype=np.uint8)
 
 
 @functools.cache
@@ -76,7 +75,7 @@ def test_the_first_n_slots_score_as_torchvision_says(way: Way, n: int) -> None:
     assert len(scores) == n
     assert np.abs(scores.top_score - best).max() <= tolerance
     assert np.abs(np.take_along_axis(softmax, scores.top_index, 1) - best).max() <= tolerance
-    assert np.abs(scores.tag_scores - softmax @ rollup.load().matrix).max() <= 3 * tolerance
+    assert np.abs(scores.tag_scores - softmax @ ROLL_UP.matrix).max() <= 3 * tolerance
     assert scores.tag_scores.max() <= 1
 
 
@@ -85,12 +84,14 @@ def test_shapes_and_types_are_those_of_the_protocol(way: Way) -> None:
     made: Classifier = engine(way)
     scores = made.classify(2)
     assert made.batch_size == BATCH
-    assert (made.slots.shape, made.slots.dtype.name) == ((BATCH, 224, 224, 3), "uint8")
+    assert (made.slots.shape, made.slots.dtype.name) == ((BATCH, *SHAPE), "uint8")
     assert (scores.top_index.shape, scores.top_index.dtype.name) == ((2, 3), "int64")
     assert (scores.top_score.shape, scores.top_score.dtype.name) == ((2, 3), "float32")
     assert (np.diff(scores.top_score) <= 0).all()
-    assert scores.tag_scores.shape == (2, len(rollup.load().wnids))
+    assert scores.tag_scores.shape == (2, len(ROLL_UP.wnids))
     assert scores.tag_scores.dtype.name == "float32"
+    assert scores.features.shape == (2, DEFAULT.network.features)
+    assert scores.features.dtype.name == "float16"
 
 
 @each_way
@@ -104,7 +105,7 @@ def test_every_buffer_stays_where_it_is_over_many_batches(way: Way) -> None:
         made.classify(n)
     # Then none of its buffers was allocated anew
     assert addresses(made) == before
-    assert {"_slots", "_logits", "_softmax", "_tags"} <= before.keys()
+    assert {"_slots", "_logits", "_features", "_softmax", "_tags"} <= before.keys()
     assert made.slots is slots
 
 
@@ -113,7 +114,8 @@ def test_the_slots_are_the_input_of_torch_in_channels_last() -> None:
     tensors = {name: value for name, value in vars(made).items() if isinstance(value, torch.Tensor)}
     assert tensors["_input"].data_ptr() == made.slots.ctypes.data
     assert tensors["_input"].is_contiguous(memory_format=torch.channels_last)
-    assert tensors["_output"].data_ptr() == addresses(made)["_logits"]
+    outputs = [tensor.data_ptr() for tensor in vars(made)["_outputs"]]
+    assert outputs == [addresses(made)["_logits"], addresses(made)["_features"]]
 
 
 @each_way
@@ -130,6 +132,7 @@ def test_scores_that_were_handed_out_do_not_change_with_the_next_batch(way: Way)
     np.testing.assert_array_equal(first.top_index, kept.top_index)
     np.testing.assert_array_equal(first.top_score, kept.top_score)
     np.testing.assert_array_equal(first.tag_scores, kept.tag_scores)
+    np.testing.assert_array_equal(first.features, kept.features)
 
 
 @each_way

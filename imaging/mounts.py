@@ -1,4 +1,4 @@
-"""Where inotify is blind: file systems that other machines change."""
+"""File systems that other machines hold: the kernel does not hear of changes, and a refusal may pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 MOUNTS = "/proc/self/mounts"
 
-#: Types of file systems on which the kernel hears only of this machine's changes.
+#: Types of such file systems.
 _TYPES = """
     9p afs beegfs ceph cifs coda davfs drvfs glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs prl_fs smb2
     smb3 smbfs vboxsf virtiofs vmhgfs fuse.ceph-fuse fuse.curlftpfs fuse.davfs2 fuse.gcsfuse fuse.glusterfs
@@ -24,11 +24,11 @@ def network_type(folder: bytes) -> str | None:
     return kind if kind in NETWORK else None
 
 
-def file_system(folder: bytes, mounts: str = MOUNTS) -> str:
+def file_system(folder: bytes) -> str:
     """Type of the file system that holds ``folder``, by the table of mounts (fstab(5)); '' if unknown."""
     best, kind = b"", ""
     try:
-        with open(mounts, "rb") as table:
+        with open(MOUNTS, "rb") as table:
             for line in table:
                 fields = line.split(b" ")
                 place = _ESCAPE.sub(lambda octal: bytes([int(octal[1], 8)]), fields[1])

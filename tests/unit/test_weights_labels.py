@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 
-from tagtray import weights
 from tagtray.config.errors import WeightsError
-from tagtray.weights import catalogue
+from tagtray.weights.labels import CATEGORY_COLUMNS, LABEL_COLUMNS, Category, LabelSet, table
+from tests.models import DEFAULT
 from tools import wordnet
 
+IMAGENET = DEFAULT.labels
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 DATA_NOUN = Path("/usr/share/wordnet/data.noun")  # Debian: wordnet-base
 
@@ -33,13 +34,13 @@ MEMBERS = {
 }
 
 
-def curated() -> dict[str, catalogue.Category]:
-    return {category.name: category for category in catalogue.categories() if category.curated}
+def curated() -> dict[str, Category]:
+    return {category.name: category for category in IMAGENET.categories if category.curated}
 
 
 def members(*names: str) -> set[str]:
     wnids = {curated()[name].wnid for name in names}
-    return {label for label, category in catalogue.closure() if category in wnids}
+    return {label for label, category in IMAGENET.closure if category in wnids}
 
 
 def has_chinese(text: str) -> bool:
@@ -47,17 +48,17 @@ def has_chinese(text: str) -> bool:
 
 
 def test_names_and_order_are_torchvisions() -> None:
-    names = [label.name for label in catalogue.labels()]
+    names = [label.name for label in IMAGENET.labels]
     assert names == ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
 
 
 def test_an_index_is_the_rank_of_the_wnid() -> None:
-    wnids = [label.wnid for label in catalogue.labels()]
+    wnids = [label.wnid or "" for label in IMAGENET.labels]
     assert len(set(wnids)) == 1000 and wnids == sorted(wnids)
 
 
 def test_every_class_has_one_chinese_name_of_its_own() -> None:
-    names = [label.name_zh for label in catalogue.labels()]
+    names = [label.name_zh for label in IMAGENET.labels]
     assert all(has_chinese(name) for name in names)
     assert [name for name, n in Counter(names).items() if n > 1] == []
     assert [name for name in names if set(name) & set(" ,，、;；()（）|")] == []
@@ -83,7 +84,7 @@ def test_every_class_has_one_chinese_name_of_its_own() -> None:
     ],
 )
 def test_a_name_that_is_often_mistranslated_is_right(index: int, name_zh: str) -> None:
-    assert catalogue.labels()[index].name_zh == name_zh
+    assert IMAGENET.labels[index].name_zh == name_zh
 
 
 @pytest.mark.parametrize(("name", "n"), MEMBERS.items())
@@ -96,7 +97,7 @@ def test_food_is_two_synsets_of_48_classes() -> None:
 
 
 def test_a_toy_is_not_a_toy_dog() -> None:
-    toys = {label.name for label in catalogue.labels() if label.wnid in members("toy")}
+    toys = {label.name for label in IMAGENET.labels if label.wnid in members("toy")}
     assert toys == {"swing", "teddy"}
     assert "toy" not in curated()["toy dog"].aliases
     assert not members("toy") & members("dog")
@@ -109,7 +110,7 @@ def test_100_to_150_categories_are_curated_and_named_in_both_languages() -> None
 
 
 def test_categories_have_unique_names_and_wnids() -> None:
-    categories = catalogue.categories()
+    categories = IMAGENET.categories
     assert len({category.wnid for category in categories}) == len(categories) == 465
     assert len({category.name for category in categories}) == len(categories)
 
@@ -134,42 +135,37 @@ def test_a_hidden_category_takes_no_word_of_a_curated_one() -> None:
         for found in curated().values()
         for word in (found.name, found.name_zh, *found.aliases)
     }
-    hidden = [category for category in catalogue.categories() if not category.curated]
+    hidden = [category for category in IMAGENET.categories if not category.curated]
     words = {word.casefold() for found in hidden for word in (found.name, *found.aliases)}
     assert words & taken == set()
 
 
 def test_every_category_has_2_to_400_members() -> None:
-    size = Counter(category for _, category in catalogue.closure())
-    assert set(size) == {category.wnid for category in catalogue.categories()}
+    size = Counter(category for _, category in IMAGENET.closure)
+    assert set(size) == {category.wnid for category in IMAGENET.categories}
     assert all(2 <= n <= 400 for n in size.values())
 
 
 def test_membership_is_the_closure_as_a_matrix() -> None:
-    wnids, matrix = catalogue.membership()
+    wnids, matrix = IMAGENET.membership
     assert matrix.shape == (1000, len(wnids)) and matrix.dtype == np.float32 and not matrix.flags.writeable
-    labels = catalogue.labels()
+    labels = IMAGENET.labels
     pairs = {(labels[i].wnid, wnids[j]) for i, j in np.argwhere(matrix)}
-    assert pairs == set(catalogue.closure())
+    assert pairs == set(IMAGENET.closure)
     assert matrix.sum() == len(pairs)
 
 
 @given(st.integers(0, 999))
 def test_all_of_one_class_is_all_of_each_category_above_it(index: int) -> None:
     # Given: a softmax that is sure of one class
-    wnids, matrix = catalogue.membership()
+    wnids, matrix = IMAGENET.membership
     softmax = np.zeros((1, 1000), dtype=np.float32)
     softmax[0, index] = 1
     # When
     scores = softmax @ matrix
     # Then
-    above = {category for label, category in catalogue.closure() if label == catalogue.labels()[index].wnid}
+    above = {category for label, category in IMAGENET.closure if label == IMAGENET.labels[index].wnid}
     assert {wnids[j] for j in np.flatnonzero(scores[0])} == above and set(scores[0]) <= {0.0, 1.0}
-
-
-def test_an_unknown_label_set_is_refused() -> None:
-    with pytest.raises(WeightsError, match="'imagenet-21k'"):
-        catalogue.labels("imagenet-21k")
 
 
 @pytest.mark.parametrize(
@@ -181,25 +177,36 @@ def test_an_unknown_label_set_is_refused() -> None:
         b"class_index\twnid\tname\tname_zh\tancestors\none\tn1\ta\tb\t\n",
         b"class_index\twnid\tname\tname_zh\tancestors\n0\tn1\n",
         b"class_index\twnid\tname\tname_zh\tancestors\n1\tn1\ta\tb\t\n",
+        b"class_index\twnid\tname\tname_zh\tancestors\n0\tn1\ta\tb\t\n",
     ],
 )
 def test_a_damaged_table_is_one_sentence(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / catalogue.LABELS).write_bytes(content)
+    (tmp_path / "labels.tsv").write_bytes(content)
     with pytest.raises(WeightsError, match=r"labels\.tsv is damaged: [^\n]*\.$"):
-        catalogue.labels(folder=tmp_path)
+        LabelSet("few", tmp_path / "labels.tsv").labels  # noqa: B018
 
 
 def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"categories\.tsv cannot be read: [^\n]*\.$"):
-        catalogue.categories(tmp_path)
+    with pytest.raises(WeightsError, match=r"categories\.tsv is missing\.$"):
+        LabelSet("few", tmp_path / "labels.tsv", tmp_path / "categories.tsv").categories  # noqa: B018
 
 
 def test_an_ancestor_that_is_no_category_is_one_sentence(tmp_path: Path) -> None:
-    header = "\t".join(catalogue.LABEL_COLUMNS)
-    (tmp_path / catalogue.LABELS).write_text(f"{header}\n0\tn1\ta\tb\tn99\n", "utf-8")
-    (tmp_path / catalogue.CATEGORIES).write_bytes((weights.FOLDER / catalogue.CATEGORIES).read_bytes())
-    with pytest.raises(WeightsError, match=r"n99 is not in categories\.tsv\.$"):
-        catalogue.closure(tmp_path)
+    lines = ["\t".join(LABEL_COLUMNS), "0\tn1\ta\tb\tn99", "1\tn2\tc\td\t", ""]
+    (tmp_path / "labels.tsv").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "categories.tsv").write_text("\t".join(CATEGORY_COLUMNS) + "\n", "utf-8")
+    with pytest.raises(WeightsError, match=r"n99 is no category\.$"):
+        LabelSet("few", tmp_path / "labels.tsv", tmp_path / "categories.tsv").closure  # noqa: B018
+
+
+def test_names_alone_are_a_label_set_without_categories(tmp_path: Path) -> None:
+    # Given a table of two names
+    (tmp_path / "labels.tsv").write_text(table(["day", "night"]), "utf-8")
+    # When it is read
+    labels = LabelSet("times", tmp_path / "labels.tsv")
+    # Then its classes have a name and no synset
+    assert [(label.name, label.wnid) for label in labels.labels] == [("day", None), ("night", None)]
+    assert (labels.categories, labels.closure, labels.membership[1].shape) == ((), (), (2, 0))
 
 
 def test_wordnets_own_format_is_read_with_several_parents_and_instances(tmp_path: Path) -> None:
@@ -228,7 +235,7 @@ def test_categories_of_a_single_class_are_left_out() -> None:
 if DATA_NOUN.exists():
 
     def test_the_closure_is_that_of_wordnet_itself() -> None:
-        assert wordnet.differences(DATA_NOUN) == set()
+        assert wordnet.differences(DATA_NOUN, IMAGENET) == set()
 
 
 if SHARED.exists():
@@ -237,8 +244,8 @@ if SHARED.exists():
         # Given
         lines = (SHARED / "imagenet_classes.tsv").read_text("utf-8").splitlines()[1:]
         facts = [line.split("\t") for line in lines]
-        kept = {category.wnid for category in catalogue.categories()}
+        kept = {category.wnid for category in IMAGENET.categories}
         # Then
-        assert [label.wnid for label in catalogue.labels()] == [fact[1] for fact in facts]
+        assert [label.wnid for label in IMAGENET.labels] == [fact[1] for fact in facts]
         expected = {(fact[1], wnid) for fact in facts for wnid in fact[5].split() if wnid in kept}
-        assert set(catalogue.closure()) == expected
+        assert set(IMAGENET.closure) == expected

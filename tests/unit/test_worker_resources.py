@@ -137,3 +137,19 @@ def test_as_many_workers_as_asked_for_share_the_cores(workers: int) -> None:
 def test_this_machine_has_a_core_and_some_memory() -> None:
     assert resources.available_cpus() >= 1
     assert resources.available_memory_bytes() > 0
+
+
+@pytest.mark.parametrize(
+    ("cores", "available_bytes", "splits"),
+    [
+        (12, 2**40, [(12, 1), (6, 2), (4, 3), (3, 4), (2, 6)]),
+        (12, 4 * GIB, [(4, 3), (3, 4), (2, 6), (1, 12)]),
+        (7, 2**20, [(1, 7)]),
+    ],
+)
+def test_the_cores_are_shared_out_evenly_the_most_workers_first(
+    tmp_path: Path, cores: int, available_bytes: int, splits: list[tuple[int, int]]
+) -> None:
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": f"{cores}00000 100000\n"}
+    root = machine(tmp_path, files, available_bytes)
+    assert resources.splits(32, root) == [resources.Plan(*split) for split in splits]

@@ -1,0 +1,134 @@
+"""``tagtray weights``: list, use and add, on ledgers of both kinds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import safetensors.numpy
+import torch
+
+from tagtray.app import bootstrap
+from tagtray.cli import main
+from tagtray.config.settings import Settings
+from tagtray.weights.store import ModelStore
+from tests import models
+from tests.models import DEFAULT
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(
+    host: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Runs ``tagtray weights``; its output, or, where another exit code is expected, its complaint."""
+    monkeypatch.setenv("TAGTRAY_HOME", str(host.home))
+    monkeypatch.setenv("TAGTRAY_DATABASE_URL", str(host.database_url))
+    monkeypatch.chdir(tmp_path)
+    bootstrap.bring_up(host)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        ended = main.invoke(["weights", *arguments])
+        captured = capsys.readouterr()
+        assert ended == code, captured
+        return captured.out if code == 0 else captured.err
+
+    return run
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> tuple[str, ...]:
+    """Arguments that add a model of seven colours."""
+    torch.save({key: torch.from_numpy(value) for key, value in models.state().items()}, tmp_path / "c.pth")
+    (tmp_path / "names.txt").write_text("\n".join(models.COLOURS) + "\n\n", "utf-8")
+    return ("add", "c.pth", "--name", "colours", "--labels", "names.txt")
+
+
+def current(command: Command) -> list[str]:
+    return [model["name"] for model in json.loads(command("list", "--json")) if model["current"]]
+
+
+def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Command) -> None:
+    command("use", DEFAULT.name)
+    facts = json.loads(command("list", "--json"))
+    assert facts[0]["current"] is True
+    assert (facts[0]["classes"], facts[0]["sha256"]) == (DEFAULT.classes, DEFAULT.weights.sha256)
+    header, first = command("list").splitlines()[:2]
+    assert header.split("\t") == ["name", "architecture", "classes", "top-1", "size", "current"]
+    assert first.startswith(f"{DEFAULT.name}\t{DEFAULT.architecture}\t{DEFAULT.classes}\t")
+    assert first.endswith("\t*")
+
+
+def test_a_model_is_added_used_and_left_again(command: Command, colours: tuple[str, ...]) -> None:
+    # Given a model of the user's own, with an input of its own
+    added = command(*colours, "--side", "160", "--mean", "0.5,0.4,0.3", "--std", ".3,.25,.2")
+    assert added.startswith("colours (resnet18, 7 classes) ")
+    # When it is used, then it is current
+    assert command("use", "colours") == "colours is the current model.\n"
+    assert current(command) == ["colours"]
+    # When the default one is used again, then that is
+    command("use", DEFAULT.name)
+    assert current(command) == [DEFAULT.name]
+    assert command("verify").startswith("All ")
+
+
+def test_what_is_not_said_of_an_input_is_as_in_the_default_model(
+    command: Command, colours: tuple[str, ...], host: Settings
+) -> None:
+    command(*colours, "--side", "112", "--interpolation", "bicubic")
+    made = ModelStore.of(host.home).model("colours")
+    assert (made.input.side, made.input.resize, made.input.interpolation) == (112, 128, "bicubic")
+    assert (made.input.mean, made.input.std) == (DEFAULT.input.mean, DEFAULT.input.std)
+
+
+def test_weights_of_the_default_models_classes_need_no_labels(
+    command: Command, host: Settings, tmp_path: Path
+) -> None:
+    safetensors.numpy.save_file(models.state(classes=DEFAULT.classes), tmp_path / "w.safetensors")
+    command("add", "w.safetensors", "--name", "other")
+    made = ModelStore.of(host.home).model("other")
+    assert made.label_set == DEFAULT.label_set
+    assert made.labels.membership[1].shape == DEFAULT.labels.membership[1].shape
+    command("use", "other")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--arch", "resnet34"), "layer1.2.conv1.weight is missing"),
+        (("--arch", "vgg16"), "of none of the architectures that can be run: resnet18, "),
+        (("--std", "0,1,1"), "This input is not accepted: mean has to be finite, std finite and above zero."),
+        (("--mean", "0.5"), "This input is not accepted: 0.5 is not three numbers R,G,B."),
+        (("--side", "16"), "side=16 is not accepted"),
+        (("--side", "160", "--resize", "100"), "This input is not accepted: resize is smaller than side."),
+        (("--name", "A B"), "name='A B' is not accepted"),
+        (("--name", DEFAULT.name), "already; choose another name"),
+        (("--labels", "few.txt"), "c.pth has 7 classes and few.txt 2: "),
+        (("--labels", "gap.txt"), "Line 2 of gap.txt names no class."),
+        (("--labels", "none.txt"), "none.txt cannot be read: No such file"),
+    ],
+)
+def test_what_does_not_fit_is_a_sentence_and_adds_nothing(
+    more: tuple[str, ...],
+    sentence: str,
+    command: Command,
+    colours: tuple[str, ...],
+    tmp_path: Path,
+    host: Settings,
+) -> None:
+    (tmp_path / "few.txt").write_text("one\ntwo\n")
+    (tmp_path / "gap.txt").write_text("one\n\nthree\n")
+    code = 1 if "missing" in sentence else 2
+    assert sentence in command(*colours, *more, code=code)
+    assert ModelStore.of(host.home).models() == ModelStore().models()
+
+
+def test_labels_that_are_not_given_are_asked_for(command: Command, colours: tuple[str, ...]) -> None:
+    assert "c.pth has 7 classes and the default label set 1,000: --labels" in command(*colours[:4], code=2)
+
+
+def test_an_unknown_model_cannot_be_used(command: Command) -> None:
+    assert "There is no model 'nobody' here; there is " in command("use", "nobody", code=1)

@@ -1,0 +1,156 @@
+"""Models other than the default: another network, input and set of classes, the same answers everywhere."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet  # type: ignore[import-untyped]
+
+from tagtray.weights.architectures import ARCHITECTURES, recognise
+from tagtray.weights.model import Model
+from tagtray.worker.engines import rollup, selection
+from tagtray.worker.engines.classifier import Scores
+from tagtray.worker.engines.selection import Choice
+from tagtray.worker.networks import onnx_graph, resnet
+from tagtray.worker.networks.onnx_variants import Form
+from tests import models, references, traces
+
+COUNT = 3
+#: Least cosine between the features of two engines, by precision.
+COSINE = {"fp32": 0.999, "bf16": 0.99, "int8": 0.99}
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="tagtray-models-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def colours(home: Path) -> Model:
+    return models.add(home)
+
+
+def answers(choice: Choice, model: Model, home: Path) -> Scores:
+    """What an engine says of made-up pictures."""
+    made = selection.load(choice, model, home, rollup.load(model), COUNT, 1)
+    made.slots[:] = models.images(model.input, COUNT)
+    return made.classify(COUNT)
+
+
+def full(scores: Scores, model: Model) -> NDArray[np.float32]:
+    """The Top-3 as a softmax (n, classes) with nothing elsewhere."""
+    found = np.zeros((len(scores), model.classes), np.float32)
+    np.put_along_axis(found, scores.top_index, scores.top_score, 1)
+    return found
+
+
+@pytest.mark.parametrize("engine", selection.installed())
+def test_a_network_of_seven_classes_answers_as_torchvision_says(
+    engine: str, colours: Model, home: Path
+) -> None:
+    # Given a model with classes, mean, std and side of its own
+    expected = references.probabilities(models.images(colours.input, COUNT), colours)
+    # When an engine runs it in fp32
+    scores = answers(Choice(engine, "fp32"), colours, home)
+    # Then its probabilities are torchvision's, and there are no tags
+    best = np.sort(expected, axis=1)[:, :-4:-1]
+    assert np.abs(scores.top_score - best).max() <= 1e-4
+    assert np.abs(np.take_along_axis(expected, scores.top_index, 1) - best).max() <= 1e-4
+    assert scores.tag_scores.shape == (COUNT, 0)
+
+
+@pytest.mark.parametrize(
+    "choice", selection.available(), ids=lambda found: f"{found.engine}-{found.precision}"
+)
+def test_every_engine_gives_the_same_features(choice: Choice) -> None:
+    # Given the features of torch in fp32
+    expected = answers(Choice("torch", "fp32"), models.DEFAULT, traces.home()).features.astype(np.float32)
+    # When another engine or precision runs the default model
+    found = answers(choice, models.DEFAULT, traces.home()).features.astype(np.float32)
+    # Then its vectors point the same way
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    assert ((found * expected).sum(axis=1) / lengths).min() >= COSINE[choice.precision]
+
+
+def test_features_are_what_the_last_layer_reads(colours: Model, home: Path) -> None:
+    # Given features, and the last layer's weights
+    features = answers(Choice("torch", "fp32"), colours, home).features.astype(np.float32)
+    state = models.state()
+    # When the layer is applied to them
+    logits = features @ state["fc.weight"].T + state["fc.bias"]
+    # Then its answers are the network's
+    scores = full(answers(Choice("torch", "fp32"), colours, home), colours)
+    assert (logits.argmax(axis=1) == scores.argmax(axis=1)).all()
+
+
+def test_a_feature_beyond_half_precision_is_its_largest_number(home: Path, colours: Model) -> None:
+    made = selection.load(Choice("torch", "fp32"), colours, home, rollup.load(colours), 1, 1)
+    vars(made)["_infer"] = lambda _: vars(made)["_features"].fill(1e6)
+    assert made.classify(1).features.max() == np.finfo(np.float16).max
+
+
+def test_two_classes_make_a_top_two(tmp_path: Path) -> None:
+    # Given a model of two classes
+    two = models.add(tmp_path, classes=2)
+    for engine in selection.installed():
+        # When it is run, then both come, the better one first
+        scores = answers(Choice(engine, "fp32"), two, tmp_path)
+        assert scores.top_index.shape == scores.top_score.shape == (COUNT, 2)
+        assert np.abs(scores.top_score.sum(axis=1) - 1).max() < 1e-5
+        assert (np.diff(scores.top_score) <= 0).all()
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_table_of_architectures_is_torchvisions(name: str) -> None:
+    network = ARCHITECTURES[name]
+    with torch.device("meta"):
+        theirs = ResNet(Bottleneck if network.bottleneck else BasicBlock, list(network.layers), num_classes=5)
+    shapes = {key: tuple(value.shape) for key, value in theirs.state_dict().items() if value.dim()}
+    assert dict(network.shapes(5)) == shapes
+    assert network.features == theirs.fc.in_features
+    assert recognise(shapes) == name
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet34", "resnet50"])
+def test_both_builders_make_the_same_network_of_an_architecture(name: str, tmp_path: Path) -> None:
+    # Given a model of another architecture
+    model = models.add(tmp_path, architecture=name)
+    pictures = models.images(model.input, 1)
+    # When torch and ONNX Runtime run what is built of it
+    with torch.inference_mode():
+        logits, features = resnet.build(model)(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+    found = _run(onnx_graph.build(model, Form("fp32")), pictures)
+    # Then they agree with torchvision and with each other
+    softmax = logits.softmax(1).numpy()
+    assert np.abs(softmax - references.probabilities(pictures, model)).max() <= 1e-4
+    for ours, theirs in zip(found, (logits, features), strict=True):
+        assert np.abs(ours - theirs.numpy()).max() <= 1e-3 * np.abs(ours).max()
+
+
+def test_the_int8_graph_of_a_bottleneck_network_is_valid(tmp_path: Path) -> None:
+    model = models.add(tmp_path, architecture="resnet50")
+    ranges = dict.fromkeys(_tensors(onnx_graph.build(model, Form("fp32"))), (0.0, 1.0))
+    for sums in (False, True):
+        onnx.checker.check_model(onnx_graph.build(model, Form("int8", sums), ranges), full_check=True)
+
+
+def _run(network: onnx.ModelProto, pictures: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: list[NDArray[np.float32]] = session.run(None, {onnx_graph.PIXELS: pictures})
+    return found
+
+
+def _tensors(network: onnx.ModelProto) -> list[str]:
+    return [node.output[0] for node in network.graph.node]

@@ -1,0 +1,91 @@
+"""``make``: what setting up fetches, and what works without a network afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: Stands for the Python of .venv: pip fetches a package of photos for as long as there is a network.
+PYTHON = """#!/bin/sh
+case "$*" in
+*"pip download"*)
+    test -e network || exit 1
+    mkdir -p skimage/data && cd skimage/data && touch $PHOTOS && cd ../..
+    test -e interrupted && rm interrupted && : > .samples/half.whl && exit 1
+    exec {python} -m zipfile -c .samples/photos.whl skimage
+    ;;
+*"pip install"*) test -e network ;;
+*) exec {python} "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose virtual environment is a stand-in; ``tagtray`` prints its arguments."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    binaries = tmp_path / ".venv/bin"
+    binaries.mkdir(parents=True)
+    _script(binaries / "python", PYTHON.format(python=sys.executable))
+    _script(binaries / "tagtray", '#!/bin/sh\necho "tagtray $*"; ls "$3"\n')
+    return tmp_path
+
+
+def _script(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def _make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    names = next(line for line in _makefile_lines() if line.startswith("SAMPLES_NAMES"))
+    environment = os.environ | {"PHOTOS": names.partition(":=")[2]}
+    command = ["make", "-C", str(checkout), "--no-print-directory", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def _makefile_lines() -> list[str]:
+    return (REPOSITORY / "Makefile").read_text("utf-8").replace("\\\n", " ").splitlines()
+
+
+@pytest.mark.parametrize("set_up", [("run", "DIR=photos"), (".venv/.installed-dev",)], ids=["run", "test"])
+def test_once_set_up_the_samples_are_classified_without_a_network(
+    checkout: Path, set_up: tuple[str, ...]
+) -> None:
+    # Given a checkout that was set up for something else
+    (checkout / "network").touch()
+    (checkout / "photos").mkdir()
+    first = _make(checkout, *set_up)
+    assert first.returncode == 0, first.stderr
+
+    # When there is no network any more
+    (checkout / "network").unlink()
+    run = _make(checkout, "run")
+
+    # Then the samples are there
+    assert run.returncode == 0, run.stderr
+    assert "tagtray run -- .samples/photos" in run.stdout
+    assert "astronaut.png" in run.stdout
+
+
+def test_a_set_up_that_was_interrupted_is_done_again(checkout: Path) -> None:
+    # Given a network that fails while the samples are fetched
+    (checkout / "network").touch()
+    (checkout / "interrupted").touch()
+    assert _make(checkout, "run").returncode != 0
+    assert not (checkout / ".samples/photos").exists()
+
+    # When it is tried again
+    run = _make(checkout, "run")
+
+    # Then nothing is missing, and nothing else is left
+    assert run.returncode == 0, run.stderr
+    assert os.listdir(checkout / ".samples") == ["photos"]
+    assert len(os.listdir(checkout / ".samples/photos")) == 9
