@@ -16,7 +16,7 @@ from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import current_model, holds, queries, run_stats, workers
+from tagtray.db import current_model, holds, queries, run_stats, urls, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.workers import LiveWorker
 from tagtray.jobs.connection import connect
@@ -57,7 +57,7 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:
     waited, model = queries.oldest_wait(database), current_model.find(database)
     return {
-        "database": database.url.render_as_string(hide_password=True),
+        "database": urls.where(database.url),
         "images": Ledger(database).counts(),
         "model": model.name if model else None,
         "stale": run_stats.stale_images(database),

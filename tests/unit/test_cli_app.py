@@ -52,7 +52,7 @@ def test_version_and_help_end_well(
         (["run", "--workers", "x", "."], "tagtray: --workers takes a number from 1 to 256 or auto, not 'x'."),
         (["run", "--precision", "fp16", "."], "tagtray: The precision fp16 is for GPUs; a CPU computes in "),
         (["work", "--engine", "torch", "--precision", "int8"], "tagtray: The engine torch does not compute"),
-        (["show", "a.jpg"], "tagtray: There is no ledger in "),
+        (["show", "a.jpg"], "tagtray: There is no ledger at "),
         (["sql", "SELECT 1"], "tagtray: There is no ledger at "),
         (["run", ""], "tagtray: '' is no folder and no value; is a variable of the shell not set?"),
         (["run", "photos", "--", ""], "tagtray: '' is no folder and no value;"),
