@@ -51,7 +51,7 @@ _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
 }
 
 
-#: Share of a draft's shorter side from which a HEIF's own thumbnail, a scaled copy of it, stands for the whole:
+#: Share of a draft's shorter side from which a HEIF's own thumbnail stands for the whole image:
 #: 312 pixels of 512. One so large changes 1 of 100 first labels, the 240 of an iPhone's would change 3 to 5.
 THUMBNAIL_SHARE = 0.61
 
