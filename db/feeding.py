@@ -16,12 +16,20 @@ from tagtray.db.tables import Image, Priority, Root, Status
 LONGEST_DEFERRAL = 600.0
 
 
+#: Images that are taken at once of a root whose hold is over: it may still be away.
+PROBE = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The pending images of one root and priority; ``first`` is the smallest id."""
+    """The pending images of one root and priority; ``first`` is the smallest id.
+
+    ``unsure``: the root's hold is over, and nobody has found it again yet.
+    """
 
     priority: Priority
     root_id: int
+    unsure: bool
     first: int
 
 
@@ -34,11 +42,12 @@ def lanes(connection: Connection, least: Priority = Priority.STALE) -> list[Lane
         .scalar_subquery()
         for priority in wanted
     ]
-    rows = connection.execute(select(Root.id, *firsts).where(~holds.is_held())).all()
+    query = select(Root.id, Root.held_until, *firsts).where(~holds.is_held())
+    rows = connection.execute(query).all()
     return [
-        Lane(priority, root_id, first[place])
+        Lane(priority, root_id, held_until is not None, first[place])
         for place, priority in enumerate(wanted)
-        for root_id, *first in rows
+        for root_id, held_until, *first in rows
         if first[place] is not None
     ]
 
@@ -46,8 +55,15 @@ def lanes(connection: Connection, least: Priority = Priority.STALE) -> list[Lane
 def count(connection: Connection, limit: int, least: Priority) -> int:
     """How many images could be taken now, counted up to ``limit``."""
     found = lanes(connection, least)
-    if not found:
-        return 0
+    sure = [lane for lane in found if not lane.unsure]
+    waiting = _count(connection, sure, limit) if sure else 0
+    for lane in found:
+        if lane.unsure:
+            waiting += _count(connection, [lane], PROBE)
+    return min(waiting, limit)
+
+
+def _count(connection: Connection, found: Sequence[Lane], limit: int) -> int:
     first = select(Image.id).where(
         Image.status == Status.PENDING,
         Image.priority.in_({lane.priority for lane in found}),
@@ -62,32 +78,34 @@ def take(connection: Connection, limit: int, least: Priority) -> list[PendingIma
     taken: list[PendingImage] = []
     found = lanes(connection, least)
     for priority in sorted({lane.priority for lane in found}, reverse=True):
-        roots = [lane.root_id for lane in found if lane.priority == priority]
-        taken += _take_alike(connection, priority, roots, limit - len(taken))
+        alike = [lane for lane in found if lane.priority == priority]
+        taken += _take_alike(connection, alike, limit - len(taken))
     return sorted(taken, key=lambda image: (-image.priority, image.id))
 
 
-def _take_alike(
-    connection: Connection, priority: Priority, roots: Sequence[int], limit: int
-) -> list[PendingImage]:
-    # Where there is less room than roots, it is not always the same ones that wait.
-    left = random.sample(roots, len(roots))
+def _take_alike(connection: Connection, lanes: Sequence[Lane], limit: int) -> list[PendingImage]:
+    # Where there is less room than lanes, it is not always the same ones that wait.
+    left = random.sample(lanes, len(lanes))
     taken: list[PendingImage] = []
     while left and len(taken) < limit:
         share = -(-(limit - len(taken)) // len(left))
-        for root_id in list(left):
-            found = _take(connection, priority, root_id, min(share, limit - len(taken)))
+        for lane in list(left):
+            wanted = min(share, limit - len(taken), PROBE if lane.unsure else limit)
+            found = _take(connection, lane, wanted)
             taken += found
             if len(found) < share:
-                left.remove(root_id)
+                left.remove(lane)
     return taken
 
 
-def _take(connection: Connection, priority: Priority, root_id: int, limit: int) -> Sequence[PendingImage]:
+def _take(connection: Connection, lane: Lane, limit: int) -> Sequence[PendingImage]:
     oldest = (
         select(Image.id)
         .where(
-            Image.status == Status.PENDING, Image.priority == priority, Image.root_id == root_id, _is_due()
+            Image.status == Status.PENDING,
+            Image.priority == lane.priority,
+            Image.root_id == lane.root_id,
+            _is_due(),
         )
         .order_by(Image.id)
         .limit(limit)

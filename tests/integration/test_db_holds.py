@@ -6,7 +6,7 @@ import pytest
 
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import holds, queries, roots, run_stats, workers
+from tagtray.db import feeding, holds, queries, roots, run_stats, workers
 from tagtray.db.ledger import Ledger
 from tests import builders
 from tests.builders import status
@@ -45,14 +45,21 @@ def test_images_in_hand_are_left_to_their_worker(ledger: Ledger, root: int) -> N
     assert status(ledger, *ids) == ["running"] * 2
 
 
-def test_a_hold_ends_by_itself(ledger: Ledger, root: int) -> None:
-    builders.register(ledger, root, 2)
+def test_after_a_hold_a_few_images_try_whether_the_root_is_back(
+    ledger: Ledger, root: int, other: int
+) -> None:
+    # Given a root whose hold is over
+    ids = builders.register(ledger, root, 50)
+    free = builders.register(ledger, other, 2)
     ledger.hold(root, 30)
-
     age_hold(ledger, "2020-01-01 00:00:00.000000")
-
     assert holds.held(ledger.engine) == []
-    assert len(ledger.take_pending(9)) == 2
+
+    # Then a few of its images are taken, and all once somebody has found it
+    assert ledger.pending(99) == feeding.PROBE + 2
+    assert {image.id for image in ledger.take_pending(99)} == {*ids[: feeding.PROBE], *free}
+    ledger.lift("photos")
+    assert len(ledger.take_pending(99)) == 50 - feeding.PROBE
 
 
 def test_a_hold_from_before_the_clock_was_set_back_is_no_hold(ledger: Ledger, root: int) -> None:

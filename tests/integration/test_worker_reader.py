@@ -122,6 +122,11 @@ def test_a_mount_that_fails_file_by_file_is_held_and_its_bad_files_come_last(
     assert seconds[-1] > reading.FAILING_SECONDS
     assert reader.readable() == [], "though its folder can be listed"
 
+    # Until one of its files can be read
+    monkeypatch.undo()
+    reader.read(image)
+    assert reader.readable() == ["photos"]
+
 
 def test_a_file_that_can_be_read_clears_its_mount(
     reader: RootReader, ledger: Ledger, root: int, monkeypatch: pytest.MonkeyPatch

@@ -49,7 +49,7 @@ class RootReader:
         self._settings = settings
         self._roots = roots.everywhere(engine, settings)
         self._faults = Counter[int]()
-        self._failing_until: dict[int, float] = {}
+        self._failing: set[int] = set()
         self._verdicts: dict[int, tuple[float, bool]] = {}
         self._throttle = logs.Throttle(LOG_INTERVAL)
 
@@ -72,6 +72,7 @@ class RootReader:
                 raise self._deferred(root, absent) from None
             raise
         del self._faults[root.id]
+        self._failing.discard(root.id)
         return source
 
     def sidecars(self, image: ClaimedImage) -> Iterator[bytes]:
@@ -84,12 +85,8 @@ class RootReader:
     def readable(self) -> list[str]:
         """The names of the roots that this host can read now; it may wait for a mount that hangs."""
         self._roots = roots.everywhere(self._ledger.engine, self._settings)
-        now = time.monotonic()
-        return [
-            root.name
-            for root in self._roots.values()
-            if self._failing_until.get(root.id, now) <= now and _has_files(root)
-        ]
+        sound = [root for root in self._roots.values() if root.id not in self._failing]
+        return [root.name for root in sound if _has_files(root)]
 
     def _deferred(self, root: RootFolder, fault: MountFault) -> ImageDeferred:
         self._warn(root, fault)
@@ -98,7 +95,7 @@ class RootReader:
             seconds, wait = ABSENT_SECONDS, 0.0
         elif self._faults[root.id] >= FAULTS:
             seconds, wait = FAILING_SECONDS, 2 * FAILING_SECONDS
-            self._failing_until[root.id] = time.monotonic() + seconds
+            self._failing.add(root.id)
         else:
             return fault
         if self._is_read_elsewhere(root, seconds):
