@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tagtray.app import bootstrap
+from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
+from tagtray.db import engine
 from tagtray.db.ledger import Ledger
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder, FeederLoop
 from tagtray.jobs.queue import ImageQueue
+from tagtray.worker.supervision import forkserver
 from tagtray.worker.supervision.progress import Progress, Snapshot
 from tagtray.worker.supervision.supervisor import Supervisor
+from tests import builders, traces
 from tests.builders import seen
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 #: Seconds that a worker is given to finish its batch.
 GRACE = 10.0
+
+
+def settings(home: Path, redis_url: str, **options: Any) -> Settings:
+    """Settings of workers whose network lies in ``home`` already."""
+    traces.copied_to(home)
+    fixed = {"engine": "torch", "precision": "fp32", "batch_size": 4}
+    return configuration.load(home=home, redis_url=redis_url, **fixed, **options)
+
+
+@contextlib.contextmanager
+def ledger(host: Settings) -> Iterator[Ledger]:
+    """A ledger with the models that ship and the root ``photos``."""
+    database = engine.connect(host)
+    try:
+        bootstrap.upgrade(database, host)
+        ledger = Ledger(database)
+        builders.root(ledger, host)
+        yield ledger
+    finally:
+        database.dispose()
+
+
+def break_(function: str, trigger: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a function of workers hang for as long as ``trigger`` exists, as in ``tests.faulty_worker``."""
+    path = (*os.environ.get("PYTHONPATH", "").split(os.pathsep), str(REPOSITORY))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    monkeypatch.setenv("FAULTY_FUNCTION", function)
+    monkeypatch.setenv("FAULTY_WHILE", str(trigger))
+    monkeypatch.setattr(forkserver, "MODULE", "tests.faulty_worker")
+    return trigger
 
 
 @contextlib.contextmanager

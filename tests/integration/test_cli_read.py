@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -24,23 +23,10 @@ Command = Callable[..., str]
 
 
 @pytest.fixture
-def settings(ledger_url: str, home: Path) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    with builders.ledger(settings) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def command(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
+def command(host: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs the command line on the ledger; its output, after a good end."""
-    monkeypatch.setenv("TAGTRAY_HOME", str(settings.home))
-    monkeypatch.setenv("TAGTRAY_DATABASE_URL", str(settings.database_url))
+    monkeypatch.setenv("TAGTRAY_HOME", str(host.home))
+    monkeypatch.setenv("TAGTRAY_DATABASE_URL", str(host.database_url))
 
     def run(*arguments: str, code: int = 0) -> str:
         ended = main.invoke([*arguments])
@@ -52,10 +38,10 @@ def command(
 
 
 @pytest.fixture
-def mixed(ledger: Ledger, settings: Settings) -> roots.RootFolder:
+def mixed(ledger: Ledger, host: Settings) -> roots.RootFolder:
     """A root with images in every state: 0 and 1 done (one content), 2 and 3 failed, 4 missing, 5 deferred
     for long, 6 running, 7 pending."""
-    root = builders.root(ledger, settings)
+    root = builders.root(ledger, host)
     ids = builders.running(ledger, root.id, 7)
     builders.commit(
         ledger,
@@ -215,11 +201,11 @@ def test_status_survives_a_redis_that_does_not_answer(
 
 
 def test_the_figures_of_a_run_are_those_of_its_folders(
-    ledger: Ledger, settings: Settings, mixed: roots.RootFolder
+    ledger: Ledger, host: Settings, mixed: roots.RootFolder
 ) -> None:
     # Given a second root, and a folder of it beside one whose name differs in case
     start = run_stats.moment(ledger.engine)
-    other = builders.root(ledger, settings, "other")
+    other = builders.root(ledger, host, "other")
     files = [builders.seen(name) for name in ("sub/a.jpg", "Sub/b.jpg", "subway/c.jpg", "d.jpg")]
     ledger.register(other.id, files)
     whole, below = roots.Target(other, b""), roots.Target(other, b"sub")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,17 +77,12 @@ WRITES_OF_POSTGRESQL = [
 
 
 @pytest.fixture
-def settings(ledger_url: str, home: Path) -> Settings:
-    return builders.settings_for(home, ledger_url)
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    with builders.ledger(settings) as ledger:
-        root = builders.root(ledger, settings)
-        ids = builders.running(ledger, root.id, 3)
-        builders.commit(ledger, *[builders.done(i, f"{i}", builders.content()) for i in ids])
-        yield ledger
+def ledger(ledger: Ledger, host: Settings) -> Ledger:
+    """Three images that are done."""
+    root = builders.root(ledger, host)
+    ids = builders.running(ledger, root.id, 3)
+    builders.commit(ledger, *[builders.done(i, f"{i}", builders.content()) for i in ids])
+    return ledger
 
 
 def _rows(settings: Settings, statement: str) -> list[tuple[object, ...]]:
@@ -102,17 +96,17 @@ def _all(ledger: Ledger) -> list[tuple[object, ...]]:
     )
 
 
-def _is_refused(settings: Settings, ledger: Ledger, statement: str) -> None:
+def _is_refused(host: Settings, ledger: Ledger, statement: str) -> None:
     before = _all(ledger)
     with pytest.raises(UsageError, match=r"^[A-Z].*\.$") as refused:
-        _rows(settings, statement)
+        _rows(host, statement)
     assert "\n" not in str(refused.value)
     assert _all(ledger) == before
 
 
 @pytest.mark.parametrize("statement", WRITES)
-def test_what_is_no_select_is_refused(settings: Settings, ledger: Ledger, statement: str) -> None:
-    _is_refused(settings, ledger, statement)
+def test_what_is_no_select_is_refused(host: Settings, ledger: Ledger, statement: str) -> None:
+    _is_refused(host, ledger, statement)
 
 
 @pytest.mark.parametrize("statement", WRITES_OF_SQLITE)
@@ -152,29 +146,29 @@ def test_postgresql_refuses(home: Path, postgres_url: str, statement: str) -> No
     ],
 )
 def test_a_select_is_answered(
-    settings: Settings, ledger: Ledger, statement: str, rows: list[tuple[object, ...]]
+    host: Settings, ledger: Ledger, statement: str, rows: list[tuple[object, ...]]
 ) -> None:
-    assert _rows(settings, statement) == rows
+    assert _rows(host, statement) == rows
 
 
-def test_columns_are_named_even_without_rows(settings: Settings, ledger: Ledger) -> None:
-    with readonly.select(settings, "SELECT path, score FROM top1 WHERE 1 = 0") as answer:
+def test_columns_are_named_even_without_rows(host: Settings, ledger: Ledger) -> None:
+    with readonly.select(host, "SELECT path, score FROM top1 WHERE 1 = 0") as answer:
         assert list(answer.columns) == ["path", "score"]
 
 
-def test_rows_come_as_they_are_found(settings: Settings, ledger: Ledger) -> None:
+def test_rows_come_as_they_are_found(host: Settings, ledger: Ledger) -> None:
     # Given a query that fails on a late row
     series = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
-    with readonly.select(settings, f"{series} SELECT i FROM n") as answer:
+    with readonly.select(host, f"{series} SELECT i FROM n") as answer:
         # When one row is read, then the others need not be
         assert next(answer.rows) == (1,)
 
 
-def test_a_reader_does_not_wait_for_a_writer(settings: Settings, ledger: Ledger) -> None:
+def test_a_reader_does_not_wait_for_a_writer(host: Settings, ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE images SET status = 'missing'")
 
-        assert _rows(settings, "SELECT count(*) FROM top1") == [(3,)]
+        assert _rows(host, "SELECT count(*) FROM top1") == [(3,)]
 
 
 @pytest.mark.parametrize("name", ["plain", "a?b#c%20d", "with space", "é猫"])

@@ -23,7 +23,6 @@ from tagtray.db import engine as engines
 from tagtray.db import migrate, views
 from tagtray.db.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
-from tests import builders
 
 VIEWS = {
     "results": "root, path, rank, label, label_zh, wnid, score, model, engine, precision, classified_at, "
@@ -32,11 +31,6 @@ VIEWS = {
     "image_tags": "root, path, category, category_zh, wnid, score, taken_at, taken_month, sha256",
     "failures": "root, path, error_code, error_message, attempts, updated_at",
 }
-
-
-@pytest.fixture
-def host(home: Path, ledger_url: str) -> Settings:
-    return builders.settings_for(home, ledger_url)
 
 
 @pytest.fixture

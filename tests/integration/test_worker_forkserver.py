@@ -11,30 +11,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tagtray.app import bootstrap
-from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import engine
 from tagtray.db.ledger import Ledger
 from tagtray.worker.supervision.forkserver import ForkServer
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import traces
+from tests import workers
 from tests.waiting import wait_for
 
 
 @pytest.fixture
 def host(home: Path, redis_url: str) -> Settings:
-    traces.copied_to(home)
-    return configuration.load(home=home, redis_url=redis_url, engine="torch", batch_size=4)
+    return workers.settings(home, redis_url)
 
 
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
-    database = engine.connect(host)
-    bootstrap.upgrade(database, host)
-    yield Ledger(database)
-    database.dispose()
+    with workers.ledger(host) as ledger:
+        yield ledger
 
 
 @pytest.fixture
@@ -44,14 +38,10 @@ def server(host: Settings) -> Iterator[ForkServer]:
 
 
 @contextlib.contextmanager
-def _working(host: Settings, ledger: Ledger, server: ForkServer, workers: int) -> Iterator[Supervisor]:
-    supervisor = Supervisor(host, ledger, Plan(workers, 1), server)
-    supervisor.start()
-    try:
-        wait_for(lambda: supervisor.ready == workers)
+def _working(host: Settings, ledger: Ledger, server: ForkServer, count: int) -> Iterator[Supervisor]:
+    with workers.supervised(Supervisor(host, ledger, Plan(count, 1), server)) as supervisor:
+        wait_for(lambda: supervisor.ready == count)
         yield supervisor
-    finally:
-        supervisor.stop(10.0)
 
 
 def _imported(server: ForkServer) -> bool:

@@ -12,19 +12,16 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from tagtray.app import bootstrap
-from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
 from tagtray.db.ledger import Ledger
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.process import WorkerProcess
-from tagtray.worker.supervision import forkserver, limits, slot
+from tagtray.worker.supervision import limits, slot
 from tagtray.worker.supervision.forkserver import Worker
 from tagtray.worker.supervision.progress import Phase, Progress
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import builders, traces, workers
+from tests import builders, workers
 from tests.builders import jpeg, query, status
 from tests.waiting import PATIENCE, wait_for
 
@@ -44,36 +41,22 @@ def options() -> dict[str, str]:
 
 @pytest.fixture
 def host(home: Path, redis_url: str, options: dict[str, str]) -> Settings:
-    traces.copied_to(home)
-    settings = {"batch_size": 4, "attempts": 2, "read_timeout": SHORT, "engine": "torch", **options}
-    return configuration.load(home=home, redis_url=redis_url, **settings)
+    return workers.settings(home, redis_url, attempts=2, read_timeout=SHORT, **options)
 
 
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
-    engine = engines.connect(host)
-    bootstrap.upgrade(engine, host)
-    ledger = Ledger(engine)
-    builders.root(ledger, host)
-    with workers.feeding(host, ledger):
+    with workers.ledger(host) as ledger, workers.feeding(host, ledger):
         yield ledger
-    engine.dispose()
 
 
 @pytest.fixture
 def break_(home: Path, monkeypatch: pytest.MonkeyPatch) -> Break:
     """Have a function of the worker hang for as long as the file exists that is returned."""
-    trigger = home / "broken"
 
     def break_(function: str) -> Path:
+        trigger = workers.break_(function, home / "broken", monkeypatch)
         trigger.touch()
-        root = str(Path(__file__).parents[2])
-        monkeypatch.setenv(
-            "PYTHONPATH", os.pathsep.join([*os.environ.get("PYTHONPATH", "").split(":"), root])
-        )
-        monkeypatch.setenv("FAULTY_FUNCTION", function)
-        monkeypatch.setenv("FAULTY_WHILE", str(trigger))
-        monkeypatch.setattr(forkserver, "MODULE", "tests.faulty_worker")
         return trigger
 
     return break_

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tagtray.app import bootstrap
 from tagtray.app import models as app_models
-from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
 from tagtray.db import workers as workers_table
 from tagtray.db.ledger import Ledger
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import builders, models, traces, workers
+from tests import builders, models, workers
 from tests.builders import MODEL_ID, jpeg, query, status
 from tests.models import DEFAULT
 from tests.waiting import wait_for
@@ -30,18 +27,13 @@ Said = Callable[[], str]
 
 @pytest.fixture
 def host(home: Path, redis_url: str) -> Settings:
-    traces.copied_to(home)
-    return configuration.load(home=home, redis_url=redis_url, batch_size=4, lease=5.0, engine="torch")
+    return workers.settings(home, redis_url, lease=5.0)
 
 
 @pytest.fixture
 def ledger(host: Settings) -> Iterator[Ledger]:
-    engine = engines.connect(host)
-    bootstrap.upgrade(engine, host)
-    ledger = Ledger(engine)
-    builders.root(ledger, host)
-    yield ledger
-    engine.dispose()
+    with workers.ledger(host) as ledger:
+        yield ledger
 
 
 @pytest.fixture

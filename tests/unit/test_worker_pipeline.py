@@ -65,27 +65,21 @@ class FakeClassifier:
 
 
 @pytest.fixture
-def settings(home: Path, request: pytest.FixtureRequest) -> Settings:
+def host(home: Path, request: pytest.FixtureRequest) -> Settings:
     """Those of a test's own, or the defaults."""
     return configuration.load(home=home, **getattr(request, "param", {}))
 
 
 @pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    with builders.ledger(settings) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def photos(settings: Settings) -> Path:
-    folder = settings.home / "photos"
+def photos(host: Settings) -> Path:
+    folder = host.home / "photos"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def progress(settings: Settings) -> Iterator[Progress]:
-    progress = Progress.create(settings.home / "progress")
+def progress(host: Settings) -> Iterator[Progress]:
+    progress = Progress.create(host.home / "progress")
     yield progress
     progress.close()
 
@@ -108,17 +102,17 @@ def hooks(committed: list[CommittedBatch]) -> list[Hook]:
 
 @pytest.fixture
 def pipeline(
-    settings: Settings,
+    host: Settings,
     ledger: Ledger,
     photos: Path,
     engine: FakeClassifier,
     progress: Progress,
     hooks: list[Hook],
 ) -> Pipeline:
-    builders.root(ledger, settings)
+    builders.root(ledger, host)
     lease = Lease(ledger, "w", 60, builders.PROVENANCE, progress)
-    filler = Filler(settings, lease, RootReader(ledger.engine, settings), models.SPEC, progress)
-    return Pipeline(settings, lease, filler, engine, ROLL_UP, progress, hooks)
+    filler = Filler(host, lease, RootReader(ledger.engine, host), models.SPEC, progress)
+    return Pipeline(host, lease, filler, engine, ROLL_UP, progress, hooks)
 
 
 Phases = list[tuple[Phase, int]]
@@ -179,7 +173,7 @@ def test_features_are_kept_as_little_endian_float16(pipeline: Pipeline, ledger: 
     assert query(ledger, "SELECT vector FROM features") == [(bytes.fromhex("003c 0038 00c0"),)]
 
 
-@pytest.mark.parametrize("settings", [{"features": False}], indirect=True)
+@pytest.mark.parametrize("host", [{"features": False}], indirect=True)
 def test_features_that_are_not_wanted_are_not_kept(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
     pipeline.process(_queue(ledger, photos, {"a": jpeg(50)}), MODEL_ID)
 
@@ -321,10 +315,10 @@ def test_a_file_that_changed_since_it_was_seen_is_judged_as_it_is(
 
 
 def test_a_root_that_was_added_later_is_found(
-    pipeline: Pipeline, ledger: Ledger, settings: Settings, photos: Path
+    pipeline: Pipeline, ledger: Ledger, host: Settings, photos: Path
 ) -> None:
-    later = builders.root(ledger, settings, "later")
-    (settings.home / "later" / "x").write_bytes(jpeg())
+    later = builders.root(ledger, host, "later")
+    (host.home / "later" / "x").write_bytes(jpeg())
     ledger.register(later.id, [seen("x")])
     ids = [image.id for image in ledger.take_pending(9)]
 

@@ -1,0 +1,165 @@
+"""RQ's worker with a window of jobs: how it is filled, and how its jobs end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+from redis import Redis
+from rq.command import send_shutdown_command
+
+from tagtray.config.errors import InfrastructureError
+from tagtray.jobs.queue import ImageQueue
+from tagtray.worker.rq_worker import ImageWorker
+from tests.builders import MODEL_ID
+from tests.waiting import PATIENCE, wait_for
+
+
+@pytest.fixture
+def queue(redis: Redis) -> ImageQueue:
+    return ImageQueue("tagtray", redis)
+
+
+class Windows:
+    """A ``process`` that records what it is given and fails where it is told to."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.seen: list[list[int]] = []
+        self.models: list[int] = []
+        self._error = error
+
+    def __call__(self, image_ids: Sequence[int], model_id: int) -> None:
+        self.seen.append(list(image_ids))
+        self.models.append(model_id)
+        if self._error:
+            raise self._error
+
+
+def _worker(queue: ImageQueue, windows: Windows, window: int = 4) -> ImageWorker:
+    return ImageWorker(queue, "w", window, 0.01, windows, lambda: None)
+
+
+def _states(queue: ImageQueue, job_ids: Sequence[str]) -> set[str]:
+    return {queue.connection.hget(f"rq:job:{job_id}", "status").decode() for job_id in job_ids}  # type: ignore[union-attr]
+
+
+def test_a_window_is_filled_with_several_jobs_that_each_finish(queue: ImageQueue) -> None:
+    queue.put([[1, 2], [3], [4], [5]], MODEL_ID)
+    first = queue.job_ids[:3]
+    windows = Windows()
+    worker = _worker(queue, windows)
+
+    worker.work(max_jobs=1, logging_level="CRITICAL")
+
+    assert windows.seen == [[1, 2, 3, 4]]
+    assert _states(queue, first) == {"finished"}
+    assert sorted(queue.finished_job_registry.get_job_ids()) == sorted(first)
+    assert queue.count == 1
+    assert queue.started_job_registry.count == 0
+    assert queue.connection.llen(queue.intermediate_queue_key) == 0
+    assert worker.failure is None
+    assert queue.connection.hget(worker.key, "successful_job_count") == b"3"
+
+
+def test_jobs_of_two_models_are_processed_apart(queue: ImageQueue) -> None:
+    queue.put([[1], [2]], MODEL_ID)
+    queue.put([[3]], MODEL_ID + 1)
+    windows = Windows()
+
+    _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
+
+    assert (windows.seen, windows.models) == ([[1, 2], [3]], [MODEL_ID, MODEL_ID + 1])
+
+
+def test_a_full_job_is_not_waited_on(queue: ImageQueue) -> None:
+    queue.put([[1, 2, 3, 4], [5]], MODEL_ID)
+    windows = Windows()
+
+    _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
+
+    assert windows.seen == [[1, 2, 3, 4]]
+
+
+def test_a_single_photo_does_not_wait_for_others(queue: ImageQueue) -> None:
+    queue.put([[1]], MODEL_ID)
+    windows = Windows()
+
+    _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
+
+    assert windows.seen == [[1]]
+
+
+def test_an_infrastructure_error_fails_its_jobs_and_reaches_the_caller(queue: ImageQueue) -> None:
+    queue.put([[1], [2]], MODEL_ID)
+    ids = queue.job_ids
+    error = InfrastructureError("The database is away.")
+    worker = _worker(queue, Windows(error))
+
+    worker.work(max_jobs=1, logging_level="CRITICAL")
+
+    assert worker.failure is error
+    assert _states(queue, ids) == {"failed"}
+    assert sorted(queue.failed_job_registry.get_job_ids()) == sorted(ids)
+    assert queue.started_job_registry.count == 0
+
+
+def test_a_forged_job_does_not_end_the_worker(queue: ImageQueue) -> None:
+    queue.connection.rpush(queue.key, "string", "nothing", b"\xff")
+    queue.connection.set("rq:job:string", "x")
+    queue.put([[1]], MODEL_ID)
+    windows = Windows()
+
+    _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
+
+    assert windows.seen == [[1]]
+    assert queue.refused() == 3
+
+
+def test_a_worker_comes_back_under_its_name_after_its_connection_broke(queue: ImageQueue) -> None:
+    _worker(queue, Windows()).register_birth()  # and never a death
+    queue.put([[1]], MODEL_ID)
+    windows = Windows()
+
+    _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
+
+    assert windows.seen == [[1]]
+
+
+@contextlib.contextmanager
+def _working(worker: ImageWorker) -> Iterator[threading.Thread]:
+    thread = threading.Thread(target=worker.work, kwargs={"logging_level": "CRITICAL"})
+    thread.start()
+    try:
+        yield thread
+    finally:
+        worker.end()
+        thread.join(PATIENCE)
+
+
+def test_a_stop_request_ends_an_idle_worker_and_leaves_jobs_alone(queue: ImageQueue) -> None:
+    windows = Windows()
+    worker = _worker(queue, windows)
+    with _working(worker) as thread:
+        queue.put([[1]], MODEL_ID)
+        wait_for(lambda: windows.seen)
+        worker.end()
+        thread.join(PATIENCE)
+        queue.put([[2]], MODEL_ID)
+
+    assert not thread.is_alive()
+    assert windows.seen == [[1]]
+    assert queue.count == 1
+
+
+def test_nobody_can_stop_a_worker_through_redis(queue: ImageQueue) -> None:
+    windows = Windows()
+    worker = _worker(queue, windows)
+    with _working(worker):
+        wait_for(lambda: queue.connection.exists(worker.key))
+
+        send_shutdown_command(queue.connection, "w")
+        queue.put([[1]], MODEL_ID)
+
+        wait_for(lambda: windows.seen)
