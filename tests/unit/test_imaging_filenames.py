@@ -44,6 +44,15 @@ def test_everything_else_is_registered(name: str) -> None:
     assert filenames.classify_name(name.encode()) is Kind.REGISTER
 
 
+RAW = ["CR2", "CR3", "NEF", "ARW", "DNG", "RAF", "ORF", "RW2", "PEF", "SRW", "X3F", "MRW"]
+
+
+@pytest.mark.parametrize("extension", [*RAW, "JXL", "JP2", "J2K", "PSD", "HIF", "AVIF"])
+def test_raw_and_jpeg_of_one_shot_are_both_registered(extension: str) -> None:
+    for name in (f"IMG_1.{extension}", f"IMG_1.{extension.lower()}", "IMG_1.JPG"):
+        assert filenames.classify_name(name.encode()) is Kind.REGISTER
+
+
 @given(st.binary(min_size=1))
 def test_any_bytes_are_a_name_of_some_kind(name: bytes) -> None:
     assert filenames.classify_name(name) in Kind
