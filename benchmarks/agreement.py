@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -37,8 +36,7 @@ Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 def reference(images: Iterable[bytes]) -> Answers:
     """Top-3 classes (n, 3) and scores (n, 3) of torchvision's transforms and eager network."""
-    transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-    model = peer.network()
+    transform, model = peer.transform(), peer.network()
     found = []
     with torch.inference_mode():
         for data in images:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision  # type: ignore[import-untyped]
@@ -16,6 +17,8 @@ from pillow_heif import register_heif_opener
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, Dataset
 from torchvision.models import resnet  # type: ignore[import-untyped]
+
+from tagtray.weights.store import ModelStore
 
 register_heif_opener()
 
@@ -28,7 +31,7 @@ class Photos(Dataset[tuple[torch.Tensor, str]]):
 
     def __init__(self, folder: Path) -> None:
         self.paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        self.transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+        self.transform = transform()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -38,10 +41,16 @@ class Photos(Dataset[tuple[torch.Tensor, str]]):
             return self.transform(image.convert("RGB")), str(self.paths[index])
 
 
+def transform() -> Any:
+    """torchvision's preprocessing for the default model's input."""
+    spec = ModelStore().default.input
+    return torchvision.models.ResNet18_Weights.DEFAULT.transforms(
+        crop_size=spec.side, resize_size=spec.resize, mean=spec.mean, std=spec.std
+    )
+
+
 def network() -> torch.nn.Module:
     """torchvision's network with the default model's weights, eager, fp32."""
-    from tagtray.weights.store import ModelStore
-
     ours = ModelStore().default
     block = resnet.Bottleneck if ours.network.bottleneck else resnet.BasicBlock
     network: torch.nn.Module = resnet.ResNet(block, list(ours.network.layers), num_classes=ours.classes)
