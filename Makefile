@@ -19,13 +19,14 @@ SAMPLES_PACKAGE := scikit-image==0.26.0
 SAMPLES_NAMES := astronaut.png camera.png chelsea.png clock_motion.png coffee.png coins.png \
 	motorcycle_left.png motorcycle_right.png rocket.jpg
 
-.PHONY: help run test check bench chaos
+.PHONY: help run test test-fast check bench chaos
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run             classify sample photos"
 	@echo "make run DIR=FOLDER  classify every image below FOLDER"
 	@echo "make test            run all tests"
+	@echo "make test-fast       run those that need no server and no network"
 	@echo "make check           lint, formatting, types and import rules"
 	@echo "make bench           run the benchmarks, on images made from those below DIR or from the samples"
 	@echo "make chaos ROUNDS=N  kill processes at random moments, N times, and count what is lost"
@@ -36,8 +37,11 @@ run: $(VENV)/.installed $(if $(TARGET_DIR),,$(SAMPLES))
 	@case "$$TARGET_DIR" in "~/"*) TARGET_DIR="$$HOME/$${TARGET_DIR#??}";; esac; \
 	$(BIN)/tagtray run -- "$${TARGET_DIR:-$(SAMPLES)}"
 
-test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -p tests.noskip
+test: test-fast
+	@$(BIN)/python -m pytest -p tests.noskip --ignore tests/unit
+
+test-fast: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -p tests.noskip tests/unit
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

@@ -22,12 +22,12 @@ def feeder(settings: Settings, ledger: Ledger) -> FeederLoop:
 
 
 @contextlib.contextmanager
-def beside_workers(settings: Settings, ledger: Ledger) -> Iterator[None]:
+def beside_workers(settings: Settings, ledger: Ledger) -> Iterator[FeederLoop]:
     """Feed while workers run, if the Redis is embedded: its queue ends with the process that filled it."""
     loop = feeder(settings, ledger)
     if settings.redis_url is not None:
-        yield
+        yield loop
         return
     loop.start()
-    yield
+    yield loop
     loop.stop()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 from sqlalchemy import Engine
 
+from tagtray.config import logs
 from tagtray.config.settings import Settings
 from tagtray.db import current_model
 from tagtray.db.current_model import ModelRows
@@ -13,6 +15,8 @@ from tagtray.db.labels import LabelRows
 from tagtray.weights.labels import LabelSet
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
+
+log = logging.getLogger(__name__)
 
 
 def current(database: Engine, settings: Settings) -> tuple[int, Model]:
@@ -30,6 +34,22 @@ def ensure(database: Engine, settings: Settings) -> bool:
     if current_model.find(database) is not None:
         return False
     bring_in(database, ModelStore.of(settings.home).default)
+    return True
+
+
+def renew(database: Engine, settings: Settings) -> bool:
+    """Where a model that ships has other weights than the current one of its name, use those; True if so.
+
+    The former ones came with another version of tagtray and are not here any more; their results stay.
+    """
+    row = current_model.find(database)
+    store = ModelStore.of(settings.home)
+    names = [model for model in store.models() if row and model.name == row.name]
+    if row is None or not names or any(model.weights.sha256 == row.weights_sha256 for model in names):
+        return False
+    use(database, names[0])
+    sentence = "{model} has other weights in this version; images are classified again behind new ones."
+    logs.event(log, logging.WARNING, "model_renewed", sentence, model=row.name)
     return True
 
 

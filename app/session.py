@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from tagtray.app import feeding
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.errors import InfrastructureError, Refused, UsageError
 from tagtray.config.settings import Settings
 from tagtray.db import holds, roots, run_stats
 from tagtray.db.ledger import Ledger
@@ -45,6 +45,11 @@ class Session:
         """End after what is in hand."""
         self.producer.stop()
         self._feeder.stop()
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why nothing more will come of it; None as long as there is hope."""
+        return self._feeder.refusal or self.producer.refusal
 
     def refuse_paused(self) -> None:
         """Raise UsageError where a folder's root is paused: nothing of it would ever be done."""

@@ -130,7 +130,7 @@ def _files(folder: Path) -> Iterator[SeenFile]:
 
 
 def _nothing_decoded(*_: object, **__: object) -> ImageInfo:
-    return ImageInfo("JPEG", 4032, 3024, None, None)
+    return ImageInfo("JPEG", 4032, 3024, None, None, "#808080", partial=False)
 
 
 def _cpu(redis_server: psutil.Process) -> float:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tagtray.app import startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
 from tagtray.config import settings as configuration
+from tagtray.config import urls
 from tagtray.config.settings import Settings
-
-_SECRET = re.compile(r"((?:^|[?&])[a-z]*pass[a-z]*=)[^&]*", re.IGNORECASE)
 
 
 def config(json: options.Json = False) -> None:
@@ -25,15 +23,7 @@ def config(json: options.Json = False) -> None:
 def _row(settings: Settings, name: str) -> list[Any]:
     value = settings.model_dump(mode="json")[name]
     if name.endswith("_url") and value is not None:
-        value = masked(value)
+        value = urls.masked(value)
     description = type(settings).model_fields[name].description
     variable = f"{configuration.ROOT_PREFIX}<NAME>" if name == "roots" else configuration.variable(name)
     return [variable, value, configuration.origin(name), description]
-
-
-def masked(url: str) -> str:
-    """The URL with its password masked, wherever that stands."""
-    scheme, separator, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    return _SECRET.sub(r"\1***", f"{scheme}{separator}{user}{':***' if colon else ''}{at}{place}")

@@ -34,7 +34,7 @@ def check(
 ) -> int:
     """Check the ledger's rules; exit code 1 if one is broken and was not repaired."""
     settings = startup.load()
-    with bootstrap.reading(settings) as database:
+    with (bootstrap.changing if fix else bootstrap.reading)(settings) as database:
         overlaps = roots.overlaps(database, settings)
         if fix:
             roots.merge_overlaps(database, settings)

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import Engine
 
 from tagtray.app import bootstrap, startup
-from tagtray.cli import options, output
+from tagtray.cli import options, output, streams
 from tagtray.cli.output import Format
 from tagtray.config.errors import ImageCode, UsageError
 from tagtray.config.settings import Settings
@@ -45,7 +45,7 @@ def failures(
         people = [[f.root, f.path, f.error_code, f.error_message] for f in found]
         output.rows(["root", "path", "code", "why"], people, Format.TABLE)
         if total > len(found):
-            typer.echo(f"{total - len(found):,} more; --limit {total} lists all.", err=True)
+            streams.say(f"{total - len(found):,} more; --limit {total} lists all.")
 
 
 def retry(
@@ -54,7 +54,7 @@ def retry(
 ) -> None:
     """Try failed images again: all, those of a code, or those of a path."""
     settings = startup.load()
-    with bootstrap.reading(settings) as database:
+    with bootstrap.changing(settings) as database:
         ids = None if path is None else _ids(database, settings, path)
         count = Ledger(database).retry(code, ids)
     hint = "; `tagtray run` on the folder classifies them" if count else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from tagtray.cli import streams
 from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.signals import INTERRUPTED, AtOnce, Terminated, end_on_sigterm
 from tagtray.config.errors import TagtrayError, UsageError
@@ -77,6 +77,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit at once: Python's own shutdown takes a fifth of a second."""
+    streams.open_closed()
     end_on_sigterm()
     code = invoke(sys.argv[1:])
     logging.shutdown()
@@ -88,8 +89,6 @@ def main() -> None:
 
 def invoke(arguments: list[str]) -> int:
     """Run a command; its exit code: 0 ok or SIGTERM, 1 infrastructure or weights, 2 usage, 130 Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         _refuse_empty(arguments)
         code = app(arguments, prog_name="tagtray", standalone_mode=False)
@@ -104,9 +103,11 @@ def invoke(arguments: list[str]) -> int:
     except Terminated:
         return 0
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            return _silence()
-        return _unexpected(error)
+        return _unwritten(error)
+    except SystemExit as end:
+        if isinstance(end.__context__, OSError):  # so Typer answers to a reader that goes away
+            return _unwritten(end.__context__)
+        raise
     except Exception as error:
         return _unexpected(error)
 
@@ -127,15 +128,19 @@ def _misused(error: TyperException) -> int:
 
 
 def _report(sentence: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        print(f"tagtray: {one_line(sentence)}", file=sys.stderr)
+    streams.say(f"tagtray: {one_line(sentence)}")
     return code
 
 
-def _silence() -> int:
-    """The reader of the pipe is gone: write no more, not even in the interpreter's last flush."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+def _unwritten(error: OSError) -> int:
+    """The exit code where the output takes no more: a reader that goes away has what it wanted."""
+    if streams.has_no_reader(error):
+        streams.close_output()
+        return 0
+    if streams.is_full(error):
+        streams.close_output()
+        return _report(f"The output cannot be written: {error.strerror}.", 1)
+    return _unexpected(error)
 
 
 def _unexpected(error: Exception) -> int:

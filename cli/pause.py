@@ -30,7 +30,7 @@ def resume(names: Names = None) -> None:
 def _change(
     change: Callable[[Engine, Sequence[str]], Sequence[str]], names: Sequence[str], state: str
 ) -> None:
-    with bootstrap.reading(startup.load()) as database:
+    with bootstrap.changing(startup.load()) as database:
         changed = change(database, names)
     for name in changed:
         print(f"{name} is {state}.")

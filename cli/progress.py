@@ -14,6 +14,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from tagtray.cli import streams
+
 #: Seconds over which images per second are measured.
 WINDOW = 10.0
 #: Seconds between two lines where there is no terminal.
@@ -112,9 +114,7 @@ class Lines:
             return
         self._due = time.monotonic() + LINE_INTERVAL
         parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, snapshot.waiting_text)
-        # The reader of the lines may be gone; the run goes on.
-        with contextlib.suppress(OSError):
-            print(f"{snapshot.phase}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
+        streams.say(f"{snapshot.phase}: {', '.join(filter(None, parts))}")
 
     def end(self) -> None:
         """Nothing: the summary follows."""

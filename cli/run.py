@@ -28,4 +28,5 @@ def run(
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
         from tagtray.cli import run_loop
 
-        return run_loop.run(settings, folders, crew, request, watch)
+        run_loop.run(settings, folders, crew, request, watch)
+    return request.exit_code

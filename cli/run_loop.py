@@ -12,7 +12,7 @@ from tagtray.app.session import Session, check_folders
 from tagtray.cli import progress, summary
 from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
-from tagtray.config.errors import InfrastructureError, TagtrayError
+from tagtray.config.errors import InfrastructureError, Locked, TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.worker.supervision.supervisor import Supervisor
 
@@ -24,20 +24,21 @@ SHORT_POLL, FEW = 0.02, 32
 POLL_SHARE = 0.05
 
 
-def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> int:
-    """Classify what is in ``folders``; the exit code.
+def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> None:
+    """Classify what is in ``folders``, until that is done or ``request`` asks to stop.
 
     Raises UsageError where a folder cannot be listed or is paused, InfrastructureError where no worker can
     start.
     """
     startup.name_process("run")
     check_folders(folders)
-    with bootstrap.writing(settings) as database:
+    waits = startup.patience(request.wait)
+    with bootstrap.writing(settings, waits) as database:
         models.current(database, settings)[1].verify()
-        session = Session(settings, database, folders)
+        session = waits.retry(lambda: Session(settings, database, folders), Locked)
         if not watch:
             session.refuse_paused()
-        return _Run(session, crew.supervisor(session.ledger), request, watch).go()
+        _Run(session, crew.supervisor(session.ledger), request, watch).go()
 
 
 class _Run:
@@ -48,8 +49,8 @@ class _Run:
         self._watch = watch
         self._working = False
 
-    def go(self) -> int:
-        """The exit code; raises InfrastructureError where no worker can start."""
+    def go(self) -> None:
+        """Run; raises InfrastructureError where workers cannot work or a store refuses for good."""
         began = time.monotonic()
         try:
             with progress.display() as display:
@@ -62,14 +63,19 @@ class _Run:
         except TagtrayError:
             self._workers.kill()
             raise
+        if failure := self._failure:
+            raise InfrastructureError(failure)
         summary.write(self._session, time.monotonic() - began)
-        if self._workers.failure:
-            raise InfrastructureError(self._workers.failure)
-        return self._request.exit_code
+
+    @property
+    def _failure(self) -> str | None:
+        """Why it is of no use to go on."""
+        refusal = self._session.refusal
+        return self._workers.failure or (str(refusal) if refusal else None)
 
     def _poll_until_over(self, display: Display) -> None:
         meter = Meter(self._session.active() or 0)
-        while not self._workers.failure:
+        while not self._failure:
             began = time.monotonic()
             snapshot = self._poll(meter)
             over = snapshot is not None and snapshot.over and not self._watch

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from tagtray.app import bootstrap, startup
 from tagtray.app.session import Session, check_folders
-from tagtray.cli import options, progress
+from tagtray.cli import options, progress, streams
 from tagtray.cli.signals import AtOnce, StopRequest
+from tagtray.config.errors import Locked
 from tagtray.config.settings import Settings
 
 #: Seconds between polls of the ledger.
 POLL = 0.25
-#: Seconds to wait for a stop request at a time, where nothing is polled.
-IDLE = 3600.0
 
 
 def scan(folders: options.Folders) -> int:
@@ -41,22 +41,30 @@ def watch(
 def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
     check_folders(folders)
     startup.name_process("watch" if watch else "scan")
-    with StopRequest() as request, bootstrap.writing(settings) as database:
-        session = Session(settings, database, folders)
+    with StopRequest() as request, _session(settings, folders, request) as session:
         try:
             session.start(watch)
             if watch:
                 _print_watching(session)
-                while not request.wait(IDLE):
+                while not session.refusal and not request.wait(POLL):
                     pass
             else:
                 _poll_until_queued(session, request)
             session.stop()
         except AtOnce:
             os._exit(request.exit_code)
+        if session.refusal:
+            raise session.refusal
         if not watch:
             _print(session)
-        return request.exit_code
+    return request.exit_code
+
+
+@contextlib.contextmanager
+def _session(settings: Settings, folders: list[str], request: StopRequest) -> Iterator[Session]:
+    waits = startup.patience(request.wait)
+    with bootstrap.writing(settings, waits) as database:
+        yield waits.retry(lambda: Session(settings, database, folders), Locked)
 
 
 def _poll_until_queued(session: Session, request: StopRequest) -> None:
@@ -71,14 +79,14 @@ def _poll_until_queued(session: Session, request: StopRequest) -> None:
                 if snapshot.over:
                     return
                 display.show(snapshot)
-            if request.wait(POLL):
+            if session.refusal or request.wait(POLL):
                 return
 
 
 def _print_watching(session: Session) -> None:
     count = len(session.targets)
     folders = "1 folder" if count == 1 else f"{count} folders"
-    print(f"Watching {folders}; Ctrl-C ends.", file=sys.stderr)
+    streams.say(f"Watching {folders}; Ctrl-C ends.")
 
 
 def _print(session: Session) -> None:

@@ -9,6 +9,8 @@ import signal
 import time
 from types import FrameType, TracebackType
 
+from tagtray.config.outage import Stopped
+
 #: Seconds between checks for a stop request.
 TICK = 0.05
 #: Exit code after Ctrl-C, as shells have it: 128 + SIGINT.
@@ -33,7 +35,10 @@ def end_on_sigterm() -> None:
 
 
 class StopRequest:
-    """A request by the user or the system to stop; a context manager that owns both signals."""
+    """A request by the user or the system to stop; a context manager that owns both signals.
+
+    What waits for a store and is stopped (``Stopped``) ends with it.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -48,9 +53,10 @@ class StopRequest:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool:
         for number, handler in self._former.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        return isinstance(error, Stopped)
 
     def wait(self, seconds: float) -> bool:
         """Sleep for ``seconds`` or until a stop is requested; return whether it was."""

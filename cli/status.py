@@ -16,7 +16,7 @@ from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import holds, queries, workers
+from tagtray.db import current_model, holds, queries, run_stats, urls, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.workers import LiveWorker
 from tagtray.jobs.connection import connect
@@ -55,10 +55,12 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
 
 
 def _look(settings: Settings, database: Engine) -> dict[str, Any]:
-    waited = queries.oldest_wait(database)
+    waited, model = queries.oldest_wait(database), current_model.find(database)
     return {
-        "database": database.url.render_as_string(hide_password=True),
+        "database": urls.where(database.url),
         "images": Ledger(database).counts(),
+        "model": model.name if model else None,
+        "stale": run_stats.stale_images(database),
         "images_per_second": round(queries.classified(database, WINDOW) / WINDOW, 2),
         "oldest_pending_seconds": None if waited is None else round(waited, 1),
         "held": [dataclasses.asdict(hold) for hold in holds.held(database)],
@@ -90,6 +92,7 @@ def _print(facts: dict[str, Any]) -> None:
     rows = [
         ("database", facts["database"]),
         *((state, f"{count:,}") for state, count in facts["images"].items()),
+        ("model", _model_text(facts)),
         ("images/s", f"{facts['images_per_second']:,.1f} over the last minute"),
         ("oldest pending", f"{waited:,.0f} s" if waited is not None else "none waits"),
         ("Redis", queue["answer"]),
@@ -104,6 +107,12 @@ def _print(facts: dict[str, Any]) -> None:
     rows += [(f"root {hold['root']}", _hold_text(hold)) for hold in facts["held"]]
     for name, value in rows:
         print(f"{name:<15} {shown(value)}")
+
+
+def _model_text(facts: dict[str, Any]) -> str:
+    stale = facts["stale"]
+    name = facts["model"] or "none yet"
+    return f"{name}; {stale:,} images are still to be classified by it" if stale else name
 
 
 def _worker(worker: LiveWorker) -> dict[str, Any]:

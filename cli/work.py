@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from tagtray.app import startup
 from tagtray.app.crew import GRACE, Crew
-from tagtray.cli import options
+from tagtray.cli import options, streams
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError
 
 if TYPE_CHECKING:
+    from tagtray.jobs.feed import FeederLoop
     from tagtray.worker.supervision.supervisor import Supervisor
 
 #: Seconds between checks of whether workers can start at all.
@@ -36,24 +36,26 @@ def work(
         from tagtray.app import bootstrap, feeding, models
         from tagtray.db.ledger import Ledger
 
-        with bootstrap.writing(settings) as database:
+        with bootstrap.writing(settings, startup.patience(request.wait)) as database:
             models.current(database, settings)[1].verify()
             ledger = Ledger(database)
             supervisor = crew.supervisor(ledger)
             try:
-                with feeding.beside_workers(settings, ledger):
-                    _work(supervisor, request)
+                with feeding.beside_workers(settings, ledger) as feeder:
+                    _work(supervisor, feeder, request)
             except AtOnce:
                 supervisor.kill()
                 os._exit(request.exit_code)
+        if feeder.refusal:
+            raise feeder.refusal
         if supervisor.failure:
             raise InfrastructureError(supervisor.failure)
     return request.exit_code
 
 
-def _work(supervisor: Supervisor, request: StopRequest) -> None:
+def _work(supervisor: Supervisor, feeder: FeederLoop, request: StopRequest) -> None:
     supervisor.start()
-    print("Working; Ctrl-C ends.", file=sys.stderr)
-    while not supervisor.failure and not request.wait(POLL):
+    streams.say("Working; Ctrl-C ends.")
+    while not supervisor.failure and not feeder.refusal and not request.wait(POLL):
         pass
     supervisor.stop(GRACE)

@@ -3,7 +3,9 @@
 TagtrayError              one clear sentence; ``exit_code`` is what the command ends with
 ├── UsageError            2  settings, options or paths that the user has to correct
 ├── InfrastructureError   1  database, Redis or file system is not as it must be
-│   └── EngineError       1  an engine cannot be used on this machine
+│   ├── EngineError       1  an engine cannot be used on this machine
+│   ├── Refused           1  a store refuses for good: nobody waits for that to pass
+│   └── Locked            1  another program holds the database: it passes by itself
 ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
 ├── ModelChanged          -  another model is current: the worker ends, and one follows that loads it
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
@@ -36,6 +38,14 @@ class InfrastructureError(TagtrayError):
 
 class EngineError(InfrastructureError):
     """An engine cannot be loaded here, or computes something else than the weights say."""
+
+
+class Refused(InfrastructureError):
+    """A store refuses what is asked of it, and would do so again: the command ends."""
+
+
+class Locked(InfrastructureError):
+    """Another program holds the database: it is waited for, also by a command that has just begun."""
 
 
 class WeightsError(TagtrayError):

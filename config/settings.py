@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tagtray.config import machine
+from tagtray.config import machine, urls
 from tagtray.config.errors import UsageError
 
 PREFIX = "TAGTRAY_"
@@ -24,6 +24,9 @@ ROOT_PREFIX = "TAGTRAY_ROOT_"
 MAX_WORKERS = 256
 #: Seconds that any lease lasts at most: one further ahead was given before a clock was set back.
 LONGEST_LEASE = 60.0
+
+#: Names of schemas in PostgreSQL that are taken.
+SCHEMA = r"^[A-Za-z_][A-Za-z0-9_$-]{0,62}$"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -55,6 +58,11 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the ledger; unset: SQLite in the home folder."
+    )
+    database_schema: str = Field(
+        "public",
+        pattern=SCHEMA,
+        description="PostgreSQL: schema of the tables and views; it is made where it is missing.",
     )
     redis_url: str | None = Field(
         None, description="Redis of the queue; unset: an embedded one, started when needed."
@@ -112,7 +120,12 @@ class Settings(BaseSettings):
     exact: bool = Field(
         False, description="Decode at full size, as torchvision does, instead of the fast draft."
     )
-    max_pixels: int = Field(100_000_000, ge=1, description="Pixels of an image at most (width x height).")
+    max_pixels: int = Field(
+        250_000_000,
+        ge=1,
+        description="Pixels, of 4 bytes each, that decoding one image may hold in memory: all of them, but "
+        "for a JPEG or JPEG 2000, which is scaled as it is decoded, and a TIFF, which is read in bands.",
+    )
     max_bytes: int = Field(200_000_000, ge=1, description="Bytes of a file at most.")
     worker_memory: int = Field(
         4 * 2**30,
@@ -136,6 +149,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return _expanded(value)
 
+    @field_validator("database_url", "redis_url", mode="before")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        return urls.plain(value) if value else None
+
     @field_validator("workers", mode="before")
     @classmethod
     def _auto(cls, value: object) -> object:
@@ -145,15 +163,6 @@ class Settings(BaseSettings):
     def images_per_job(self) -> int:
         """Images of a full RQ job."""
         return self.chunk or self.batch_size
-
-    @property
-    def sqlalchemy_url(self) -> str:
-        """The ledger's URL, with psycopg 3 as the driver where a bare PostgreSQL URL is given."""
-        url = self.database_url or f"sqlite:///{self.home / 'tagtray.db'}"
-        for bare in ("postgres://", "postgresql://"):
-            if url.startswith(bare):
-                return "postgresql+psycopg://" + url.removeprefix(bare)
-        return url
 
 
 def variable(name: str) -> str:

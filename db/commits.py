@@ -110,7 +110,10 @@ def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:
         "width": content.width,
         "height": content.height,
         "taken_at": content.taken_at,
+        "taken_from": content.taken_from,
         "camera": content.camera,
+        "color": content.color,
+        "partial": content.partial,
     }
 
 

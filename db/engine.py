@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Engine, create_engine, event
 
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
+from tagtray.config.text import shown
+from tagtray.db import sqlite, urls
+from tagtray.db.urls import Place
 
-#: Milliseconds that a SQLite writer waits for another one before it gives up.
-SQLITE_BUSY_MS = 5_000
-#: Seconds between two tries to put a new SQLite file into WAL mode, for which SQLite itself does not wait.
-SQLITE_WAL_PAUSE = 0.01
 #: Seconds after which a connection attempt to PostgreSQL is given up.
 CONNECT_TIMEOUT = 10
-#: What libpq is told unless the URL says otherwise. A server that is gone is noticed after 30 s of silence
-#: and three probes, or when sent bytes stay unacknowledged for 60,000 ms.
+#: What libpq is told unless the URL says otherwise: seconds for a connection attempt; a server that is gone
+#: is noticed after 30 s of silence and three probes, or when sent bytes stay unacknowledged for 60,000 ms.
 LIBPQ = {
     "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 30,
@@ -31,8 +28,18 @@ LIBPQ = {
 #: not hold its locks for ever.
 STATEMENT_SECONDS, IDLE_SECONDS = 300, 60
 
-_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
-_WRITES = "tagtray_writes"
+#: What tagtray's statements rely on, whatever the role, the database or a client before this one has set.
+_SESSION = {
+    "datestyle": "ISO",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "lock_timeout": "0",
+    "standard_conforming_strings": "on",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "timezone": "UTC",
+}
+#: What libpq would take from variables of other programs (PGHOST and so on) where the URL says nothing.
+_NOT_FROM_THE_ENVIRONMENT = ("host", "hostaddr", "port", "dbname")
+_WRITES, _SCHEMA = "tagtray_writes", "tagtray_schema"
 
 
 def connect(settings: Settings) -> Engine:
@@ -40,15 +47,32 @@ def connect(settings: Settings) -> Engine:
 
     Raises UsageError for a URL that cannot be read, InfrastructureError for a home that cannot be made.
     """
-    url = _url(settings)
-    if url.get_backend_name() == "sqlite":
-        _make_home(settings)
-        engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
-        _tune_sqlite(engine)
-        return engine
-    options = {name: value for name, value in LIBPQ.items() if name not in url.query}
-    engine = create_engine(url, pool_pre_ping=True, connect_args={**options, "autocommit": True})
-    engine.dialect.do_begin = _begin_postgresql  # type: ignore[assignment, method-assign]
+    place = urls.place(settings)
+    if place.schema is not None:
+        return _postgresql(place, "READ WRITE")
+    _make_home(settings)
+    engine = create_engine(place.url)
+
+    @event.listens_for(engine, "connect")
+    def _tune(connection: sqlite3.Connection, _record: Any) -> None:
+        sqlite.tune(connection)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def connect_reading(settings: Settings) -> Engine:
+    """An engine that cannot change anything; its server may be a replica, its medium read-only or full."""
+    place = urls.place(settings)
+    if place.schema is not None:
+        return _postgresql(place, "READ ONLY")
+    path = place.url.database or ""
+    engine = create_engine(place.url, creator=lambda: sqlite.open_reading(path))
+    engine.dialect.do_begin = lambda connection: connection.execute("BEGIN")  # type: ignore[assignment, method-assign]
     return engine
 
 
@@ -57,63 +81,33 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(**{_WRITES: True})
 
 
-def _begin_postgresql(connection: Any) -> None:
-    # With the transaction and for it alone, in one round trip: what is set for a session is lost, or somebody
-    # else's, behind a pooler that gives each transaction another one.
-    connection.execute(
-        f"BEGIN; SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s';"
-        f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+def schema(connection: Connection) -> str:
+    """The schema of tagtray's tables in PostgreSQL."""
+    return str(connection.get_execution_options()[_SCHEMA])
+
+
+def _postgresql(place: Place, access: str) -> Engine:
+    """An engine that keeps nothing in a session: a pooler may give each transaction another one."""
+    options: dict[str, Any] = {name: value for name, value in LIBPQ.items() if name not in place.url.query}
+    said = {"host": place.url.host, "port": place.url.port, "dbname": place.url.database, **place.url.query}
+    options |= {name: "" for name in _NOT_FROM_THE_ENVIRONMENT if not said.get(name)}
+    options |= {"autocommit": True, "client_encoding": "utf8", "prepare_threshold": None}
+    engine = create_engine(
+        place.url, pool_pre_ping=True, connect_args=options, execution_options={_SCHEMA: place.schema}
     )
-
-
-def _url(settings: Settings) -> URL:
-    if not settings.database_url:
-        # From its parts: a home folder may be called `a?b` or `a%20b`.
-        return URL.create("sqlite", database=str(settings.home / "tagtray.db"))
-    try:
-        url = make_url(settings.sqlalchemy_url)
-    except (ArgumentError, ValueError):
-        raise UsageError(
-            "TAGTRAY_DATABASE_URL is not a database URL such as postgresql://user@host/db."
-        ) from None
-    if url.drivername not in _DRIVERS:
-        raise UsageError(
-            f"TAGTRAY_DATABASE_URL names {url.drivername}; tagtray keeps its ledger in SQLite or PostgreSQL."
-        )
-    return url
+    quoted = engine.dialect.identifier_preparer.quote_identifier(str(place.schema))
+    settings = [f"SET LOCAL {name} TO '{value}'" for name, value in _SESSION.items()]
+    # A temporary table that another client has left behind hides none of ours.
+    settings.append(f"SET LOCAL search_path TO {quoted}, pg_temp")
+    # In the one round trip that the transaction begins with, and for it alone.
+    begin = "; ".join([f"BEGIN ISOLATION LEVEL READ COMMITTED {access}", *settings])
+    engine.dialect.do_begin = lambda connection: connection.execute(begin)  # type: ignore[assignment, method-assign]
+    return engine
 
 
 def _make_home(settings: Settings) -> None:
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InfrastructureError(f"TAGTRAY_HOME {settings.home} cannot be made: {error.strerror}.") from None
-
-
-def _tune_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
-        # SQLAlchemy's documented way to own BEGIN with the sqlite3 module.
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
-        _enter_wal(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _enter_wal(connection: sqlite3.Connection) -> None:
-    deadline = time.monotonic() + SQLITE_BUSY_MS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            # Another process does the same to a new file just now.
-            if "locked" not in str(error) or time.monotonic() >= deadline:
-                raise
-            time.sleep(SQLITE_WAL_PAUSE)
+        home = shown(settings.home)
+        raise InfrastructureError(f"TAGTRAY_HOME {home} cannot be made: {error.strerror}.") from None

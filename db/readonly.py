@@ -1,6 +1,6 @@
 """One SELECT of a user's, on a connection that cannot write: enforced by the database, not by its text.
 
-SQLite: the file is opened read-only, ``query_only`` is on, and an authorizer admits nothing but reading.
+SQLite: the file is opened read-only, and an authorizer admits nothing but reading.
 PostgreSQL: a read-only transaction, and the statement becomes the query of a ``DECLARE CURSOR``, which the
 server accepts for a single SELECT or VALUES alone.
 """
@@ -13,10 +13,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
+from tagtray.config.text import shown
+from tagtray.db import sqlite
 
 if TYPE_CHECKING:
     import psycopg
@@ -34,6 +35,11 @@ _READING = (
     sqlite3.SQLITE_READ,
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
+)
+#: Errors that are the file's, the disk's or another program's.
+_NOT_THE_STATEMENT = (
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL),
+    *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY),
 )
 _FORBIDDEN_FUNCTIONS = ("load_extension",)
 
@@ -70,23 +76,21 @@ def _engine(settings: Settings) -> Engine:
     # SQLAlchemy is imported where a URL has to be read: it costs more than all the rest.
     from tagtray.db import engine
 
-    return engine.connect(settings)
+    return engine.connect_reading(settings)
 
 
 @contextlib.contextmanager
 def _sqlite(file: Path, statement: str) -> Iterator[Answer]:
     if not file.is_file():
         raise UsageError(f"There is no ledger at {file} yet; `tagtray run DIR` begins one.")
-    uri = f"file:{quote(str(file))}?mode=ro"
-    with _sqlite_errors(), contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as link:
-        link.execute("PRAGMA query_only = ON")
+    with _sqlite_errors(file), contextlib.closing(sqlite.open_reading(str(file), BUSY_SECONDS)) as link:
         link.set_authorizer(_authorize)
         # Between instructions Python handles signals; without this, Ctrl-C waits for the next row.
         link.set_progress_handler(lambda: 0, INSTRUCTIONS)
         cursor = link.execute(statement)
         if cursor.description is None:
             raise UsageError("The statement is empty; tagtray sql takes one SELECT.")
-        with contextlib.closing(_guarded(cursor, _sqlite_errors)) as rows:
+        with contextlib.closing(_guarded(cursor, lambda: _sqlite_errors(file))) as rows:
             yield Answer([column[0] for column in cursor.description], rows)
 
 
@@ -97,10 +101,14 @@ def _authorize(action: int, first: str | None, second: str | None, *_: str | Non
 
 
 @contextlib.contextmanager
-def _sqlite_errors() -> Iterator[None]:
+def _sqlite_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
+        if sqlite.primary_code(error) in _NOT_THE_STATEMENT:
+            raise InfrastructureError(
+                f"The database {shown(file)} {sqlite.describe(error, str(file))}."
+            ) from None
         if str(error) == "interrupted":
             raise KeyboardInterrupt from None
         denied = "not authorized" in str(error) or "prohibited" in str(error)
@@ -112,18 +120,18 @@ def _sqlite_errors() -> Iterator[None]:
 def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
     from sqlalchemy.exc import DBAPIError
 
-    from tagtray.db.transactions import sentence
+    from tagtray.db.sentences import sentence
 
     engine = _engine(settings)
     try:
         with engine.connect() as connection:
             link: psycopg.Connection[Row] = connection.connection.driver_connection  # type: ignore[assignment]
-            link.autocommit, link.read_only = False, True
-            with _postgresql_errors(), link.cursor(name="tagtray") as cursor:
+            connection.begin()
+            with _postgresql_errors(engine), link.cursor(name="tagtray") as cursor:
                 cursor.itersize = PAGE
                 cursor.execute(statement.encode())
                 columns = [column.name for column in cursor.description or ()]
-                with contextlib.closing(_guarded(cursor, _postgresql_errors)) as rows:
+                with contextlib.closing(_guarded(cursor, lambda: _postgresql_errors(engine))) as rows:
                     yield Answer(columns, rows)
     except DBAPIError as error:
         raise InfrastructureError(sentence(engine, error)) from None
@@ -132,12 +140,17 @@ def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
 
 
 @contextlib.contextmanager
-def _postgresql_errors() -> Iterator[None]:
+def _postgresql_errors(engine: Engine) -> Iterator[None]:
     import psycopg
+
+    from tagtray.db import sentences, urls
 
     try:
         yield
     except psycopg.Error as error:
+        if sentences.is_the_servers(error):
+            where = urls.where(engine.url)
+            raise InfrastructureError(f"The database {where} {sentences.describe(error)}.") from None
         reason = error.diag.message_primary or " ".join(str(error).split())
         raise UsageError(f"PostgreSQL refuses the statement: {reason.rstrip('.')}.") from None
 

@@ -66,6 +66,9 @@ class NewContent:
     top: Sequence[tuple[int, float]]
     tags: Sequence[tuple[str, float]]
     features: bytes | None = None
+    taken_from: str | None = None
+    color: str | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

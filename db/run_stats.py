@@ -84,15 +84,15 @@ def unqueued(engine: Engine, targets: Sequence[Target]) -> int:
     return _number(engine, query)
 
 
-def stale_images(engine: Engine, targets: Sequence[Target]) -> int:
-    """Images of ``targets`` that the current model has still to classify; looks at all that are done."""
+def stale_images(engine: Engine, targets: Sequence[Target] | None = None) -> int:
+    """Images (of ``targets``) that the current model has still to classify; looks at all that are done."""
 
     def count(connection: Connection) -> int:
         basis = stale.basis(connection)
         if basis.others_at is None:
             return 0
-        query = select(func.count()).select_from(Image).where(stale.condition(basis), _within(targets))
-        return connection.scalar(query) or 0
+        query = select(func.count()).select_from(Image).where(stale.condition(basis))
+        return connection.scalar(query if targets is None else query.where(_within(targets))) or 0
 
     return read(engine, count)
 

@@ -73,7 +73,11 @@ class Root(Base):
 
 
 class Content(Base):
-    """The bytes of an image, wherever they lie; ``taken_at`` is the camera's local time."""
+    """The bytes of an image, wherever they lie; ``taken_at`` is the camera's local time.
+
+    ``color`` is the mean one of what the network sees, as #rrggbb; of a ``partial`` image the last lines are
+    missing.
+    """
 
     __tablename__ = "contents"
     # Albums by date (and what is stale, the newest photo first), and by camera.
@@ -87,7 +91,10 @@ class Content(Base):
     width: Mapped[int]
     height: Mapped[int]
     taken_at: Mapped[datetime | None] = mapped_column(DateTime())
+    taken_from: Mapped[str | None]
     camera: Mapped[str | None]
+    color: Mapped[str | None]
+    partial: Mapped[bool]
 
 
 class Image(Base):

@@ -1,4 +1,4 @@
-"""Transactions that are run again when the fault was a passing one, and the sentence for one that was not."""
+"""Transactions that are run again when the fault was a passing one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from tagtray.config.errors import InfrastructureError
+from tagtray.config import logs
+from tagtray.config.errors import Locked
+from tagtray.config.outage import LOG_INTERVAL
+from tagtray.db import sentences
 from tagtray.db.engine import writing
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
@@ -23,12 +26,13 @@ _TRANSIENT_SQLITE = ("locked", "busy")
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
+_locked = logs.Throttle(LOG_INTERVAL)
 
 
 def write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """Run ``work`` in one write transaction, all or nothing.
 
-    Raises InfrastructureError when the database stays away or the fault is a lasting one.
+    Raises InfrastructureError when the database stays away, Refused when the fault is a lasting one.
     """
     return _run(writing(engine), work)
 
@@ -38,22 +42,17 @@ def read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     return _run(engine, work)
 
 
-def sentence(engine: Engine, error: DBAPIError) -> str:
-    """One sentence about ``error`` that shows where the database is and never its password."""
-    # The query may hold a password, too.
-    where = engine.url.set(query={}).render_as_string(hide_password=True)
-    lines = str(error.orig).strip().splitlines()
-    return f"The database {where} answers: {lines[0] if lines else type(error.orig).__name__}."
-
-
 def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     for delay in (*RETRY_DELAYS, None):
         try:
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as error:
+            fault = sentences.fault(engine, error)
             if delay is None or not _is_transient(error):
-                raise InfrastructureError(sentence(engine, error)) from error
+                raise fault from error
+            if isinstance(fault, Locked) and _locked.is_due():
+                logs.event(log, logging.WARNING, "ledger_locked", "{fault} It is waited for.", fault=fault)
             log.debug("transaction_retried: %s", error.orig)
             time.sleep(delay)
     raise AssertionError("the loop returns or raises")

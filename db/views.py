@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+#: What marks a view as one that tagtray made: in its text (SQLite), in its comment (PostgreSQL).
+MARK = "made by tagtray"
 NAMES = ("results", "top1", "image_tags", "failures")
 
 _MONTH = {"sqlite": "substr({0}, 1, 7)", "postgresql": "to_char({0}, 'YYYY-MM')"}
 
 _RESULTS = """
-CREATE VIEW results AS
 SELECT r.name AS root, i.path, p.rank, l.name AS label, l.name_zh AS label_zh, l.wnid, p.score,
        m.name AS model, c.engine, c.precision, c.classified_at, k.taken_at, {month} AS taken_month, k.sha256
 FROM images i
@@ -23,7 +24,6 @@ WHERE i.status NOT IN ('missing', 'ignored')
 """
 
 _TOP1 = """
-CREATE VIEW top1 AS
 SELECT r.name AS root, i.path, l.name AS label, l.name_zh AS label_zh, l.wnid, p.score, m.name AS model,
        c.classified_at, k.taken_at, {month} AS taken_month, k.sha256
 FROM images i
@@ -37,7 +37,6 @@ WHERE i.status NOT IN ('missing', 'ignored')
 """
 
 _IMAGE_TAGS = """
-CREATE VIEW image_tags AS
 SELECT r.name AS root, i.path, g.name AS category, g.name_zh AS category_zh, t.wnid, t.score,
        k.taken_at, {month} AS taken_month, k.sha256
 FROM images i
@@ -52,7 +51,6 @@ WHERE i.status NOT IN ('missing', 'ignored') AND t.score >= COALESCE(o.score, d.
 """
 
 _FAILURES = """
-CREATE VIEW failures AS
 SELECT r.name AS root, i.path, i.error_code, i.error_message, i.attempts, i.updated_at
 FROM images i
 JOIN roots r ON r.id = i.root_id
@@ -61,14 +59,16 @@ WHERE i.status = 'failed'
 
 
 def create(connection: Connection) -> None:
-    """Create all views in the dialect of ``connection``."""
+    """Create all views in the dialect of ``connection``; PostgreSQL's are put in the place of earlier ones.
+
+    There, views of the user's that are built on them stay, and so does who may read them.
+    """
     dialect = connection.dialect.name
     month = _MONTH[dialect].format("k.taken_at")
-    for statement in (_RESULTS, _TOP1, _IMAGE_TAGS, _FAILURES):
-        connection.execute(text(statement.format(month=month)))
-
-
-def drop(connection: Connection) -> None:
-    """Drop those that exist; a migration may change the tables below them."""
-    for name in NAMES:
-        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+    for name, query in zip(NAMES, (_RESULTS, _TOP1, _IMAGE_TAGS, _FAILURES), strict=True):
+        query = query.format(month=month)
+        if dialect == "postgresql":
+            connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {query}"))
+            connection.execute(text(f"COMMENT ON VIEW {name} IS '{MARK}'"))
+        else:
+            connection.execute(text(f"CREATE VIEW {name} AS /* {MARK} */ {query}"))

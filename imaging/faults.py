@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from tagtray.config.errors import ImageCode, ImageError
 from tagtray.imaging import sniff
@@ -12,7 +12,6 @@ from tagtray.imaging import sniff
 #: Characters of a decoder's own words that are kept in the sentence.
 DETAIL_LENGTH = 120
 
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _PIXELS = re.compile(r"\((\d+) pixels\)")
 _TRUNCATED = re.compile(
     r"truncated|end of file|premature|not enough|unexpected end|no more data", re.IGNORECASE
@@ -26,47 +25,31 @@ _MUTE = re.compile(
     r"not identified by this driver|requires a buffer|index out of range|unpack|subscriptable|argument|object"
     r"|^\W*(?:decoder error)?\W*\d*\W*$"
 )
-#: How Pillow begins the warning with which it refuses a header.
-_REFUSAL = "opening failed."
-#: Errors that decoders raise on purpose, with words for people; UnidentifiedImageError is an OSError.
+#: Errors that decoders raise on purpose, with words for people rather than programmers.
 _SPOKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError)
 _ADDRESS = re.compile(r"<[^>]*>|0x[0-9a-f]+", re.IGNORECASE)
 
 
 def too_many_pixels(pixels: int, max_pixels: int) -> ImageError:
-    """The error for a picture over ``TAGTRAY_MAX_PIXELS``."""
-    sentence = f"The picture has {pixels:,} pixels; at most {max_pixels:,} are decoded (TAGTRAY_MAX_PIXELS)."
+    """The error for an image whose decoding would hold more than ``TAGTRAY_MAX_PIXELS`` in memory."""
+    sentence = f"The image has {pixels:,} pixels; at most {max_pixels:,} are decoded (TAGTRAY_MAX_PIXELS)."
     return ImageError(ImageCode.TOO_MANY_PIXELS, sentence)
 
 
-def image_error(kind: str, error: Exception, data: bytes, hints: list[str], max_pixels: int) -> ImageError:
-    """Judge ``error``, raised while ``data`` of format ``kind`` was decoded.
-
-    ``hints`` are the decoder's warnings, which say why a file was not even identified.
-    """
+def image_error(kind: str, error: Exception, data: bytes, max_pixels: int) -> ImageError:
+    """Judge ``error``, raised while ``data`` of format ``kind`` was decoded."""
     if isinstance(error, MemoryError):
-        return ImageError(
-            ImageCode.OUT_OF_MEMORY, f"There was not enough memory to decode the {kind} picture."
-        )
-    if isinstance(error, _BOMBS):
+        return ImageError(ImageCode.OUT_OF_MEMORY, f"There was not enough memory to decode the {kind} image.")
+    if isinstance(error, Image.DecompressionBombError):
         return too_many_pixels(int("".join(_PIXELS.findall(str(error))[:1]) or 0), max_pixels)
-    words = _words(error, hints)
+    words = str(error) if isinstance(error, _SPOKEN) else ""
+    words = "" if _MUTE.search(words) else words
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(words):
-        return ImageError(ImageCode.UNSUPPORTED, f"This kind of {kind} picture is not read{_detail(words)}.")
+        return ImageError(ImageCode.UNSUPPORTED, f"This kind of {kind} image is not read{_detail(words)}.")
     ended = sniff.data_has_end_marker(data)
     if ended is False or isinstance(error, EOFError) or _TRUNCATED.search(words):
-        return ImageError(ImageCode.TRUNCATED, f"The {kind} picture ends too early{_detail(words)}.")
-    return ImageError(ImageCode.CORRUPT, f"The {kind} picture is damaged{_detail(words)}.")
-
-
-def _words(error: Exception, hints: list[str]) -> str:
-    """What the decoder says, unless it is a programmer's message such as "string index out of range"."""
-    if isinstance(error, UnidentifiedImageError):
-        refusals = [hint for hint in hints if _REFUSAL in hint]
-        words = refusals[-1].partition(_REFUSAL)[2] if refusals else ""
-    else:
-        words = str(error) if isinstance(error, _SPOKEN) else ""
-    return "" if _MUTE.search(words) else words
+        return ImageError(ImageCode.TRUNCATED, f"The {kind} image ends too early{_detail(words)}.")
+    return ImageError(ImageCode.CORRUPT, f"The {kind} image is damaged{_detail(words)}.")
 
 
 def _detail(words: str) -> str:

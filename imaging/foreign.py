@@ -8,9 +8,7 @@ from tagtray.config.errors import ImageCode, ImageError
 
 #: Pictures that are known and not read: (pattern at the beginning, name).
 _PICTURES = (
-    (rb"8BPS", "a Photoshop (PSD) picture"),
-    (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
-    (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (rb"8BPS", "a large Photoshop (PSB) image"),
     (rb"\s*(?:<\?xml.{0,400})?(?:<!--.{0,400})?(?:<!DOCTYPE svg|<svg)", "an SVG drawing"),
     (rb"\x00\x00\x01\x00[^\x00]\x00", "an icon (ICO)"),
     (rb"icns", "an icon (ICNS)"),
@@ -25,10 +23,6 @@ _PICTURES = (
     (rb"SIMPLE  =", "a FITS picture"),
     (rb"AT&TFORM", "a DjVu document"),
     (rb"\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]", "a PCX picture"),
-    (
-        rb"....ftypcrx |II\*\x00....CR|FUJIFILMCCD-RAW|IIRO|MMOR|IIRS|IIU\x00|FOVb|\x00MRM",
-        "a raw camera picture",
-    ),
 )
 
 #: Everything else that often lies beside pictures.
@@ -48,11 +42,6 @@ _OTHERS = (
     (rb"\x00+\Z", "nothing but zero bytes (an unfinished copy?)"),
     (rb"[\t\n\r\x20-\x7e]+\Z", "a text file"),
 )
-
-
-def raw_camera_picture() -> ImageError:
-    """The error for raw data in a TIFF: what a decoder would take for the picture is a thumbnail."""
-    return ImageError(ImageCode.UNSUPPORTED, "The file is a raw camera picture, which tagtray does not read.")
 
 
 def _compiled(table: tuple[tuple[bytes, str], ...]) -> tuple[tuple[re.Pattern[bytes], str], ...]:

@@ -11,14 +11,37 @@ from tagtray.imaging import tiff
 #: Bytes of a file's beginning that decide what it is.
 HEAD_BYTES = 512
 
-#: Bytes of a file's end in which an end marker may stand: room for what phones append after the picture
-#: (an edited copy's data, a depth map). A longer appendix, as of a motion photo, that holds no marker makes a
-#: complete file look incomplete: it then waits for ``TAGTRAY_SETTLE`` seconds, which is the cheaper mistake.
+#: Bytes of a file's end in which an end marker is looked for first: behind it phones append an edited copy's
+#: data or a depth map.
 TAIL_BYTES = 65_536
+
+#: Bytes of the pieces in which it is looked for everywhere else: a motion photo has megabytes behind it.
+PIECE_BYTES = 2**20
+
+#: Bytes at both ends of a file that are all zero where room was made for it and nothing is written yet.
+ZERO_BYTES = 512
 
 #: Segments before a JPEG's first scan, or boxes of a HEIF, that are followed; cameras write < 100.
 MAX_STEPS = 1_000
 
+#: Beginnings of raw camera files that are no TIFF at first sight: RAF, ORF, RW2, X3F, MRW.
+RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"MMOR", b"IIRS", b"IIU\0", b"FOVb", b"\0MRM")
+_JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+
+#: Formats by how their files begin.
+_MAGIC = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": tiff.MAGIC,
+    "PSD": (b"8BPS\0\1",),
+    "JPEG2000": _JPEG_2000,
+    "JXL": _JPEG_XL,
+    "RAW": RAW,
+}
+
+_CR3_BRAND = b"crx "
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -31,33 +54,26 @@ _BMP_MAX_HEADER = 255
 def sniff(head: bytes) -> str | None:
     """Format of a file by its first ``HEAD_BYTES``, named as Pillow does; None if it is none of ours.
 
-    One of JPEG, PNG, WEBP, GIF, BMP, TIFF, HEIF, AVIF.
+    One of JPEG, PNG, WEBP, GIF, BMP, TIFF, HEIF, AVIF, JPEG2000, PSD, JXL, RAW; many raw files are TIFFs too.
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
+    if found := next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None):
+        return "RAW" if found == "TIFF" and head[8:10] == tiff.CANON_RAW else found
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head.startswith(tiff.MAGIC):
-        return None if head[8:10] == tiff.CANON_RAW else "TIFF"
-    if (
-        head.startswith(b"BM")
-        and len(head) >= 18
-        and 0 < int.from_bytes(head[14:18], "little") <= _BMP_MAX_HEADER
-    ):
-        return "BMP"
+    if head.startswith(b"BM") and len(head) >= 18:
+        return "BMP" if 0 < int.from_bytes(head[14:18], "little") <= _BMP_MAX_HEADER else None
     return _sniff_boxes(head) if head[4:8] == b"ftyp" else None
 
 
 def _sniff_boxes(head: bytes) -> str | None:
-    """HEIF or AVIF by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3)."""
-    brands = {head[8:12]} | {head[at : at + 4] for at in range(16, int.from_bytes(head[:4], "big"), 4)[:64]}
+    """CR3, AVIF or HEIF by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3), in whatever order."""
+    major = head[8:12]
+    brands = {major} | {head[at : at + 4] for at in range(16, int.from_bytes(head[:4], "big"), 4)[:64]}
+    if major == _CR3_BRAND:
+        return "RAW"
     if brands & _AVIF_BRANDS:
         return "AVIF"
-    return "HEIF" if head[8:12] in _HEIF_BRANDS else None
+    return "HEIF" if brands & _HEIF_BRANDS else None
 
 
 def has_end_marker(file: int | str | bytes | os.PathLike[str]) -> bool | None:
@@ -80,10 +96,14 @@ def data_has_end_marker(data: bytes) -> bool | None:
 
 
 def _complete(read: tiff.ReadAt, size: int) -> bool | None:
-    if size == 0:
+    head = read(0, HEAD_BYTES)
+    if not head.strip(b"\0"):
         return False
-    check = _CHECKS.get(sniff(read(0, HEAD_BYTES)) or "")
+    kind = sniff(head) or ""
+    check = _CHECKS.get(kind)
     try:
+        if kind in _BY_LENGTH and not read(max(0, size - ZERO_BYTES), ZERO_BYTES).strip(b"\0"):
+            return False
         return check(read, size) if check else None
     except (struct.error, IndexError):
         return False
@@ -95,6 +115,14 @@ def _tail(read: tiff.ReadAt, size: int, start: int = 0) -> bytes:
     return read(start, size - start) if start < size else b""
 
 
+def _holds(read: tiff.ReadAt, size: int, start: int, marker: bytes) -> bool:
+    """Whether ``marker`` stands anywhere from ``start`` on."""
+    if marker in _tail(read, size, start):
+        return True
+    step = PIECE_BYTES - len(marker) + 1
+    return any(marker in read(at, PIECE_BYTES) for at in range(start, size, step))
+
+
 def _jpeg(read: tiff.ReadAt, size: int) -> bool:
     """EOI after the first SOS: the one of an embedded thumbnail, which lies before, does not count."""
     at = 2
@@ -103,11 +131,15 @@ def _jpeg(read: tiff.ReadAt, size: int) -> bool:
         if fill != 0xFF or marker == 0xDA:
             break
         at += 1 if marker == 0xFF else 2 + length
-    return b"\xff\xd9" in _tail(read, size, at)
+    return _holds(read, size, at, b"\xff\xd9")
+
+
+def _jpeg_2000(read: tiff.ReadAt, size: int) -> bool:
+    return b"\xff\xd9" in _tail(read, size)
 
 
 def _png(read: tiff.ReadAt, size: int) -> bool:
-    return b"IEND\xaeB`\x82" in _tail(read, size)
+    return _holds(read, size, 0, b"IEND\xaeB`\x82")
 
 
 def _gif(read: tiff.ReadAt, size: int) -> bool:
@@ -137,6 +169,9 @@ def _boxes(read: tiff.ReadAt, size: int) -> bool:
     return True
 
 
+#: Formats whose length is said in front, so that room that was made is no proof.
+_BY_LENGTH = frozenset({"WEBP", "BMP", "HEIF", "AVIF", "TIFF"})
+
 _CHECKS: dict[str, Callable[[tiff.ReadAt, int], bool]] = {
     "JPEG": _jpeg,
     "PNG": _png,
@@ -146,4 +181,5 @@ _CHECKS: dict[str, Callable[[tiff.ReadAt, int], bool]] = {
     "HEIF": _boxes,
     "AVIF": _boxes,
     "TIFF": tiff.is_complete,
+    "JPEG2000": _jpeg_2000,
 }

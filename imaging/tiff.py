@@ -13,32 +13,147 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: At offset 8 of a CR2 file.
 CANON_RAW = b"CR"
 
-_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50_706
+_NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 259, 262, 330, 50_706
+#: How Sony, Samsung, Nikon, Kodak, lossy DNGs and Pentax compress.
+_RAW_COMPRESSIONS = frozenset({32_767, 32_770, 34_713, 65_000, 34_892, 65_535})
+#: A colour filter array, and its linear successor.
+_RAW_PHOTOMETRICS = frozenset({32_803, 34_892})
 #: Tags of the offsets and of the byte counts of strips and of tiles.
 _EXTENTS = ((273, 279), (324, 325))
 #: struct codes of SHORT, LONG and LONG8.
 _CODES = {3: "H", 4: "I", 16: "Q"}
 
+#: Tags that pixels need, with the orientation, the camera and the date of the last change.
+_PIXEL_TAGS = frozenset(
+    {
+        256,
+        257,
+        258,
+        259,
+        262,
+        266,
+        271,
+        272,
+        273,
+        274,
+        277,
+        278,
+        279,
+        284,
+        292,
+        293,
+        306,
+        317,
+        320,
+        322,
+        323,
+        324,
+    }
+    | {325, 332, 338, 339, 347, *range(512, 522), 529, 530, 531, 532}
+)
+
+#: struct codes of all types whose values are whole numbers, and the bytes of the others.
+_WHOLE = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}
+
+#: Bytes before everything else in a TIFF that is not big.
+HEADER = 8
+
+#: Type, count and the bytes of a tag's values.
+Value = tuple[int, int, bytes]
+
 _Entry = tuple[int, int, int]  # type, count, where the value or its offset stands
 
 
-def is_preview(tags: Mapping[int, object]) -> bool:
-    """Whether the first picture is but a preview of raw data elsewhere in the file (DNG, NEF, ARW)."""
-    kind = tags.get(_NEW_SUBFILE_TYPE)
-    return isinstance(kind, int) and bool(kind & 1) and (_SUB_IFDS in tags or _DNG_VERSION in tags)
+def is_raw(data: bytes) -> bool:
+    """Whether a TIFF is a camera's raw file (DNG, NEF, ARW, PEF, SRW): by how its first image is stored.
+
+    That is either the sensor's data or a preview of those that lie elsewhere in the file.
+    """
+    order, big = _form(data[:16])
+    read = _reader(data)
+    try:
+        entries = _entries(read, data[:16], order, big)
+        kind, compression, photometric = (
+            _last(read, entries[tag], order, big) if tag in entries else 0
+            for tag in (_NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC)
+        )
+    except struct.error:
+        return False
+    if compression in _RAW_COMPRESSIONS or photometric in _RAW_PHOTOMETRICS:
+        return True
+    return bool(kind & 1) and (_SUB_IFDS in entries or _DNG_VERSION in entries)
 
 
 def is_complete(read: ReadAt, size: int) -> bool:
     """Whether the first directory and its last strip lie in the file; may raise struct.error if not."""
     head = read(0, 16)
-    order = "<" if head.startswith(b"II") else ">"
-    big = b"+" in head[2:4]
+    order, big = _form(head)
     entries = _entries(read, head, order, big)
     for offsets, counts in _EXTENTS:
         if offsets in entries and counts in entries:
             end = _last(read, entries[offsets], order, big) + _last(read, entries[counts], order, big)
             return end <= size
     return bool(entries)
+
+
+def pixels_alone(data: bytes) -> bytes:
+    """The same TIFF with a directory of its own at the end that holds nothing but what the pixels need."""
+    head = data[:16]
+    order, big = _form(head)
+    code, pointer, width = (order + "Q", 8, 20) if big else (order + "I", 4, 12)
+    entries = _entries(_reader(data), head, order, big)
+    # The value stands last in an entry.
+    ends = [at + pointer for tag, (_, _, at) in sorted(entries.items()) if tag in _PIXEL_TAGS]
+    table = b"".join(data[end - width : end] for end in ends)
+    start = 8 if big else 4
+    at = len(data) + len(data) % 2
+    moved = data[:start] + struct.pack(code, at) + data[start + pointer :] + b"\0" * (len(data) % 2)
+    return moved + struct.pack(order + ("Q" if big else "H"), len(ends)) + table + bytes(pointer)
+
+
+def pixel_tags(data: bytes) -> tuple[str, dict[int, Value]]:
+    """The byte order, and the tags that the pixels need; raises struct.error on a damaged directory."""
+    order, big = _form(data[:16])
+    found = {}
+    for tag, (kind, count, at) in _entries(_reader(data), data[:16], order, big).items():
+        length = count * _WIDTHS.get(kind, 1)
+        if length > (8 if big else 4):
+            at = struct.unpack_from(order + ("Q" if big else "I"), data, at)[0]
+        if tag in _PIXEL_TAGS:
+            found[tag] = (kind, count, data[at : at + length])
+    return order, found
+
+
+def numbers(order: str, value: Value) -> list[int]:
+    """A tag's values, where they are whole numbers; raises struct.error where they are cut off."""
+    kind, count, content = value
+    return list(struct.unpack(f"{order}{count}{_WHOLE[kind]}", content)) if kind in _WHOLE else []
+
+
+def written(order: str, tags: Mapping[int, Value], pixels: bytes) -> bytes:
+    """A TIFF of ``pixels``, which begin at ``HEADER``, and of one directory behind them."""
+    pixels += b"\0" * (len(pixels) % 2)
+    start = HEADER + len(pixels)
+    end = start + 2 + 12 * len(tags) + 4
+    table, values = [struct.pack(order + "H", len(tags))], b""
+    for tag, (kind, count, content) in sorted(tags.items()):
+        field = content.ljust(4, b"\0")
+        if len(content) > 4:
+            field = struct.pack(order + "I", end + len(values))
+            values += content + b"\0" * (len(content) % 2)
+        table.append(struct.pack(order + "HHI", tag, kind, count) + field)
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    return b"".join([magic, struct.pack(order + "I", start), pixels, *table, bytes(4), values])
+
+
+def _reader(data: bytes) -> ReadAt:
+    return lambda at, count: data[at : at + count]
+
+
+def _form(head: bytes) -> tuple[str, bool]:
+    """The byte order as struct's character, and whether it is a BigTIFF."""
+    return "<" if head.startswith(b"II") else ">", b"+" in head[2:4]
 
 
 def _entries(read: ReadAt, head: bytes, order: str, big: bool) -> dict[int, _Entry]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.connection import UnixDomainSocketConnection, parse_url
 from redis.retry import Retry
 
+from tagtray.config import urls
 from tagtray.config.errors import InfrastructureError, TagtrayError, UsageError
 from tagtray.config.settings import Settings
+from tagtray.jobs import refusals
 from tagtray.jobs.embedded_redis import server
+
+#: unix:///path?options; in the path, a ? is written %3F.
+_SOCKET = re.compile(r"unix://(?P<path>/[^?]+)(?:\?(?P<query>[^?]*))?", re.DOTALL)
 
 #: Seconds that a server is given to accept a connection.
 CONNECT_SECONDS = 5.0
@@ -33,20 +40,30 @@ RETRIES = 4
 RETRY_BASE, RETRY_CAP = 0.05, 1.0
 
 
-class EmbeddedConnection(UnixDomainSocketConnection):
-    """A connection that starts the embedded server, where it is gone, before it connects."""
+class SocketConnection(UnixDomainSocketConnection):
+    """A connection to a socket, however long its path is."""
 
-    def __init__(self, *, home: Path, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]
-        self._home = home
+    def _connect(self) -> socket.socket:
+        path = self.path
+        try:
+            with server.reachable(Path(path)) as self.path:
+                connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise redis.ConnectionError(f"{path}: {error.strerror or error}") from error
+        finally:
+            self.path = path
+        return connected
+
+
+class EmbeddedConnection(SocketConnection):
+    """A connection that starts the embedded server, where it is gone, before it connects."""
 
     def _connect(self) -> socket.socket:
         try:
-            self.path = str(server.ensure(self._home))
-            connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
-        except (TagtrayError, TimeoutError) as error:
+            server.ensure(Path(self.path).parent)
+        except TagtrayError as error:
             raise redis.ConnectionError(str(error)) from error
-        return connected
+        return super()._connect()
 
 
 def connect(settings: Settings, *, start: bool = True) -> redis.Redis:
@@ -59,29 +76,43 @@ def connect(settings: Settings, *, start: bool = True) -> redis.Redis:
     if not settings.redis_url:
         return _connect_embedded(settings.home, start)
     url = settings.redis_url
-    client = _client(**_options(url))
-    try:
-        client.ping()
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise InfrastructureError(f"Redis at {redacted(url)} does not answer: {error}") from None
-    except redis.RedisError as error:
-        raise InfrastructureError(f"Redis at {redacted(url)} refuses: {error}") from None
-    return client
+    options = _options(url)
+    _meet(options, url)
+    return _client(**options)
 
 
-def redacted(url: str) -> str:
-    """The URL as it may be shown: without user, password and options."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+def _meet(options: Mapping[str, Any], url: str) -> None:
+    """Raise InfrastructureError, within seconds, unless the server is one on which a queue can be."""
+    once = {"retry": Retry(NoBackoff(), 0), "socket_timeout": CONNECT_SECONDS}
+    with _client(**{**options, **once}) as client:
+        try:
+            refusals.check(client.info(), url)
+        except redis.AuthenticationError as error:
+            raise refusals.explained(error, url) from None
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            hint = _about_tls(options, error)
+            words = str(error).rstrip(".")
+            raise InfrastructureError(
+                f"Redis at {urls.masked(url)} does not answer{hint}: {words}."
+            ) from None
+        except redis.RedisError as error:
+            raise refusals.explained(error, url) from None
+
+
+def _about_tls(options: Mapping[str, Any], error: redis.RedisError) -> str:
+    if issubclass(options.get("connection_class", redis.Connection), redis.SSLConnection):
+        return " in TLS, which rediss:// asks for; without TLS it is redis://"
+    closed = "closed" in str(error) or "reset" in str(error)
+    return "; if it speaks TLS, it is rediss://" if closed else ""
 
 
 def _connect_embedded(home: Path, start: bool) -> redis.Redis:
     if start:
         server.ensure(home)
-        return _client(connection_class=EmbeddedConnection, home=home)
-    if not server.running(home):
+    elif not server.running(home):
         raise InfrastructureError(f"No embedded Redis is running in {home}.")
-    return _client(connection_class=UnixDomainSocketConnection, path=str(server.socket_path(home)))
+    kind = EmbeddedConnection if start else SocketConnection
+    return _client(connection_class=kind, path=str(home.absolute() / server.SOCKET))
 
 
 def _client(**options: Any) -> redis.Redis:
@@ -97,17 +128,20 @@ def _client(**options: Any) -> redis.Redis:
 
 def _options(url: str) -> dict[str, Any]:
     """Options of the pool; refuses what redis-py would ignore or stumble over only later."""
+    local = _SOCKET.fullmatch(url)
+    network = urls.NETWORK.fullmatch(url)
+    if not local and not (network and network["host"] and re.fullmatch(r"/?|/\d+", network["path"] or "")):
+        raise _malformed()
     try:
-        options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        # redis-py would take a line break out of a socket's path, and bytes that are no UTF-8.
+        understood = f"unix:///_?{local['query'] or ''}" if local else url
+        options: dict[str, Any] = parse_url(understood)  # type: ignore[no-untyped-call]
+        if local:
+            path = os.fsdecode(unquote_to_bytes(os.fsencode(local["path"])))
+            options |= {"connection_class": SocketConnection, "path": path}
         redis.ConnectionPool(**options).make_connection()
     except (ValueError, TypeError):
         raise _malformed() from None
-    if options.get("connection_class") is UnixDomainSocketConnection:
-        complete = "path" in options
-    else:
-        complete = "host" in options and re.fullmatch(r"/?|/\d+", urlsplit(url).path) is not None
-    if not complete:
-        raise _malformed()
     return options
 
 
@@ -115,5 +149,5 @@ def _malformed() -> UsageError:
     """One sentence without the URL: in a malformed one, nobody knows where the password is."""
     return UsageError(
         "TAGTRAY_REDIS_URL is not accepted: it should be redis://[user:password@]host[:port][/number], "
-        "rediss://... or unix:///path."
+        f"rediss://... or unix:///path[?password=...]; {urls.ENCODING}."
     )

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 import redis
 
 from tagtray.config import logs, outage
-from tagtray.config.errors import InfrastructureError
+from tagtray.config.errors import InfrastructureError, Refused
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db import current_model, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import PendingImage
 from tagtray.db.tables import Priority
+from tagtray.jobs import refusals
 from tagtray.jobs.queue import ImageQueue
 from tagtray.jobs.stale import StaleImages
 
@@ -42,6 +43,7 @@ class Feeder:
         self._queue = queue
         self._chunk = settings.images_per_job
         self._high_water = settings.queue_max
+        self.redis_url = settings.redis_url
         self._stale = StaleImages(ledger)
 
     @property
@@ -140,6 +142,11 @@ class FeederLoop:
         self._thread.start()
 
     @property
+    def refusal(self) -> Refused | None:
+        """Why it feeds no more; None as long as there is hope."""
+        return self._outage.refusal
+
+    @property
     def settled(self) -> bool:
         """Whether no image has to be classified anew by another model, as far as is known."""
         return self._feeder.settled
@@ -155,11 +162,11 @@ class FeederLoop:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self.refusal:
             try:
                 self._turn()
             except (redis.RedisError, InfrastructureError) as error:
-                self._outage.wait(error)
+                self._outage.wait(refusals.explained(error, self._feeder.redis_url))
             except Exception:
                 sentence = "an unexpected error; the feeder goes on."
                 logs.event(log, logging.ERROR, "feeder_failed", sentence, exc_info=True)

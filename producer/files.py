@@ -11,9 +11,6 @@ from tagtray.db import paths
 from tagtray.db.records import SeenFile, stored_ns
 from tagtray.imaging import sniff
 
-#: Bytes at both ends of a file that are all zero where it was preallocated and not written yet.
-ZERO_BYTES = 512
-
 
 @dataclass(frozen=True, slots=True)
 class FoundFile(SeenFile):
@@ -71,17 +68,11 @@ def has_end(root: bytes, path: bytes) -> bool | None:
     except OSError as error:
         return None if isinstance(error, PermissionError) else False
     try:
-        return not _is_blank(descriptor) and sniff.has_end_marker(descriptor)
+        return sniff.has_end_marker(descriptor)
     except OSError:
         return False
     finally:
         os.close(descriptor)
-
-
-def _is_blank(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    ends = (os.pread(descriptor, ZERO_BYTES, max(0, at)) for at in (0, size - ZERO_BYTES))
-    return any(not end.strip(b"\0") for end in ends)
 
 
 def _inside(root: bytes, path: bytes) -> os.stat_result | None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from tagtray.config import logs, outage
+from tagtray.config.errors import Refused
 from tagtray.config.logs import Throttle
 from tagtray.config.outage import Outage, Stopped
 from tagtray.config.settings import Settings
@@ -47,9 +48,9 @@ class Producer:
         self._settings = settings
         self._settling = Settling()
         self._inbox = Inbox()
-        waits = Outage(log, "producer_waits", self._stop.wait)
-        self._intake = Intake(settings, ledger, notify, self._settling, waits)
-        self._scanner = Scanner(ledger, self._intake, waits, Throttle(math.inf), self._stop)
+        self._outage = Outage(log, "producer_waits", self._stop.wait)
+        self._intake = Intake(settings, ledger, notify, self._settling, self._outage)
+        self._scanner = Scanner(ledger, self._intake, self._outage, Throttle(math.inf), self._stop)
         self._scans: ScanLoop | None = None
         self._turns = 0
         self._watch: Watch | None = None
@@ -59,6 +60,11 @@ class Producer:
     def progress(self) -> Totals:
         """What was counted so far."""
         return Totals.of([*self._totals.values(), self._events])
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why it goes on no more; None as long as there is hope."""
+        return self._outage.refusal
 
     @property
     def waiting(self) -> int:

@@ -170,8 +170,17 @@ def execute(ledger: Ledger, statement: str) -> None:
         connection.execute(text(statement))
 
 
-def jpeg(shade: int = 128, size: tuple[int, int] = (64, 48)) -> bytes:
-    """The bytes of a JPEG of one grey shade."""
+def jpeg(shade: int = 128, size: tuple[int, int] = (64, 48), taken: str | None = None) -> bytes:
+    """The bytes of a JPEG of one grey shade; ``taken`` is EXIF's DateTimeOriginal."""
+    file, exif = io.BytesIO(), Picture.Exif()
+    if taken:
+        exif.get_ifd(0x8769)[0x9003] = taken
+    Picture.new("RGB", size, (shade, shade, shade)).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def png_of_lines(side: int) -> bytes:
+    """The bytes of a PNG of noise, whose lines take the same number of bytes each."""
     file = io.BytesIO()
-    Picture.new("RGB", size, (shade, shade, shade)).save(file, "JPEG")
+    Picture.effect_noise((side, side), 60).save(file, "PNG")
     return file.getvalue()

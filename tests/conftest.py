@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from redis import Redis
 
@@ -18,6 +19,10 @@ from tagtray.db.ledger import Ledger
 from tagtray.jobs.embedded_redis import server
 from tests import builders
 from tools import servers
+
+# How long an example takes depends on the machine and on what else it does.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,7 @@ from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.main import app
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
+from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
 from tools import performance_page
 
@@ -52,22 +53,24 @@ def commands() -> str:
 
 
 def figures() -> str:
-    """How good the default model is."""
-    model = ModelStore().default
+    """How good the models are that ship, the default one first."""
+    models = ModelStore().models()
+    columns = [dict(_figures(model)) for model in models]
+    rows = [(line, *(column[line] for column in columns)) for line in columns[0]]
+    return _table(("", *(f"`{model.name}`" for model in models)), rows)
+
+
+def _figures(model: Model) -> Iterator[tuple[str, str]]:
     assert model.accuracy and model.date, "the manifest says what a model that ships is worth"
     photos, band = model.accuracy.labelled_sets[0], model.thresholds.overall
     tags = next(found for found in model.accuracy.tags if found.min_score == band)
-    rows = [
-        (f"the right label is the first one ({photos.photos:,} labelled photos)", _percent(photos.top1)),
-        ("the right label is among the three", _percent(photos.top3)),
-        (f"a broader tag that is shown (score from {band}) is right", _percent(tags.precision)),
-        ("photos with at least one broader tag", _percent(tags.photos)),
-    ]
-    rows += [
-        (f"a first label with a score from {label.min_score} is right", _percent(label.right))
-        for label in model.accuracy.labels
-    ]
-    return _table((f"`{model.name}`, measured {model.date.isoformat()}", ""), rows)
+    yield f"the right label is the first one ({photos.photos:,} labelled photos)", _percent(photos.top1)
+    yield "the right label is among the three", _percent(photos.top3)
+    yield f"a broader tag that is shown (score from {band}) is right", _percent(tags.precision)
+    yield "photos with at least one broader tag", _percent(tags.photos)
+    for label in model.accuracy.labels:
+        yield f"a first label with a score from {label.min_score} is right", _percent(label.right)
+    yield "measured", model.date.isoformat()
 
 
 #: What is written where: page, name of its marks, text.

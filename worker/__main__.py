@@ -21,7 +21,14 @@ import setproctitle
 
 from tagtray.config import isolation, logs
 from tagtray.config import settings as configuration
-from tagtray.config.errors import EngineError, InfrastructureError, TagtrayError, WeightsError
+from tagtray.config.errors import (
+    EngineError,
+    InfrastructureError,
+    Refused,
+    TagtrayError,
+    UsageError,
+    WeightsError,
+)
 from tagtray.worker.supervision.protocol import MESSAGE_BYTES, REASON_BYTES, TEMPFAIL, UNUSABLE
 
 
@@ -78,9 +85,14 @@ class _Server:
         setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
         try:
             return process.main(order["name"], order["threads"], order["progress"], self._orders)
-        except (EngineError, WeightsError) as error:
-            os.write(self._reason, str(error).encode()[:REASON_BYTES])
-            return UNUSABLE
+        except Exception as error:
+            # Of an unexpected one, the reason counts after some more have died of it.
+            expected = isinstance(error, TagtrayError)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}"
+            os.write(self._reason, reason.encode(errors="backslashreplace")[:REASON_BYTES])
+            if isinstance(error, EngineError | WeightsError | Refused | UsageError):
+                return UNUSABLE
+            raise
 
     def _signal(self, order: dict[str, Any]) -> None:
         for worker, pid in self._forked.values():

@@ -25,6 +25,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import engine, migrate, workers
 from tagtray.db.ledger import Ledger
 from tagtray.db.workers import WorkerInfo
+from tagtray.jobs import refusals
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.worker import loading
@@ -111,7 +112,9 @@ class WorkerProcess:
                 logs.event(log, logging.INFO, "model_changed", sentence, change=change)
                 return RELOAD
             except (redis.RedisError, InfrastructureError) as error:
-                outage.wait(error)
+                outage.wait(refusals.explained(error, self._settings.redis_url))
+                if outage.refusal:
+                    raise outage.refusal from None
         return 0
 
     def _serve_queue(self) -> None:

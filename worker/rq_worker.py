@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from redis import Redis
+from redis.exceptions import RedisError
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.executions import Execution
 from rq.worker import SimpleWorker, WorkerStatus
@@ -81,17 +83,23 @@ class ImageWorker(SimpleWorker):
         self.set_state(WorkerStatus.IDLE)
         while not self._stop_requested:
             self._idle()
-            try:
-                popped = ImageQueue.dequeue_any(
-                    self._ordered_queues,
-                    POP_SECONDS,  # type: ignore[arg-type]
-                    connection=self.connection,
-                )
-            except DequeueTimeout:
-                continue
-            if popped is not None:
+            if popped := self._pop():
                 return popped
         raise StopRequested
+
+    def _pop(self) -> Any:
+        """A job with its queue, or None after a moment without one."""
+        try:
+            return ImageQueue.dequeue_any(
+                self._ordered_queues,
+                POP_SECONDS,  # type: ignore[arg-type]
+                connection=self.connection,
+            )
+        except DequeueTimeout:
+            return None
+        except RedisError as error:
+            self.failure = error
+            raise
 
     def run_maintenance_tasks(self) -> None:
         """Nothing: RQ's maintenance reads and revives jobs; the ledger recovers images (jobs.feed)."""
@@ -107,6 +115,10 @@ class ImageWorker(SimpleWorker):
 
     def _install_signal_handlers(self) -> None:
         """Nothing: the process owns its signals and calls ``end``; RQ's handlers strand a popped job."""
+
+    def _set_ip_address(self, connection: Redis) -> None:
+        """Nothing is asked: the answer has the path of a socket in it, of which a blank breaks the parser."""
+        self.ip_address = "unknown"
 
     def register_birth(self) -> None:
         """Register anew: after a broken connection the process comes back under its name, never dead."""

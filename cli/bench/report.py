@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from tagtray.cli import output
+from tagtray.cli import output, streams
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.worker.engines import cpu_features, selection
@@ -98,11 +98,7 @@ def _choices(settings: Settings) -> list[Choice]:
 
 def _announce(ways: int, seconds: float) -> None:
     minutes = max(1, round(seconds / 60))
-    print(
-        f"Measuring {_number(ways, 'combination')}, roughly {_number(minutes, 'minute')}.",
-        file=sys.stderr,
-        flush=True,
-    )
+    streams.say(f"Measuring {_number(ways, 'combination')}, roughly {_number(minutes, 'minute')}.")
 
 
 def _measure(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from tagtray.app import end_to_end
 from tagtray.app.end_to_end import EndToEnd
+from tagtray.cli import streams
 from tagtray.cli.bench import report
 from tagtray.config.settings import Settings
 
 
 def measure(settings: Settings, folder: Path) -> EndToEnd:
     """Measure, with a line on standard error for each part."""
-    return end_to_end.measure(settings, folder, lambda sentence: print(sentence, file=sys.stderr, flush=True))
+    return end_to_end.measure(settings, folder, streams.say)
 
 
 def write(found: EndToEnd) -> None:

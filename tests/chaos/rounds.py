@@ -92,7 +92,7 @@ class Round:
             self._environment["TAGTRAY_DATABASE_URL"] = database
         settings = configuration.load(home=home, database_url=database)
         self._engine = engine.connect(settings)
-        self._socket = server.socket_path(home)
+        self._socket = home / server.SOCKET
         count = self._random.randint(1, 3)
         moments = sorted(self._random.uniform(-STARTING, LATEST) for _ in range(count))
         self._plan = [(moment, self._random.choice(kinds)) for moment in moments]

@@ -121,3 +121,21 @@ def test_the_first_threshold_of_a_category_wins_over_that_of_all(host: Settings,
 def test_a_ledger_without_a_model_is_a_sentence(host: Settings, database: Engine) -> None:
     with pytest.raises(InfrastructureError, match="knows no model yet"):
         models.current(database, host)
+
+
+def test_other_weights_of_a_model_that_ships_are_used_and_the_former_results_stay(
+    host: Settings, database: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a ledger that a former version made, with other weights under the same name
+    models.ensure(database, host)
+    builders.execute(Ledger(database), "UPDATE models SET weights_sha256 = 'former'")
+    # When this version upgrades it
+    assert bootstrap.upgrade(database, host)
+    # Then the weights that ship are the current ones, beside the former, and a sentence says so
+    found = builders.query(Ledger(database), "SELECT weights_sha256, is_current FROM models ORDER BY id")
+    assert [(sha, bool(current)) for sha, current in found] == [
+        ("former", False),
+        (DEFAULT.weights.sha256, True),
+    ]
+    assert f"model_renewed: {DEFAULT.name} has other weights in this version" in caplog.text
+    assert not bootstrap.upgrade(database, host)

@@ -130,5 +130,10 @@ def test_labels_that_are_not_given_are_asked_for(command: Command, colours: tupl
     assert "c.pth has 7 classes and the default label set 1,000: --labels" in command(*colours[:4], code=2)
 
 
+def test_a_file_that_cannot_be_written_is_a_sentence(command: Command) -> None:
+    said = command("export", "--onnx", "none/x.onnx", code=2)
+    assert said.startswith("tagtray: none/x.onnx cannot be written: No such file")
+
+
 def test_an_unknown_model_cannot_be_used(command: Command) -> None:
     assert "There is no model 'nobody' here; there is " in command("use", "nobody", code=1)

@@ -150,7 +150,6 @@ def test_what_the_rows_say_stays_true(ledger: Ledger, host: Settings) -> None:
         settings=settings(
             max_examples=25 if ledger.engine.dialect.name == "sqlite" else 6,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

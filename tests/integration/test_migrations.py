@@ -21,6 +21,7 @@ from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import engine as engines
 from tagtray.db import migrate, views
+from tagtray.db.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
 from tests import builders
 
@@ -57,7 +58,9 @@ def test_the_migrated_tables_are_those_of_the_models(engine: Engine) -> None:
     migrate.upgrade(engine)
 
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "version_table": VERSION_TABLE}
+        )
         differences = compare_metadata(context, Base.metadata)
 
     assert differences == []
@@ -88,11 +91,11 @@ def test_an_empty_database_is_asked_to_be_upgraded(engine: Engine) -> None:
 def test_a_newer_database_is_refused_and_left_alone(engine: Engine) -> None:
     migrate.upgrade(engine)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE tagtray_version SET version_num = '9999'"))
 
     with pytest.raises(InfrastructureError, match="made by a newer tagtray than this one; update tagtray"):
         migrate.upgrade(engine)
-    with pytest.raises(InfrastructureError):
+    with pytest.raises(InfrastructureError, match="made by a newer tagtray than this one; update tagtray"):
         migrate.require(engine)
 
     assert set(inspect(engine).get_view_names()) == set(VIEWS)
@@ -124,7 +127,7 @@ def test_processes_upgrade_at_once(host: Settings) -> None:
 def test_a_migration_that_fails_leaves_nothing_behind(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "_FAILURES", "CREATE VIEW failures AS SELECT 1 FROM")
+    monkeypatch.setattr(views, "_FAILURES", "SELECT 1 FROM")
 
     with pytest.raises(InfrastructureError, match=r"syntax|incomplete"):
         migrate.upgrade(engine)

@@ -7,16 +7,16 @@ import os
 import psycopg
 from redis import Redis
 from rq import Queue, SimpleWorker
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from tagtray.config.settings import Settings
+from tagtray.db import engine as engines
 from tagtray.jobs import connection
 from tools.servers import Postgres
 
 
 def test_every_database_starts_empty(ledger_url: str, settings: Settings) -> None:
-    url = settings.model_copy(update={"database_url": ledger_url}).sqlalchemy_url
-    engine = create_engine(url)
+    engine = engines.connect(settings.model_copy(update={"database_url": ledger_url}))
     with engine.begin() as database:
         database.execute(text("CREATE TABLE only_here (id INTEGER)"))
     engine.dispose()

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from tagtray.app.session import split
-from tagtray.cli import config, options
+from tagtray.cli import options
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 
@@ -59,18 +59,3 @@ def test_an_option_takes_what_its_setting_takes(name: str) -> None:
 def test_a_number_of_workers_that_is_none_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match=r"^--workers takes a number from 1 to 256 or auto, not "):
         options.for_work(word)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
-        ("redis://:secret@host/0", "redis://:***@host/0"),
-        ("postgresql://me:se@c:r/et@host/db", "postgresql://me:***@host/db"),
-        ("postgresql://me@host/db?password=secret&x=1", "postgresql://me@host/db?password=***&x=1"),
-        ("postgresql:///db?host=/run&sslpassword=secret", "postgresql:///db?host=/run&sslpassword=***"),
-        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
-    ],
-)
-def test_a_password_in_a_url_is_masked(url: str, shown: str) -> None:
-    assert config.masked(url) == shown

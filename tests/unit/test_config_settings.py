@@ -175,20 +175,22 @@ def test_settings_are_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "used"),
-    [
-        ("postgresql://u@h/d", "postgresql+psycopg://u@h/d"),
-        ("postgres://u@h/d", "postgresql+psycopg://u@h/d"),
-        ("postgresql+psycopg://u@h/d", "postgresql+psycopg://u@h/d"),
-        ("sqlite:////x.db", "sqlite:////x.db"),
-    ],
+    "written", [" {}", "{}\r", "{}\n", "'{}'", '"{}"', '" {}" ', "\t'{}'\r\n"], ids=lambda text: repr(text)
 )
-def test_a_bare_postgresql_url_gets_the_driver(url: str, used: str) -> None:
-    assert configuration.load(database_url=url).sqlalchemy_url == used
+@pytest.mark.parametrize("name", ["database_url", "redis_url"])
+def test_what_files_and_shells_leave_around_a_url_is_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str
+) -> None:
+    monkeypatch.setenv(configuration.variable(name), written.format("scheme://host"))
+
+    assert getattr(configuration.load(), name) == "scheme://host"
 
 
-def test_without_a_database_url_the_ledger_lies_in_the_home() -> None:
-    assert configuration.load(home=Path("/h")).sqlalchemy_url == "sqlite:////h/tagtray.db"
+@pytest.mark.parametrize("nothing", [" ", "''", '""', "\r\n", "' '"])
+def test_a_url_of_blanks_and_quotes_alone_is_not_set(monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
+    monkeypatch.setenv("TAGTRAY_DATABASE_URL", nothing)
+
+    assert configuration.load().database_url is None
 
 
 _numbers = st.floats(1e-3, 86_400, allow_nan=False)

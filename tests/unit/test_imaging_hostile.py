@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,6 +17,7 @@ from tagtray.config.errors import ImageError
 from tagtray.imaging import decode
 from tests import models
 
+pillow_heif.register_heif_opener()
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 MAX_PIXELS = 4_000_000
 
@@ -55,7 +57,7 @@ def test_random_bytes_after_a_true_beginning_raise_nothing_but_image_errors(
     survives(magic + rest)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.sampled_from(SAMPLES),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 
 from tagtray.config.errors import WeightsError
 from tagtray.weights.labels import CATEGORY_COLUMNS, LABEL_COLUMNS, Category, LabelSet, table
@@ -45,11 +44,6 @@ def members(*names: str) -> set[str]:
 
 def has_chinese(text: str) -> bool:
     return any("\u4e00" <= character <= "\u9fff" for character in text)
-
-
-def test_names_and_order_are_torchvisions() -> None:
-    names = [label.name for label in IMAGENET.labels]
-    assert names == ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
 
 
 def test_an_index_is_the_rank_of_the_wnid() -> None:

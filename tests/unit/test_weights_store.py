@@ -86,7 +86,7 @@ def test_one_flipped_byte_of_the_weights_is_found(folder: Path) -> None:
         ModelStore([folder]).verify()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(at=st.integers(0, entry_of(SMALL).bytes - 1))
 def test_a_flipped_byte_anywhere_is_found(at: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     copy = tmp_path_factory.mktemp("weights") / SMALL

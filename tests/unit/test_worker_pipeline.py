@@ -27,7 +27,7 @@ from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.rollup import RollUp
 from tagtray.worker.supervision.progress import Phase, Progress
 from tests import builders, models
-from tests.builders import MODEL_ID, jpeg, query, row, seen, status
+from tests.builders import MODEL_ID, jpeg, png_of_lines, query, row, seen, status
 
 BATCH = 4
 ROLL_UP = RollUp(("c_cat", "c_dog"), np.array([[1, 0], [0, 1], [0, 1], [0, 0]], dtype=np.float32))
@@ -187,6 +187,51 @@ def test_features_that_are_not_wanted_are_not_kept(pipeline: Pipeline, ledger: L
     assert query(ledger, "SELECT vector FROM features") == []
 
 
+XMP = b'<x:xmpmeta><rdf:Description exif:DateTimeOriginal="2003-04-05T06:07:08"/></x:xmpmeta>'
+
+
+def test_the_date_comes_from_the_best_source_at_hand(
+    pipeline: Pipeline, ledger: Ledger, photos: Path
+) -> None:
+    # Given photos of which one has EXIF, two a sidecar, one a name that says it, and one nothing
+    for name in ("exif.jpg.xmp", "a.jpg.xmp", "b.xmp"):
+        (photos / name).write_bytes(XMP)
+    (photos / "c.xmp").write_bytes(b"no date")
+    shot = jpeg(60, taken="2001:02:03 04:05:06")
+    files: dict[str, bytes | None] = {
+        "exif.jpg": shot,
+        "a.jpg": jpeg(70),
+        "b.jpg": jpeg(80),
+        "c.jpg": jpeg(90),
+        "IMG_20050607_080910.jpg": jpeg(100),
+    }
+
+    for image_id in _queue(ledger, photos, files):
+        pipeline.process([image_id], MODEL_ID)
+
+    columns = "SELECT path, taken_at, taken_from, color, partial"
+    tables = " FROM images JOIN contents ON contents.id = content_id ORDER BY taken_at"
+    assert query(ledger, columns + tables) == [
+        ("c.jpg", None, None, "#5a5a5a", False),
+        ("exif.jpg", "2001-02-03 04:05:06.000000", "exif", "#3c3c3c", False),
+        ("a.jpg", "2003-04-05 06:07:08.000000", "sidecar", "#464646", False),
+        ("b.jpg", "2003-04-05 06:07:08.000000", "sidecar", "#505050", False),
+        ("IMG_20050607_080910.jpg", "2005-06-07 08:09:10.000000", "filename", "#646464", False),
+    ]
+
+
+def test_an_image_without_its_end_is_marked_as_partial(
+    pipeline: Pipeline, ledger: Ledger, photos: Path
+) -> None:
+    data = png_of_lines(200)
+
+    pipeline.process(_queue(ledger, photos, {"cut.png": data[: int(len(data) * 0.95)]}), MODEL_ID)
+
+    assert query(ledger, "SELECT status, partial FROM images JOIN contents ON contents.id = content_id") == [
+        ("done", True)
+    ]
+
+
 def test_copies_in_a_batch_share_one_decode(
     pipeline: Pipeline, ledger: Ledger, photos: Path, engine: FakeClassifier
 ) -> None:
@@ -291,7 +336,8 @@ def test_a_root_that_was_added_later_is_found(
 def test_the_marker_says_what_is_done_with_which_image(
     pipeline: Pipeline, ledger: Ledger, photos: Path, progress: Progress, phases: Phases
 ) -> None:
-    a, b, c = _queue(ledger, photos, {"a": jpeg(50), "b": b"hello", "c": jpeg(90)})
+    taken = "2001:02:03 04:05:06"
+    a, b, c = _queue(ledger, photos, {"a": jpeg(50, taken=taken), "b": b"hello", "c": jpeg(90, taken=taken)})
 
     pipeline.process([a, b, c], MODEL_ID)
 
@@ -302,6 +348,17 @@ def test_the_marker_says_what_is_done_with_which_image(
         (Phase.COMMIT, 0),
     ]
     assert (progress.read().phase, progress.read().image_id) == (Phase.IDLE, 0)
+
+
+def test_a_sidecar_is_read_as_a_file_is(
+    pipeline: Pipeline, ledger: Ledger, photos: Path, phases: Phases
+) -> None:
+    # Given an image without a date, of which either name of a sidecar is tried
+    pipeline.process(_queue(ledger, photos, {"a.jpg": jpeg(50)}), MODEL_ID)
+
+    assert [phase for phase, _ in phases] == [
+        *(Phase.READ, Phase.DECODE, Phase.READ, Phase.READ, Phase.FORWARD, Phase.COMMIT)
+    ]
 
 
 def test_a_suspect_is_tried_alone_after_the_others_were_committed(

@@ -8,7 +8,7 @@ import pytest
 
 from tagtray.config.errors import ImageCode
 from tagtray.config.settings import Settings
-from tagtray.db import engine, transactions
+from tagtray.db import engine, sqlite, transactions
 from tagtray.jobs import connection
 from tagtray.worker.supervision import limits
 from tagtray.worker.supervision.limits import Limits
@@ -33,7 +33,7 @@ def test_every_phase_has_a_limit(settings: Settings, phase: Phase) -> None:
 
 def test_a_database_that_is_away_is_no_hang() -> None:
     attempts = len(transactions.RETRY_DELAYS) + 1
-    attempt = max(int(engine.LIBPQ["connect_timeout"]) * ADDRESSES, engine.SQLITE_BUSY_MS / 1000)
+    attempt = max(int(engine.LIBPQ["connect_timeout"]) * ADDRESSES, sqlite.BUSY_MS / 1000)
 
     assert sum(transactions.RETRY_DELAYS) + attempts * attempt < limits.LEDGER_SECONDS
 

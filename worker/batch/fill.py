@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tagtray.config import logs
 from tagtray.config.errors import ImageDeferred, ImageError, ImageGone
 from tagtray.config.settings import Settings
 from tagtray.db.records import ClaimedImage, Deferred, Failed, Gone
-from tagtray.imaging.decode import decode_into
+from tagtray.imaging import taken
+from tagtray.imaging.decode import ImageInfo, decode_into
 from tagtray.imaging.geometry import InputSpec
 from tagtray.imaging.opening import Source
+from tagtray.imaging.taken import Taken
 from tagtray.worker.batch import packing
 from tagtray.worker.batch.batch import Batch
 from tagtray.worker.batch.lease import Lease
@@ -73,8 +77,17 @@ class Filler:
         except ImageError as error:
             batch.end(_failed(image, error))
             return False
-        batch.fill_slot(source.sha256, info)
+        batch.fill_slot(source.sha256, replace(info, taken=self._taken(image, info)))
         return True
+
+    def _taken(self, image: ClaimedImage, info: ImageInfo) -> Taken | None:
+        """The date that the image states, else the best guess from what lies beside it and its name."""
+        if taken.is_stated(info.taken):
+            return info.taken
+        self._progress.enter(Phase.READ, image.id)
+        beside = (taken.from_sidecar(xmp) for xmp in self._reader.sidecars(image))
+        found = next((found for found in beside if found), None)
+        return found or info.taken or taken.from_name(os.path.basename(image.path))
 
 
 def _failed(image: ClaimedImage, error: ImageError) -> Failed:

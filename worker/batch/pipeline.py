@@ -67,8 +67,19 @@ class Pipeline:
         top = zip(scores.top_index[slot].tolist(), scores.top_score[slot].tolist(), strict=True)
         tags = self._roll_up.tags_above(scores.tag_scores[slot], self._settings.tag_min)
         features = scores.features[slot].astype("<f2").tobytes() if self._settings.features else None
+        at, source = (info.taken.at, info.taken.source) if info.taken else (None, None)
         return NewContent(
-            info.format, info.width, info.height, info.taken_at, info.camera, list(top), tags, features
+            info.format,
+            info.width,
+            info.height,
+            at,
+            info.camera,
+            list(top),
+            tags,
+            features,
+            taken_from=source,
+            color=info.color,
+            partial=info.partial,
         )
 
     def _commit(self, batch: Batch, contents: Sequence[NewContent]) -> None:

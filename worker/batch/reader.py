@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
 from tagtray.config import logs
-from tagtray.config.errors import ImageDeferred, ImageGone, MountFault
+from tagtray.config.errors import ImageDeferred, ImageGone, MountFault, TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.db import holds, roots, workers
 from tagtray.db.ledger import Ledger
@@ -33,6 +35,8 @@ ELSEWHERE_SECONDS = 15.0
 YIELD_SECONDS = 0.05
 #: Seconds for which it is believed what was found out about a root that fails.
 VERDICT_SECONDS = 1.0
+#: Bytes of a sidecar that is read; programs write a few thousand.
+SIDECAR_BYTES = 2**20
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +73,13 @@ class RootReader:
             raise
         del self._faults[root.id]
         return source
+
+    def sidecars(self, image: ClaimedImage) -> Iterator[bytes]:
+        """XMP files beside an image that was read: ``a.jpg.xmp`` first, then ``a.xmp``."""
+        root = self._roots[image.root_id]
+        for stem in (image.path, os.path.splitext(image.path)[0]):
+            with contextlib.suppress(TagtrayError):  # it is not there, or cannot be read
+                yield open_image(root.path, stem + b".xmp", max_bytes=SIDECAR_BYTES).data
 
     def readable(self) -> list[str]:
         """The names of the roots that this host can read now; it may wait for a mount that hangs."""

@@ -30,8 +30,9 @@ class Phase(IntEnum):
     COMMIT = 6
 
 
-#: Phase, id of the image that alone is in hand (0: none), since when.
-_LAYOUT = struct.Struct("=B7xqd")
+#: Phase, id of the image that alone is in hand (0: none), since when, whether it ever
+#: finished a batch.
+_LAYOUT = struct.Struct("=B7xqd?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Snapshot:
     phase: Phase
     image_id: int
     since: float
+    worked: bool = False
 
     @property
     def age(self) -> float:
@@ -55,6 +57,7 @@ class Progress:
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
         self._phase = Phase.STARTING
+        self._worked = False
         self._since = time.monotonic()
         self._spent: dict[Phase, float] = defaultdict(float)
 
@@ -71,8 +74,9 @@ class Progress:
         """Mark that a phase begins, also if it is the same again; what the marker said before is over."""
         now = time.monotonic()
         self._spent[self._phase] += now - self._since
+        self._worked |= self._phase is Phase.COMMIT
         self._phase, self._since = phase, now
-        self._map[: _LAYOUT.size] = _LAYOUT.pack(phase, image_id, now)
+        self._map[: _LAYOUT.size] = _LAYOUT.pack(phase, image_id, now, self._worked)
 
     def lap(self) -> Mapping[Phase, float]:
         """Seconds that this process spent in each phase since the last lap, the one in hand left out."""
@@ -84,8 +88,8 @@ class Progress:
         one, other = None, self._map[: _LAYOUT.size]
         while one != other:
             one, other = other, self._map[: _LAYOUT.size]
-        phase, image_id, since = _LAYOUT.unpack(other)
-        return Snapshot(Phase(phase), image_id, since)
+        phase, *others = _LAYOUT.unpack(other)
+        return Snapshot(Phase(phase), *others)
 
     def close(self) -> None:
         """Unmap the file."""

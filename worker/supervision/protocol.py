@@ -2,8 +2,7 @@
 
 Messages are JSON, one to a packet. The supervisor orders ``{"worker", "name", "threads", "progress"}``, to
 fork, or ``{"worker", "signal"}``. The server answers ``{"worker", "pid"}`` when it has forked,
-``{"worker", "status", "reason"}`` when that process has ended; the reason is empty unless the status is
-UNUSABLE.
+``{"worker", "status", "reason"}`` when that process has ended; the reason is empty unless an error was why.
 """
 
 from __future__ import annotations
@@ -16,5 +15,6 @@ REASON_BYTES = 4_096
 TEMPFAIL = 75
 #: Exit status of a worker whose model is no longer the current one: another worker is to load that at once.
 RELOAD = 79
-#: Exit status of a worker (EX_CONFIG of sysexits.h) that another one would not help: no engine can be loaded.
+#: Exit status of a worker (EX_CONFIG of sysexits.h) that another one would not help: no engine can be loaded,
+#: or a store refuses for good.
 UNUSABLE = 78

@@ -30,7 +30,7 @@ POLL = 0.2
 SUSPENDED = 5.0
 #: Seconds until an image whose read hung is tried again, and until others of its root are.
 DEFER_SECONDS, HOLD_SECONDS = 60.0, 30.0
-#: Consecutive failed starts after which the supervisor gives up.
+#: Deaths of workers that never finished a batch, one after the other, after which the supervisor gives up.
 MAX_FAILED_STARTS = 3
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Supervisor:
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         #: Workers that died unasked.
         self.deaths = 0
+        self._failed_starts = 0
         #: Why the supervisor gave up; None while it goes on.
         self.failure: str | None = None
 
@@ -112,6 +113,8 @@ class Supervisor:
 
     def _check(self, slot: WorkerSlot, since: float) -> None:
         if slot.is_alive:
+            if slot.progress.worked:
+                self._failed_starts = 0
             slot.kill_if_hung(self._limits, since)
         elif slot.process:
             self._on_exit(slot, slot.process)
@@ -119,34 +122,42 @@ class Supervisor:
             slot.spawn(self._server, f"{self._id}-{uuid4().hex[:8]}-{slot.number}", self._threads)
 
     def _on_exit(self, slot: WorkerSlot, worker: Worker) -> None:
-        was_ready, status = slot.ready, worker.returncode
-        self._judge(slot)
+        status = worker.returncode or 0
+        if not slot.judged:
+            self._judge(slot, worker, status)
         self._give_back(slot)
         slot.vacate()
-        if status == RELOAD:
-            return
-        if status == UNUSABLE:
-            self.failure = worker.reason
+        if status == RELOAD or self.failure:
             return
         self.deaths += 1
         slot.back_off()
         sentence = "worker {worker} ended with status {status}; another one follows."
         logs.event(log, logging.WARNING, "worker_died", sentence, worker=slot.number, status=status)
-        if not was_ready and status != TEMPFAIL and slot.deaths >= MAX_FAILED_STARTS:
-            self.failure = f"Workers cannot start (exit status {status}); `tagtray work` shows why."
 
-    def _judge(self, slot: WorkerSlot) -> None:
-        """Blame the image that a worker died of, if it died of one; put off the one whose mount hangs."""
-        if slot.judged or (slot.process and slot.process.orphaned):
-            return
+    def _judge(self, slot: WorkerSlot, worker: Worker, status: int) -> None:
+        """Blame the image that a worker died of, put off the one whose mount hangs, else count the death."""
         at = slot.progress
-        blame = verdict.judge(at, slot.hung, self._limits)
+        blame = None if worker.orphaned else verdict.judge(at, slot.hung, self._limits)
         if blame:
             self._ledger.blame(blame.image_id, blame.code, blame.message, self._settings.attempts)
         elif slot.hung == at and at.phase is Phase.READ:
             self._ledger.put_off(at.image_id, DEFER_SECONDS, HOLD_SECONDS)
         # Once is enough, should the next statement fail and all of this be tried again.
         slot.judged = True
+        if at.worked:
+            self._failed_starts = 0
+        elif not (blame or slot.hung or worker.orphaned):
+            self._count_failed_start(status, slot.ready)
+        if status == UNUSABLE:
+            self.failure = worker.reason
+        elif self._failed_starts >= MAX_FAILED_STARTS:
+            reason = worker.reason or f"they end with status {status}"
+            self.failure = f"Workers cannot work: {reason.rstrip('.')}."
+
+    def _count_failed_start(self, status: int, was_ready: bool) -> None:
+        """Count a death that was the worker's own fault: one that is up may well be killed by others."""
+        if status not in (TEMPFAIL, RELOAD) and (status > 0 or not was_ready):
+            self._failed_starts += 1
 
     def _give_back(self, slot: WorkerSlot) -> None:
         """Give back what a dead worker held."""

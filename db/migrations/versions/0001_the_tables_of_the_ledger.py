@@ -36,7 +36,10 @@ def upgrade() -> None:
         sa.Column("width", BIG_ID, nullable=False),
         sa.Column("height", BIG_ID, nullable=False),
         sa.Column("taken_at", sa.DateTime(), nullable=True),
+        sa.Column("taken_from", sa.String(), nullable=True),
         sa.Column("camera", sa.String(), nullable=True),
+        sa.Column("color", sa.String(), nullable=True),
+        sa.Column("partial", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_contents"),
         sa.UniqueConstraint("sha256", name="uq_contents_sha256"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 
 from tagtray.worker.networks import resnet
 from tests import references
@@ -26,6 +27,11 @@ def test_probabilities_are_those_of_torchvision() -> None:
         softmax = logits.softmax(1).numpy()
     # Then it says what torchvision says after its own transforms
     assert np.abs(softmax - references.probabilities(images)).max() <= 1e-4
+
+
+def test_names_of_classes_and_their_order_are_torchvisions() -> None:
+    names = [label.name for label in DEFAULT.labels.labels]
+    assert names == ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
 
 
 def test_weights_lie_in_channels_last_and_in_full_precision() -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 from torchvision.transforms import InterpolationMode, functional  # type: ignore[import-untyped]
 
-from tagtray.imaging import decode, geometry
+from tagtray.imaging import crops, decode, geometry
 from tests import models
 
 MAX_PIXELS = 100_000_000
@@ -80,11 +80,11 @@ def test_another_input_is_as_exact(size: tuple[int, int]) -> None:
     assert torch.equal(functional.normalize(planes, mean=spec.mean, std=spec.std), OTHER(image))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_exact_mode_equals_torchvisions_transform_at_any_size(width: int, height: int) -> None:
     image = noise(width, height)
-    if max(geometry.resized(models.SPEC, width, height)) <= decode.MAX_RESIZED:
+    if max(geometry.resized(models.SPEC, width, height)) <= crops.MAX_RESIZED:
         assert torch.equal(normalised(slot_of(bmp(image))), reference(image))
 
 
@@ -107,7 +107,7 @@ def test_an_endless_strip_costs_no_memory(size: tuple[int, int]) -> None:
         assert slot_of(bmp(Image.new("RGB", size, (9, 8, 7))), exact=exact)[100, 100].tolist() == [9, 8, 7]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 10**8), st.integers(1, 10**8), st.integers(1, 8))
 def test_the_crop_lies_inside_of_any_picture(width: int, height: int, orientation: int) -> None:
     stored = (width, height) if orientation < 5 else (height, width)

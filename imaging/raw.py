@@ -1,0 +1,113 @@
+"""Raw camera files through LibRaw: the camera's own preview, else the sensor's data at half its size."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from PIL import Image
+
+from tagtray.imaging import exif, faults, formats
+from tagtray.imaging.taken import Source, Taken
+
+#: EXIF's orientation by LibRaw's ``flip``: 4 exchanges rows and columns, then 1 mirrors columns and 2 rows.
+_ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)
+#: What LibRaw's clock says without a date.
+_NO_YEAR = 1970
+#: Bytes in which a CR3 keeps the first directory of its EXIF.
+_CR3_HEADER = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """An image of a raw file that is not loaded yet, its metadata, and the size of the upright original."""
+
+    image: Image.Image
+    tags: exif.Exif
+    size: tuple[int, int]
+
+
+def opened(data: bytes, side: int, max_pixels: int) -> Shot:
+    """Read a raw file for a crop of ``side`` pixels.
+
+    Raises ImageError over ``max_pixels``, EOFError, NotImplementedError or ValueError.
+    """
+    import rawpy  # LibRaw: most collections never need it
+
+    with _silence(), _plain_errors(rawpy), rawpy.imread(io.BytesIO(data)) as raw:
+        sizes = raw.sizes
+        image = _preview(rawpy, raw, side, max_pixels) or _developed(raw, max_pixels)
+        orientation = _ORIENTATIONS[sizes.flip & 7]
+        turned = orientation >= 5
+        if turned and (image.width > image.height) != (sizes.width > sizes.height):
+            orientation = 1  # some cameras turn the preview themselves
+        tags = replace(_tags(data, image, raw.other.timestamp), orientation=orientation)
+        return Shot(image, tags, (sizes.height, sizes.width) if turned else (sizes.width, sizes.height))
+
+
+def _preview(rawpy: Any, raw: Any, side: int, max_pixels: int) -> Image.Image | None:
+    """The largest JPEG in the file, unless it is too small for the crop."""
+    with contextlib.suppress(rawpy.LibRawNonFatalError):
+        found = raw.extract_thumb()
+        if found.format is rawpy.ThumbFormat.JPEG:
+            image = formats.opened("JPEG", found.data, max_pixels)
+            return image if min(image.size) >= side else None
+    return None
+
+
+def _developed(raw: Any, max_pixels: int) -> Image.Image:
+    pixels = raw.sizes.raw_width * raw.sizes.raw_height
+    if pixels > max_pixels:
+        raise faults.too_many_pixels(pixels, max_pixels)
+    return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, user_flip=0))
+
+
+def _tags(data: bytes, image: Image.Image, moment: datetime) -> exif.Exif:
+    """EXIF of the raw file, else of its preview; LibRaw's date where neither has the camera's."""
+    if block := _directory(data):
+        image = Image.new("1", (1, 1))
+        image.info["exif"] = block
+    tags = exif.read(image, b"")
+    if moment.year > _NO_YEAR and (tags.taken is None or tags.taken.source is Source.MODIFIED):
+        tags = replace(tags, taken=Taken(moment, Source.EXIF))
+    return tags
+
+
+def _directory(data: bytes) -> bytes | None:
+    """The TIFF that holds EXIF: most raw files are one, with other magic numbers."""
+    if data.startswith(b"II"):
+        return b"II*\0" + data[4:]
+    if data.startswith(b"MM"):
+        return b"MM\0*" + data[4:]
+    at = data.find(b"CMT1", 0, _CR3_HEADER)
+    return data[at + 4 :][: int.from_bytes(data[at - 4 : at], "big") - 8] if at >= 4 else None
+
+
+@contextlib.contextmanager
+def _plain_errors(rawpy: Any) -> Iterator[None]:
+    try:
+        yield
+    except rawpy.LibRawIOError as error:
+        raise EOFError from error
+    except rawpy.LibRawFileUnsupportedError as error:
+        raise NotImplementedError from error
+    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+        raise ValueError from error
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """LibRaw complains of a file on standard error, past logging; rawpy leaves its handlers as they are."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
