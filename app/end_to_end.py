@@ -24,6 +24,7 @@ from tagtray.config.text import shown
 from tagtray.db import engine, run_stats
 from tagtray.jobs.embedded_redis import server
 from tagtray.producer import scope
+from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import selection
 from tagtray.worker.measure import ceiling, pool
 from tagtray.worker.supervision import resources
@@ -73,9 +74,10 @@ def measure(settings: Settings, folder: Path, say: Callable[[str], None]) -> End
     scope.check(folder)
     selection.choices(settings)  # refuses with a sentence what cannot be had here at all
     plan = resources.plan(settings.workers, settings.batch_size)
+    model = ModelStore().default  # that of a new ledger
     with _throwaway(settings) as own:
         # Made beforehand: the first run of a machine is another figure.
-        with pool.running(own, Plan(1, 1)) as started:
+        with pool.running(own, model, Plan(1, 1)) as started:
             loaded = started.loaded
         say("The whole run:")
         began = time.time()
@@ -84,7 +86,7 @@ def measure(settings: Settings, folder: Path, say: Callable[[str], None]) -> End
         files, run = _files(database, folder), timed(database, seconds, began)
         database.dispose()
         say(f"Decode and forward alone on the same {len(files):,} files, about {seconds:.0f} s.")
-        bound = ceiling.rate(own, files, plan)
+        bound = ceiling.rate(own, model, files, plan)
     efficiency = run.steady / bound if run.steady else None
     how = (loaded.engine, loaded.precision, plan.workers, plan.threads, settings.batch_size)
     return EndToEnd(*how, len(files), seconds, run.first_result, run.steady, bound, efficiency)

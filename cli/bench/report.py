@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from tagtray.app import weights
 from tagtray.cli import output, streams
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
+from tagtray.weights.model import Model
 from tagtray.worker.engines import cpu_features, selection
 from tagtray.worker.engines.selection import Choice
 from tagtray.worker.measure import throughput
@@ -45,18 +47,18 @@ class Table:
 
 
 def measure(settings: Settings, batch_sizes: Sequence[int]) -> Table:
-    """Measure every engine and precision that ``settings`` do not rule out.
+    """Measure the current model on every engine and precision that ``settings`` do not rule out.
 
     Raises UsageError where none is left, InfrastructureError where each of them fails.
     """
-    choices = _choices(settings)
+    choices, model = _choices(settings), weights.chosen(settings)
     splits = resources.splits(max(batch_sizes))
     table = Table(cpu_features.name(), resources.available_cpus())
     turns = throughput.ROUNDS * len(batch_sizes)
     _announce(len(choices) * len(splits), throughput.estimate(len(choices), len(splits), batch_sizes))
     with _bar(len(choices) * len(splits) * turns) as progress:
         for choice in choices:
-            _measure(settings, choice, splits, batch_sizes, table, progress)
+            _measure(settings, model, choice, splits, batch_sizes, table, progress)
     if not table.rows:
         raise InfrastructureError(table.left_out[0].reason)
     table.rows.sort(key=lambda row: -row.images_per_second)
@@ -103,6 +105,7 @@ def _announce(ways: int, seconds: float) -> None:
 
 def _measure(
     settings: Settings,
+    model: Model,
     choice: Choice,
     splits: Sequence[resources.Plan],
     batch_sizes: Sequence[int],
@@ -113,7 +116,8 @@ def _measure(
         what = f"{choice.engine} {choice.precision}, {split(plan.workers, plan.threads)}"
         progress(what, 0)
         try:
-            found = throughput.measure(settings, choice, plan, batch_sizes, partial(progress, what, 1))
+            tick = partial(progress, what, 1)
+            found = throughput.measure(settings, model, choice, plan, batch_sizes, tick)
         except InfrastructureError as error:
             left = LeftOut(choice.engine, choice.precision, str(error))
             if left not in table.left_out:

@@ -13,6 +13,7 @@ from tagtray.cli.bench.report import Table
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
+from tagtray.weights.model import Model
 from tagtray.worker.engines import selection
 from tagtray.worker.engines.selection import Choice
 from tagtray.worker.measure import throughput
@@ -24,7 +25,12 @@ GOOD, BAD = Choice("torch", "fp32"), Choice("onnx", "int8")
 
 
 def _measure(
-    settings: Settings, choice: Choice, plan: Plan, batch_sizes: Sequence[int], tick: Callable[[], None]
+    settings: Settings,
+    model: Model,
+    choice: Choice,
+    plan: Plan,
+    batch_sizes: Sequence[int],
+    tick: Callable[[], None],
 ) -> list[Row]:
     """As an engine would whose int8 is wrong on this processor; one worker is half as fast."""
     if choice == BAD:

@@ -14,6 +14,7 @@ from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
+from tagtray.weights.model import Model
 from tagtray.worker.measure.process import Answer, Loaded, Order
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD, Plan
 
@@ -43,12 +44,12 @@ class Probes:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, plan: Plan) -> Iterator[Probes]:
-    """Start ``plan.workers`` processes and end them; raises InfrastructureError."""
+def running(settings: Settings, model: Model, plan: Plan) -> Iterator[Probes]:
+    """Start ``plan.workers`` processes with a model and end them; raises InfrastructureError."""
     processes: list[subprocess.Popen[str]] = []
     try:
         for _ in range(plan.workers):
-            processes.append(_start(settings, plan.threads))
+            processes.append(_start(settings, model, plan.threads))
         yield Probes(processes)
     finally:
         for process in processes:
@@ -59,9 +60,9 @@ def running(settings: Settings, plan: Plan) -> Iterator[Probes]:
                 pass
 
 
-def _start(settings: Settings, threads: int) -> subprocess.Popen[str]:
+def _start(settings: Settings, model: Model, threads: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        subprocesses.command("tagtray.worker.measure.process", str(threads)),
+        subprocesses.command("tagtray.worker.measure.process", model.to_json(), str(threads)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

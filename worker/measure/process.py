@@ -1,8 +1,8 @@
 """A process that runs the network as a worker does, and says how long that took: see ``worker.measure.pool``.
 
-``python -m tagtray.worker.measure.process THREADS`` loads what the settings say and answers ``Loaded``; then
-it reads an ``Order`` from each line of standard input, as JSON, and answers each with an ``Answer``, or with
-a ``Refusal``. It ends when its input does.
+``python -m tagtray.worker.measure.process MODEL THREADS`` loads a model (as JSON) with the engine that the
+settings say and answers ``Loaded``; then it reads an ``Order`` from each line of standard input, as JSON, and
+answers each with an ``Answer``, or with a ``Refusal``. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.imaging.decode import decode_into
 from tagtray.imaging.geometry import InputSpec
-from tagtray.weights.store import ModelStore
+from tagtray.weights.model import Model
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.engines.classifier import BatchClassifier
 
@@ -113,8 +113,8 @@ def _serve(arguments: Sequence[str], answers: int) -> None:
     orders = _orders()
     settings = configuration.load()
     isolation.keep_in(settings.home)
-    model = ModelStore.of(settings.home).default
-    classifier = selection.load_best(settings, model, rollup.load(model), int(arguments[0]))
+    model, threads = Model.from_json(arguments[0]), int(arguments[1])
+    classifier = selection.load_best(settings, model, rollup.load(model), threads)
     classifier.slots[:] = np.random.default_rng(18).integers(0, 256, classifier.slots.shape, np.uint8)
     _say(answers, Loaded(classifier.engine, classifier.precision))
     while True:

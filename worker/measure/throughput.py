@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tagtray.config.settings import Settings
+from tagtray.weights.model import Model
 from tagtray.worker.engines.selection import Choice
 from tagtray.worker.measure import pool
 from tagtray.worker.measure.pool import Probes
@@ -43,14 +44,19 @@ def estimate(choices: int, splits: int, batch_sizes: Sequence[int]) -> float:
 
 
 def measure(
-    settings: Settings, choice: Choice, plan: Plan, batch_sizes: Sequence[int], tick: Callable[[], None]
+    settings: Settings,
+    model: Model,
+    choice: Choice,
+    plan: Plan,
+    batch_sizes: Sequence[int],
+    tick: Callable[[], None],
 ) -> list[Row]:
     """One row for each batch size; ``tick`` is called after each turn, ``ROUNDS`` of each size.
 
     Raises InfrastructureError where the engine does not start or its answers are wrong.
     """
     how = {"engine": choice.engine, "precision": choice.precision, "batch_size": max(batch_sizes)}
-    with pool.running(settings.model_copy(update=how), plan) as started:
+    with pool.running(settings.model_copy(update=how), model, plan) as started:
         found = _rounds(started, batch_sizes, tick)
     return [
         Row(choice.engine, choice.precision, plan.workers, plan.threads, size, *_figures(found[size]))
