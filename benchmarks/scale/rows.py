@@ -41,9 +41,10 @@ _HASTE = {
 
 # Some ten years of photos; one in ten does not say when and with what it was taken.
 _CONTENTS = """
-INSERT INTO contents (id, sha256, format, width, height, taken_at, camera) {numbers}
+INSERT INTO contents (id, sha256, format, width, height, taken_at, taken_from, camera, color, partial) {numbers}
 SELECT n, {hash}, 'JPEG', 4032, 3024, CASE WHEN n % 10 > 0 THEN {taken} END,
-       CASE WHEN n % 10 > 0 THEN 'Camera ' || n % 7 END FROM numbers
+       CASE WHEN n % 10 > 0 THEN 'exif' END, CASE WHEN n % 10 > 0 THEN 'Camera ' || n % 7 END, '#808080',
+       n < 0 FROM numbers
 """
 _IMAGES = """
 INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, status, error_code, error_message,
