@@ -93,7 +93,11 @@ def _postgresql(place: Place, access: str) -> Engine:
     options |= {name: "" for name in _NOT_FROM_THE_ENVIRONMENT if not said.get(name)}
     options |= {"autocommit": True, "client_encoding": "utf8", "prepare_threshold": None}
     engine = create_engine(
-        place.url, pool_pre_ping=True, connect_args=options, execution_options={_SCHEMA: place.schema}
+        place.url,
+        pool_pre_ping=True,
+        use_native_hstore=False,  # which would be looked up in every new session
+        connect_args=options,
+        execution_options={_SCHEMA: place.schema},
     )
     quoted = engine.dialect.identifier_preparer.quote_identifier(str(place.schema))
     settings = [f"SET LOCAL {name} TO '{value}'" for name, value in _SESSION.items()]

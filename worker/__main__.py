@@ -57,7 +57,7 @@ class _Server:
                 elif "signal" in (order := json.loads(message)):
                     self._signal(order)
                 elif not self._fork(order):
-                    return _status(lambda: self._work(order))
+                    return _status(lambda: self._work(order), self._explain)
 
     def _receive(self) -> bytes:
         try:
@@ -83,16 +83,15 @@ class _Server:
         from tagtray.worker import process
 
         setproctitle.setproctitle(f"tagtray: worker {order['name'].rpartition('-')[2]}")
-        try:
-            return process.main(order["name"], order["threads"], order["progress"], self._orders)
-        except Exception as error:
-            # Of an unexpected one, the reason counts after some more have died of it.
-            expected = isinstance(error, TagtrayError)
-            reason = str(error) if expected else f"{type(error).__name__}: {error}"
-            os.write(self._reason, reason.encode(errors="backslashreplace")[:REASON_BYTES])
-            if isinstance(error, EngineError | WeightsError | Refused | UsageError):
-                return UNUSABLE
-            raise
+        return process.main(order["name"], order["threads"], order["progress"], self._orders)
+
+    def _explain(self, reason: str) -> None:
+        """In a worker: say why it ends."""
+        os.write(self._reason, reason.encode(errors="backslashreplace")[:REASON_BYTES])
+
+    def prepare(self) -> int:
+        """Import what takes seconds; the exit status, which is 0 where that went well."""
+        return _status(_import, lambda reason: self._report(reason=reason[:REASON_BYTES]))
 
     def _signal(self, order: dict[str, Any]) -> None:
         for worker, pid in self._forked.values():
@@ -121,7 +120,8 @@ def main() -> int:
     orders = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), sys.stdin.fileno())
-    return _status(_import) or _Server(orders).serve()
+    server = _Server(orders)
+    return server.prepare() or server.serve()
 
 
 def _import() -> int:
@@ -136,18 +136,20 @@ def _import() -> int:
     return 0
 
 
-def _status(work: Callable[[], int]) -> int:
-    """The exit status of ``work``; every expected error is one line."""
+def _status(work: Callable[[], int], explain: Callable[[str], None]) -> int:
+    """The exit status of ``work``; ``explain`` is told why it is not 0, and what may pass is one line."""
     try:
         return work()
-    except InfrastructureError as error:
-        logging.error("worker_ended: %s", error)
-        return TEMPFAIL
+    except (EngineError, Refused, UsageError, WeightsError) as error:
+        explain(str(error))
+        return UNUSABLE
     except TagtrayError as error:
         logging.error("worker_ended: %s", error)
-        return 1
-    except Exception:
+        explain(str(error))
+        return TEMPFAIL if isinstance(error, InfrastructureError) else 1
+    except Exception as error:
         logging.exception("worker_failed: an unexpected error; the supervisor starts another worker.")
+        explain(f"{type(error).__name__}: {error}")
         return 1
 
 

@@ -214,7 +214,7 @@ def test_workers_that_cannot_start_are_given_up(
     with workers.supervised(supervisor):
         wait_for(lambda: supervisor.failure)
 
-    assert supervisor.failure is not None and supervisor.failure.startswith("Workers cannot start")
+    assert supervisor.failure is not None and supervisor.failure.startswith("The precision fp16 is for GPUs")
 
 
 def test_workers_end_when_their_supervisor_is_gone(host: Settings, ledger: Ledger) -> None:

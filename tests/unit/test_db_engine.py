@@ -101,8 +101,9 @@ def test_a_new_file_that_another_process_is_about_to_set_up_is_waited_for(
     timer = threading.Timer(0.2, other.execute, ["COMMIT"])
     timer.start()
 
-    # When it is opened
+    # When it is brought to its tables
     engine = engines.connect(settings)
+    migrate.upgrade(engine)
     with engine.connect() as connection:
         mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
     engine.dispose()

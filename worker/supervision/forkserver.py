@@ -78,6 +78,8 @@ class ForkServer:
         self._numbers = itertools.count()
         self._living: dict[int, Worker] = {}
         self._unsent: deque[bytes] = deque()
+        #: Why the server itself ends with an error.
+        self._reason = ""
         self._start()
 
     @property
@@ -116,7 +118,7 @@ class ForkServer:
             self._read_answers()
             if ended is not None:
                 for worker in self._living.values():
-                    _mark_dead(worker, ended)
+                    _mark_dead(worker, ended, self._reason)
                 self._living.clear()
 
     def close(self) -> None:
@@ -168,6 +170,9 @@ class ForkServer:
 
     def _read_answers(self) -> None:
         for answer in self._answers():
+            if "worker" not in answer:
+                self._reason = answer["reason"]
+                continue
             worker = self._living[answer["worker"]]
             worker.pid = answer.get("pid", worker.pid)
             worker.returncode = answer.get("status", worker.returncode)
@@ -188,10 +193,10 @@ class ForkServer:
             yield json.loads(message)
 
 
-def _mark_dead(worker: Worker, status: int) -> None:
+def _mark_dead(worker: Worker, status: int, reason: str) -> None:
     """The server ended with ``status``: kill the worker if it was forked; else it never will be."""
     if worker.pid is None:
-        worker.returncode = status
+        worker.returncode, worker.reason = status, reason
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker.pid, signal.SIGKILL)

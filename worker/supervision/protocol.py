@@ -3,6 +3,7 @@
 Messages are JSON, one to a packet. The supervisor orders ``{"worker", "name", "threads", "progress"}``, to
 fork, or ``{"worker", "signal"}``. The server answers ``{"worker", "pid"}`` when it has forked,
 ``{"worker", "status", "reason"}`` when that process has ended; the reason is empty unless an error was why.
+A server that cannot even begin answers ``{"reason"}``.
 """
 
 from __future__ import annotations
