@@ -162,7 +162,7 @@ def test_a_worker_that_cannot_even_be_killed_is_replaced(
     host: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a worker in a system call that never returns, which no signal ends
-    monkeypatch.setattr(limits, "IDLE_SECONDS", 5.0)
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 8.0)
     monkeypatch.setattr(slot, "KILL_GRACE", 0.5)
     with workers.supervised(Supervisor(host, ledger, Plan(1, 1))) as supervisor:
         wait_for(lambda: supervisor.ready == 1)
