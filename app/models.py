@@ -12,7 +12,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import current_model
 from tagtray.db.current_model import ModelRows
 from tagtray.db.labels import LabelRows
-from tagtray.weights.labels import LabelSet
+from tagtray.weights.labels import Category, LabelSet
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
 
@@ -83,10 +83,20 @@ def _rows(model: Model) -> ModelRows:
 def _label_rows(labels: LabelSet) -> LabelRows:
     return LabelRows(
         labels.name,
-        [{"label_set": labels.name, **dataclasses.asdict(label)} for label in labels.labels],
         [
-            {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
-            for category in labels.categories
+            {**dataclasses.asdict(label), "label_set": labels.name, "aliases": "|".join(label.aliases)}
+            for label in labels.labels
         ],
+        [_category_row(category) for category in labels.categories],
         [{"class_wnid": below, "category_wnid": above} for below, above in labels.closure],
     )
+
+
+def _category_row(category: Category) -> dict[str, object]:
+    return {
+        "wnid": category.wnid,
+        "name": category.name,
+        "name_zh": category.name_zh,
+        "aliases": "|".join(category.aliases),
+        "curated": category.curated,
+    }

@@ -155,7 +155,7 @@ class Threshold(Base):
 
 
 class Label(Base):
-    """A class of a label set."""
+    """A class of a label set; ``aliases`` are further words for it, with ``|`` between them."""
 
     __tablename__ = "labels"
     label_set: Mapped[str] = mapped_column(primary_key=True)
@@ -164,6 +164,7 @@ class Label(Base):
     wnid: Mapped[str | None] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(index=True)
     name_zh: Mapped[str]
+    aliases: Mapped[str]
 
 
 class Category(Base):

@@ -22,11 +22,22 @@ from tagtray.db.ledger import Ledger
 from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
 
+_CLASSES = [
+    ("tabby", "虎斑猫", "moggy"),
+    ("beagle", "比格犬", ""),
+    ("pug", "巴哥犬", "mops"),
+    ("volcano", "火山", ""),
+]
 LABELS = [
-    {"label_set": "few", "class_index": 0, "wnid": "n0", "name": "tabby", "name_zh": "虎斑猫"},
-    {"label_set": "few", "class_index": 1, "wnid": "n1", "name": "beagle", "name_zh": "比格犬"},
-    {"label_set": "few", "class_index": 2, "wnid": "n2", "name": "pug", "name_zh": "巴哥犬"},
-    {"label_set": "few", "class_index": 3, "wnid": "n3", "name": "volcano", "name_zh": "火山"},
+    {
+        "label_set": "few",
+        "class_index": index,
+        "wnid": f"n{index}",
+        "name": name,
+        "name_zh": zh,
+        "aliases": more,
+    }
+    for index, (name, zh, more) in enumerate(_CLASSES)
 ]
 CATEGORIES = [
     {"wnid": "c_cat", "name": "cat", "name_zh": "猫", "aliases": "", "curated": True},

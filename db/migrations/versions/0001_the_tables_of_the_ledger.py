@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("wnid", sa.String(), nullable=True),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("name_zh", sa.String(), nullable=False),
+        sa.Column("aliases", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("label_set", "class_index", name="pk_labels"),
     )
     op.create_index("ix_labels_name", "labels", ["name"])
