@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -233,8 +234,19 @@ class Prediction(Base):
     """One of the Top-3 of a content under a model."""
 
     __tablename__ = "predictions"
-    # Photos of a label, the surest first.
-    __table_args__ = (Index("ix_predictions_class_index_score", "class_index", "model_id", "score"),)
+    __table_args__ = (
+        # Photos of a label, the surest first.
+        Index("ix_predictions_class_index_score", "class_index", "model_id", "score", "content_id"),
+        # All photos, the surest first.
+        Index(
+            "ix_predictions_score",
+            "score",
+            "model_id",
+            "content_id",
+            sqlite_where=text("rank = 1"),
+            postgresql_where=text("rank = 1"),
+        ),
+    )
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -247,7 +259,7 @@ class Tag(Base):
 
     __tablename__ = "tags"
     # Photos of a category, the surest first.
-    __table_args__ = (Index("ix_tags_wnid_score", "wnid", "model_id", "score"),)
+    __table_args__ = (Index("ix_tags_wnid_score", "wnid", "model_id", "score", "content_id"),)
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)

@@ -157,10 +157,10 @@ def test_phone_is_a_word_for_all_telephones() -> None:
 def test_a_class_repeats_no_word_of_its_own_or_of_a_curated_category_above_it() -> None:
     above: dict[str | None, set[str]] = {label.wnid: set() for label in IMAGENET.labels}
     names = {category.wnid: category for category in IMAGENET.categories if category.curated}
-    for label, category in IMAGENET.closure:
+    for below, category in IMAGENET.closure:
         if category in names:
             found = names[category]
-            above[label] |= {word.casefold() for word in (found.name, found.name_zh, *found.aliases)}
+            above[below] |= {word.casefold() for word in (found.name, found.name_zh, *found.aliases)}
     for label in IMAGENET.labels:
         words = [word.casefold() for word in label.aliases]
         assert len(set(words)) == len(words), label

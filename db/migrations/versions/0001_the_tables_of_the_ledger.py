@@ -180,7 +180,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_predictions_model_id"),
         sa.PrimaryKeyConstraint("content_id", "model_id", "rank", name="pk_predictions"),
     )
-    op.create_index("ix_predictions_class_index_score", "predictions", ["class_index", "model_id", "score"])
+    op.create_index(
+        "ix_predictions_class_index_score",
+        "predictions",
+        ["class_index", "model_id", "score", "content_id"],
+    )
+    op.create_index(
+        "ix_predictions_score",
+        "predictions",
+        ["score", "model_id", "content_id"],
+        sqlite_where=sa.text("rank = 1"),
+        postgresql_where=sa.text("rank = 1"),
+    )
 
     op.create_table(
         "tags",
@@ -193,4 +204,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["wnid"], ["categories.wnid"], name="fk_tags_wnid"),
         sa.PrimaryKeyConstraint("content_id", "model_id", "wnid", name="pk_tags"),
     )
-    op.create_index("ix_tags_wnid_score", "tags", ["wnid", "model_id", "score"])
+    op.create_index("ix_tags_wnid_score", "tags", ["wnid", "model_id", "score", "content_id"])
