@@ -12,7 +12,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import current_model
 from tagtray.db.current_model import ModelRows
 from tagtray.db.labels import LabelRows
-from tagtray.weights.labels import Category, LabelSet
+from tagtray.weights.labels import LabelSet
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
 
@@ -87,16 +87,9 @@ def _label_rows(labels: LabelSet) -> LabelRows:
             {**dataclasses.asdict(label), "label_set": labels.name, "aliases": "|".join(label.aliases)}
             for label in labels.labels
         ],
-        [_category_row(category) for category in labels.categories],
+        [
+            {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
+            for category in labels.categories
+        ],
         [{"class_wnid": below, "category_wnid": above} for below, above in labels.closure],
     )
-
-
-def _category_row(category: Category) -> dict[str, object]:
-    return {
-        "wnid": category.wnid,
-        "name": category.name,
-        "name_zh": category.name_zh,
-        "aliases": "|".join(category.aliases),
-        "curated": category.curated,
-    }

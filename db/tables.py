@@ -169,7 +169,7 @@ class Label(Base):
 
 
 class Category(Base):
-    """A WordNet parent of classes."""
+    """A WordNet parent of classes; an ``everyday`` one is what most people would say first."""
 
     __tablename__ = "categories"
     wnid: Mapped[str] = mapped_column(primary_key=True)
@@ -178,6 +178,8 @@ class Category(Base):
     name_zh: Mapped[str]
     aliases: Mapped[str]
     curated: Mapped[bool]
+    everyday: Mapped[bool]
+    icon: Mapped[str]
 
 
 class LabelCategory(Base):

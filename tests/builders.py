@@ -39,9 +39,13 @@ LABELS = [
     }
     for index, (name, zh, more) in enumerate(_CLASSES)
 ]
-CATEGORIES = [
-    {"wnid": "c_cat", "name": "cat", "name_zh": "猫", "aliases": "", "curated": True},
-    {"wnid": "c_dog", "name": "dog", "name_zh": "狗", "aliases": "hound", "curated": True},
+CATEGORIES: list[dict[str, Any]] = [
+    {"wnid": wnid, "name": name, "name_zh": name_zh, "aliases": aliases, "icon": icon}
+    | {"curated": True, "everyday": True}
+    for wnid, name, name_zh, aliases, icon in [
+        ("c_cat", "cat", "猫", "", "🐱"),
+        ("c_dog", "dog", "狗", "hound", "🐶"),
+    ]
 ]
 CLOSURE = [
     {"class_wnid": "n0", "category_wnid": "c_cat"},

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("name_zh", sa.String(), nullable=False),
         sa.Column("aliases", sa.String(), nullable=False),
         sa.Column("curated", sa.Boolean(), nullable=False),
+        sa.Column("everyday", sa.Boolean(), nullable=False),
+        sa.Column("icon", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("wnid", name="pk_categories"),
     )
     op.create_index("ix_categories_name", "categories", ["name"])
