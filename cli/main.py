@@ -29,6 +29,10 @@ COMMANDS = {
         'Find photos: dog, "golden retriever", cat|dog, dog -puppy, taken:2024-05.., camera:x, score>0.8.',
     ),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
+    "datasette": (
+        "datasette",
+        "Browse the ledger with Datasette: views, facets and canned queries, read-only.",
+    ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
     "resume": ("pause", "Go on with roots that were paused."),
