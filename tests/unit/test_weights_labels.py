@@ -287,4 +287,5 @@ if SHARED.exists():
         # Then
         assert [label.wnid for label in IMAGENET.labels] == [fact[1] for fact in facts]
         expected = {(fact[1], wnid) for fact in facts for wnid in fact[5].split() if wnid in kept}
+        expected |= {(fact[1], wordnet.FOOD) for fact in facts if wordnet.SOLID_FOOD in fact[5].split()}
         assert set(IMAGENET.closure) == expected
