@@ -83,7 +83,10 @@ def _rows(model: Model) -> ModelRows:
 def _label_rows(labels: LabelSet) -> LabelRows:
     return LabelRows(
         labels.name,
-        [{"label_set": labels.name, **dataclasses.asdict(label)} for label in labels.labels],
+        [
+            {**dataclasses.asdict(label), "label_set": labels.name, "aliases": "|".join(label.aliases)}
+            for label in labels.labels
+        ],
         [
             {**dataclasses.asdict(category), "aliases": "|".join(category.aliases)}
             for category in labels.categories

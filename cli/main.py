@@ -24,7 +24,15 @@ COMMANDS = {
     "watch": ("scan", "Register and queue the images of folders and what arrives there, until Ctrl-C."),
     "work": ("work", "Run workers that classify what others have queued, until Ctrl-C."),
     "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
+    "find": (
+        "find",
+        'Find photos: dog, "golden retriever", cat|dog, dog -puppy, taken:2024-05.., camera:x, score>0.8.',
+    ),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
+    "datasette": (
+        "datasette",
+        "Browse the ledger with Datasette: views, facets and canned queries, read-only.",
+    ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
     "resume": ("pause", "Go on with roots that were paused."),

@@ -13,8 +13,9 @@ from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
-from tagtray.db import queries, roots
+from tagtray.db import queries, roots, transactions
 from tagtray.db.queries import ImageFacts
+from tagtray.db.tag_summary import TagSummary
 
 
 def show(
@@ -26,6 +27,8 @@ def show(
     with bootstrap.reading(settings) as database:
         place = roots.locate(database, settings, Path(path))
         facts = queries.image(database, place[0].id, place[1]) if place else None
+        with transactions.reading(database) as connection:
+            summary = TagSummary.load(connection)
     if place is None or facts is None:
         raise UsageError(f"{shown(path)} is not in the ledger; `tagtray run` on its folder brings it in.")
     root, name = place
@@ -33,14 +36,14 @@ def show(
     if json:
         print(output.json_text(_as_json(facts, file)))
     else:
-        _print(facts, file)
+        _print(facts, file, summary)
 
 
 def _as_json(facts: ImageFacts, file: str) -> dict[str, Any]:
     return {"file": os.fsencode(file).decode("utf-8", "backslashreplace"), **dataclasses.asdict(facts)}
 
 
-def _print(facts: ImageFacts, file: str) -> None:
+def _print(facts: ImageFacts, file: str, summary: TagSummary) -> None:
     typer.secho(shown(file), bold=True)
     size = f"{facts.width:,} x {facts.height:,}" if facts.width and facts.height else None
     how = f"{facts.model} ({facts.engine}, {facts.precision}, {facts.decode})" if facts.engine else None
@@ -62,5 +65,7 @@ def _print(facts: ImageFacts, file: str) -> None:
     for result in facts.results:
         print(f"  {result.rank}.  {result.score:>6.1%}  {shown(f'{result.label}  {result.label_zh}')}")
     if facts.tags:
-        tags = (f"{tag.category} {tag.category_zh} {tag.score:.0%}" for tag in facts.tags)
+        known = {tag.wnid: tag for tag in facts.tags}
+        named = (known[wnid] for wnid in summary.of(known))
+        tags = (f"{tag.category} {tag.category_zh} {tag.score:.0%}" for tag in named)
         print(f"\n  tags  {shown(', '.join(tags))}")

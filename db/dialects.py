@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
+    Float,
     Row,
     Select,
     SQLColumnExpression,
@@ -89,7 +91,9 @@ class _Unindexed(FunctionElement[Value]):
     inherit_cache = True
 
 
-def unindexed(column: InstrumentedAttribute[Value]) -> SQLColumnExpression[Value]:
+def unindexed(
+    column: ColumnElement[Value] | InstrumentedAttribute[Value],
+) -> SQLColumnExpression[Value]:
     """``column``, but SQLite, which has no statistics, looks no rows up by its index.
 
     https://sqlite.org/optoverview.html, unary +.
@@ -99,11 +103,62 @@ def unindexed(column: InstrumentedAttribute[Value]) -> SQLColumnExpression[Value
     return element
 
 
+class _Frequent(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+def frequent(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """``condition``, but SQLite expects that most rows meet it.
+
+    https://sqlite.org/lang_corefunc.html#likelihood
+    """
+    return _Frequent(condition)
+
+
+class _Least(FunctionElement[float]):
+    type = Float()
+    inherit_cache = True
+
+
+class _Greatest(FunctionElement[float]):
+    type = Float()
+    inherit_cache = True
+
+
+def least(numbers: Sequence[ColumnElement[float]]) -> ColumnElement[float]:
+    """The least of several columns of a row."""
+    return numbers[0] if len(numbers) == 1 else _Least(*numbers)
+
+
+def greatest(numbers: Sequence[ColumnElement[float]]) -> ColumnElement[float]:
+    """The greatest of several columns of a row; NULL counts as 0 where there are others."""
+    return numbers[0] if len(numbers) == 1 else _Greatest(*(func.coalesce(number, 0.0) for number in numbers))
+
+
+_NAMES = {
+    _Least: {"sqlite": "min", "postgresql": "least"},
+    _Greatest: {"sqlite": "max", "postgresql": "greatest"},
+}
+
+
+@compiles(_Least)
+@compiles(_Greatest)
+def _extreme(element: _Least | _Greatest, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{_NAMES[type(element)][compiler.dialect.name]}({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Frequent, "sqlite")
+def _sqlite_frequent(element: _Frequent, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"likelihood({compiler.process(element.clauses, **kw)}, 0.9)"
+
+
 @compiles(_Unindexed, "sqlite")
 def _sqlite(element: _Unindexed[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return f"+{compiler.process(element.clauses, **kw)}"
 
 
+@compiles(_Frequent)
 @compiles(_Unindexed)
-def _plain(element: _Unindexed[Any], compiler: SQLCompiler, **kw: Any) -> str:
+def _plain(element: _Frequent | _Unindexed[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -155,7 +156,7 @@ class Threshold(Base):
 
 
 class Label(Base):
-    """A class of a label set."""
+    """A class of a label set; ``aliases`` are further words for it, with ``|`` between them."""
 
     __tablename__ = "labels"
     label_set: Mapped[str] = mapped_column(primary_key=True)
@@ -164,10 +165,11 @@ class Label(Base):
     wnid: Mapped[str | None] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(index=True)
     name_zh: Mapped[str]
+    aliases: Mapped[str]
 
 
 class Category(Base):
-    """A WordNet parent of classes."""
+    """A WordNet parent of classes; an ``everyday`` one is what most people would say first."""
 
     __tablename__ = "categories"
     wnid: Mapped[str] = mapped_column(primary_key=True)
@@ -176,6 +178,8 @@ class Category(Base):
     name_zh: Mapped[str]
     aliases: Mapped[str]
     curated: Mapped[bool]
+    everyday: Mapped[bool]
+    icon: Mapped[str]
 
 
 class LabelCategory(Base):
@@ -232,8 +236,19 @@ class Prediction(Base):
     """One of the Top-3 of a content under a model."""
 
     __tablename__ = "predictions"
-    # Photos of a label, the surest first.
-    __table_args__ = (Index("ix_predictions_class_index_score", "class_index", "model_id", "score"),)
+    __table_args__ = (
+        # Photos of a label, the surest first.
+        Index("ix_predictions_class_index_score", "class_index", "model_id", "score", "content_id"),
+        # All photos, the surest first.
+        Index(
+            "ix_predictions_score",
+            "score",
+            "model_id",
+            "content_id",
+            sqlite_where=text("rank = 1"),
+            postgresql_where=text("rank = 1"),
+        ),
+    )
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -246,7 +261,7 @@ class Tag(Base):
 
     __tablename__ = "tags"
     # Photos of a category, the surest first.
-    __table_args__ = (Index("ix_tags_wnid_score", "wnid", "model_id", "score"),)
+    __table_args__ = (Index("ix_tags_wnid_score", "wnid", "model_id", "score", "content_id"),)
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -40,6 +41,16 @@ def write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
 def read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """Run ``work``, which changes nothing, in one transaction; errors as in ``write``."""
     return _run(engine, work)
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection to read from row by row; raises InfrastructureError when the database fails."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise sentences.fault(engine, error) from error
 
 
 def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:

@@ -22,15 +22,30 @@ from tagtray.db.ledger import Ledger
 from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
 
-LABELS = [
-    {"label_set": "few", "class_index": 0, "wnid": "n0", "name": "tabby", "name_zh": "虎斑猫"},
-    {"label_set": "few", "class_index": 1, "wnid": "n1", "name": "beagle", "name_zh": "比格犬"},
-    {"label_set": "few", "class_index": 2, "wnid": "n2", "name": "pug", "name_zh": "巴哥犬"},
-    {"label_set": "few", "class_index": 3, "wnid": "n3", "name": "volcano", "name_zh": "火山"},
+_CLASSES = [
+    ("tabby", "虎斑猫", "moggy"),
+    ("beagle", "比格犬", ""),
+    ("pug", "巴哥犬", "mops"),
+    ("volcano", "火山", ""),
 ]
-CATEGORIES = [
-    {"wnid": "c_cat", "name": "cat", "name_zh": "猫", "aliases": "", "curated": True},
-    {"wnid": "c_dog", "name": "dog", "name_zh": "狗", "aliases": "hound", "curated": True},
+LABELS = [
+    {
+        "label_set": "few",
+        "class_index": index,
+        "wnid": f"n{index}",
+        "name": name,
+        "name_zh": zh,
+        "aliases": more,
+    }
+    for index, (name, zh, more) in enumerate(_CLASSES)
+]
+CATEGORIES: list[dict[str, Any]] = [
+    {"wnid": wnid, "name": name, "name_zh": name_zh, "aliases": aliases, "icon": icon}
+    | {"curated": True, "everyday": True}
+    for wnid, name, name_zh, aliases, icon in [
+        ("c_cat", "cat", "猫", "", "🐱"),
+        ("c_dog", "dog", "狗", "hound", "🐶"),
+    ]
 ]
 CLOSURE = [
     {"class_wnid": "n0", "category_wnid": "c_cat"},

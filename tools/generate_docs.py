@@ -6,6 +6,7 @@ A test holds every page against the code.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -19,6 +20,7 @@ from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.main import app
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
+from tagtray.db import recipes
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
 from tools import performance_page
@@ -73,9 +75,21 @@ def _figures(model: Model) -> Iterator[tuple[str, str]]:
     yield "measured", model.date.isoformat()
 
 
+def sql_recipes() -> str:
+    """The queries of the page on SQL, numbered through."""
+    numbers = itertools.count(1)
+    sections = (
+        f"## {title}\n\n"
+        + "\n".join(f"{next(numbers)}. {recipe.question}:\n\n```sql{recipe.sql}```\n" for recipe in found)
+        for title, found in recipes.RECIPES.items()
+    )
+    return "\n".join(sections)
+
+
 #: What is written where: page, name of its marks, text.
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "figures", figures),
+    ("docs/sql.md", "recipes", sql_recipes),
     ("docs/reference/settings.md", "settings", settings),
     ("docs/reference/commands.md", "commands", commands),
     ("docs/performance.md", "comparison", performance_page.comparison),

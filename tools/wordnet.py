@@ -17,6 +17,9 @@ from tagtray.weights.store import ModelStore
 #: Categories of fewer classes add nothing to a label, those of more say nothing ("entity").
 FEWEST, MOST = 2, 400
 
+#: What people call food is two synsets of WordNet; the first one gets the classes of both.
+FOOD, SOLID_FOOD = "n00021265", "n07555863"
+
 #: A pointer of a synset to a noun above it: "@" a kind of, "@i" an instance of, then the offset.
 #: https://wordnet.princeton.edu/documentation/wndb5wn and wninput5wn
 HYPERNYM = re.compile(r" @i? (\d{8}) n ")
@@ -46,10 +49,14 @@ def ancestors(wnid: str, above: Mapping[str, tuple[str, ...]]) -> frozenset[str]
 
 def closure(wnids: Iterable[str], above: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
     """For every class its categories: the ancestors that FEWEST to MOST of the classes share."""
-    all_of = {wnid: ancestors(wnid, above) for wnid in wnids}
+    all_of = {wnid: _with_food(ancestors(wnid, above)) for wnid in wnids}
     size = Counter(category for found in all_of.values() for category in found)
     kept = {category for category, n in size.items() if FEWEST <= n <= MOST}
     return {wnid: found & kept for wnid, found in all_of.items()}
+
+
+def _with_food(found: frozenset[str]) -> frozenset[str]:
+    return found | {FOOD} if SOLID_FOOD in found else found
 
 
 def differences(data_noun: Path, labels: LabelSet) -> set[tuple[str, str]]:

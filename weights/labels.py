@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LABEL_COLUMNS = ("class_index", "wnid", "name", "name_zh", "ancestors")
-CATEGORY_COLUMNS = ("wnid", "name", "name_zh", "aliases", "curated")
+LABEL_COLUMNS = ("class_index", "wnid", "name", "name_zh", "aliases", "ancestors")
+CATEGORY_COLUMNS = ("wnid", "name", "name_zh", "aliases", "curated", "everyday", "icon")
 #: A classifier tells at least two classes apart.
 FEWEST_CLASSES = 2
 
@@ -25,20 +25,25 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A class: ``wnid`` is its WordNet 3.0 synset, None where it has none."""
+    """A class: ``wnid`` is its WordNet 3.0 synset, None where it has none.
+
+    ``aliases`` are further words to search by, in both languages; two classes may share one.
+    """
 
     class_index: int
     wnid: str | None
     name: str
     name_zh: str
+    aliases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
     """A WordNet ancestor of several classes.
 
-    ``curated`` ones are worth showing and have a ``name_zh``; the others say little to a user and their
-    ``name_zh`` may be empty. Names are unique; ``aliases`` are further words to search by.
+    ``curated`` ones are worth showing and have a ``name_zh`` and an ``icon`` (an emoji); the others say
+    little to a user and their ``name_zh`` may be empty. ``everyday`` ones are what most people would say
+    first: dog, not canine. Names are unique; ``aliases`` are further words to search by.
     """
 
     wnid: str
@@ -46,6 +51,8 @@ class Category:
     name_zh: str
     aliases: tuple[str, ...]
     curated: bool
+    everyday: bool
+    icon: str
 
 
 @dataclass(frozen=True)
@@ -114,17 +121,24 @@ class LabelSet:
 
 def table(names: Sequence[str]) -> str:
     """The label file of classes that have a name and nothing else, in the order of their index."""
-    rows = [LABEL_COLUMNS, *((str(index), "", name, "", "") for index, name in enumerate(names))]
+    rows = [LABEL_COLUMNS, *((str(index), "", name, "", "", "") for index, name in enumerate(names))]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def _label(index: str, wnid: str, name: str, name_zh: str, ancestors: str) -> tuple[Label, tuple[str, ...]]:
-    return Label(int(index), wnid or None, name, name_zh), tuple(ancestors.split())
+def _label(
+    index: str, wnid: str, name: str, name_zh: str, aliases: str, ancestors: str
+) -> tuple[Label, tuple[str, ...]]:
+    return Label(int(index), wnid or None, name, name_zh, _words(aliases)), tuple(ancestors.split())
 
 
-def _category(wnid: str, name: str, name_zh: str, aliases: str, curated: str) -> Category:
-    words = tuple(aliases.split("|")) if aliases else ()
-    return Category(wnid, name, name_zh, words, bool(int(curated)))
+def _category(
+    wnid: str, name: str, name_zh: str, aliases: str, curated: str, everyday: str, icon: str
+) -> Category:
+    return Category(wnid, name, name_zh, _words(aliases), curated == "1", everyday == "1", icon)
+
+
+def _words(aliases: str) -> tuple[str, ...]:
+    return tuple(aliases.split("|")) if aliases else ()
 
 
 def _table(path: Path, columns: tuple[str, ...], parse: Callable[..., _Row]) -> list[_Row]:

@@ -86,8 +86,8 @@ def test_a_category_has_the_members_that_wordnet_gives_it(name: str, n: int) -> 
     assert len(members(name)) == n
 
 
-def test_food_is_two_synsets_of_48_classes() -> None:
-    assert len(members("food", "solid food")) == 48
+def test_food_joins_two_synsets() -> None:
+    assert len(members("food")) == 48
 
 
 def test_a_toy_is_not_a_toy_dog() -> None:
@@ -114,13 +114,58 @@ def test_a_category_that_says_nothing_is_hidden(name: str) -> None:
     assert name not in curated()
 
 
-def test_only_food_is_a_word_for_two_curated_categories() -> None:
+def test_no_word_is_for_two_curated_categories() -> None:
     words = Counter(
         word.casefold()
         for category in curated().values()
-        for word in {category.name, category.name_zh, *category.aliases}
+        for word in (category.name, category.name_zh, *category.aliases)
     )
-    assert {word for word, n in words.items() if n > 1} == {"food", "食物"}
+    assert {word for word, n in words.items() if n > 1} == set()
+
+
+def test_curated_categories_and_no_others_have_an_icon() -> None:
+    found = IMAGENET.categories
+    assert [category.name for category in found if bool(category.icon) != category.curated] == []
+    assert [category.name for category in found if category.everyday and not category.curated] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("cow", "ox"),
+        ("牛", "ox"),
+        ("奶牛", "ox"),
+        ("horse", "sorrel"),
+        ("sheep", "ram"),
+        ("sneakers", "running shoe"),
+        ("运动鞋", "running shoe"),
+        ("smartphone", "cellular telephone"),
+        ("sofa", "studio couch"),
+        ("polar bear", "ice bear"),
+        ("ATM", "cash machine"),
+    ],
+)
+def test_a_class_is_found_by_the_word_that_people_use(word: str, name: str) -> None:
+    found = [label.name for label in IMAGENET.labels if word in (label.name_zh, *label.aliases)]
+    assert found == [name]
+
+
+def test_phone_is_a_word_for_all_telephones() -> None:
+    assert "phone" in curated()["telephone"].aliases
+
+
+def test_a_class_repeats_no_word_of_its_own_or_of_a_curated_category_above_it() -> None:
+    above: dict[str | None, set[str]] = {label.wnid: set() for label in IMAGENET.labels}
+    names = {category.wnid: category for category in IMAGENET.categories if category.curated}
+    for below, category in IMAGENET.closure:
+        if category in names:
+            found = names[category]
+            above[below] |= {word.casefold() for word in (found.name, found.name_zh, *found.aliases)}
+    for label in IMAGENET.labels:
+        words = [word.casefold() for word in label.aliases]
+        assert len(set(words)) == len(words), label
+        assert not {label.name.casefold(), label.name_zh} & set(words), label
+        assert not above[label.wnid] & set(words), label
 
 
 def test_a_hidden_category_takes_no_word_of_a_curated_one() -> None:
@@ -168,10 +213,10 @@ def test_all_of_one_class_is_all_of_each_category_above_it(index: int) -> None:
         b"",
         b"not a table\n",
         b"\xff\xfe\n",
-        b"class_index\twnid\tname\tname_zh\tancestors\none\tn1\ta\tb\t\n",
-        b"class_index\twnid\tname\tname_zh\tancestors\n0\tn1\n",
-        b"class_index\twnid\tname\tname_zh\tancestors\n1\tn1\ta\tb\t\n",
-        b"class_index\twnid\tname\tname_zh\tancestors\n0\tn1\ta\tb\t\n",
+        b"class_index\twnid\tname\tname_zh\taliases\tancestors\none\tn1\ta\tb\t\t\n",
+        b"class_index\twnid\tname\tname_zh\taliases\tancestors\n0\tn1\n",
+        b"class_index\twnid\tname\tname_zh\taliases\tancestors\n1\tn1\ta\tb\t\t\n",
+        b"class_index\twnid\tname\tname_zh\taliases\tancestors\n0\tn1\ta\tb\t\t\n",
     ],
 )
 def test_a_damaged_table_is_one_sentence(content: bytes, tmp_path: Path) -> None:
@@ -186,7 +231,7 @@ def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_an_ancestor_that_is_no_category_is_one_sentence(tmp_path: Path) -> None:
-    lines = ["\t".join(LABEL_COLUMNS), "0\tn1\ta\tb\tn99", "1\tn2\tc\td\t", ""]
+    lines = ["\t".join(LABEL_COLUMNS), "0\tn1\ta\tb\t\tn99", "1\tn2\tc\td\t\t", ""]
     (tmp_path / "labels.tsv").write_text("\n".join(lines), "utf-8")
     (tmp_path / "categories.tsv").write_text("\t".join(CATEGORY_COLUMNS) + "\n", "utf-8")
     with pytest.raises(WeightsError, match=r"n99 is no category\.$"):
@@ -242,4 +287,5 @@ if SHARED.exists():
         # Then
         assert [label.wnid for label in IMAGENET.labels] == [fact[1] for fact in facts]
         expected = {(fact[1], wnid) for fact in facts for wnid in fact[5].split() if wnid in kept}
+        expected |= {(fact[1], wordnet.FOOD) for fact in facts if wordnet.SOLID_FOOD in fact[5].split()}
         assert set(IMAGENET.closure) == expected

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("name_zh", sa.String(), nullable=False),
         sa.Column("aliases", sa.String(), nullable=False),
         sa.Column("curated", sa.Boolean(), nullable=False),
+        sa.Column("everyday", sa.Boolean(), nullable=False),
+        sa.Column("icon", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("wnid", name="pk_categories"),
     )
     op.create_index("ix_categories_name", "categories", ["name"])
@@ -53,6 +55,7 @@ def upgrade() -> None:
         sa.Column("wnid", sa.String(), nullable=True),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("name_zh", sa.String(), nullable=False),
+        sa.Column("aliases", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("label_set", "class_index", name="pk_labels"),
     )
     op.create_index("ix_labels_name", "labels", ["name"])
@@ -179,7 +182,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="fk_predictions_model_id"),
         sa.PrimaryKeyConstraint("content_id", "model_id", "rank", name="pk_predictions"),
     )
-    op.create_index("ix_predictions_class_index_score", "predictions", ["class_index", "model_id", "score"])
+    op.create_index(
+        "ix_predictions_class_index_score",
+        "predictions",
+        ["class_index", "model_id", "score", "content_id"],
+    )
+    op.create_index(
+        "ix_predictions_score",
+        "predictions",
+        ["score", "model_id", "content_id"],
+        sqlite_where=sa.text("rank = 1"),
+        postgresql_where=sa.text("rank = 1"),
+    )
 
     op.create_table(
         "tags",
@@ -192,4 +206,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["wnid"], ["categories.wnid"], name="fk_tags_wnid"),
         sa.PrimaryKeyConstraint("content_id", "model_id", "wnid", name="pk_tags"),
     )
-    op.create_index("ix_tags_wnid_score", "tags", ["wnid", "model_id", "score"])
+    op.create_index("ix_tags_wnid_score", "tags", ["wnid", "model_id", "score", "content_id"])

@@ -1,0 +1,138 @@
+"""The SELECT of a query: images with a score, found in the order that costs least.
+
+A photo's score is the least of those of the words that it has to show, and the best among alternatives. The
+statement begins with one condition and looks the others up by content; SQLite's planner, having no
+statistics, is kept to that by ``unindexed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    SQLColumnExpression,
+    Subquery,
+    and_,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+)
+
+from tagtray.db.dialects import frequent, greatest, least, unindexed
+from tagtray.db.tables import Content, Image, Status
+from tagtray.search.dates import Span
+from tagtray.search.evidence import Evidence
+from tagtray.search.meaning import Cameras, Filter, InRoot, Meaning, Place
+from tagtray.search.words import Sense
+
+_contents, _images = Content.__table__, Image.__table__
+
+
+Order = Literal["score", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a statement finds its rows.
+
+    ``first`` is the one of ``meaning.shown`` that it begins with; None: the contents. ``in_order``: it goes
+    through them in the order that is asked for and need not sort, else through the few that there are.
+    """
+
+    first: Sequence[Sense] | None
+    in_order: bool
+
+
+def hits(evidence: Evidence, meaning: Meaning, plan: Plan, order: Order) -> Subquery | CTE:
+    """``image_id``, ``content_id``, ``score`` and ``key`` of every image that is meant, unordered.
+
+    Without words the score is that of the first label, None where there is none. ``key`` is what they are to
+    be ordered by: the score, or when the photo was taken.
+    """
+    found = _images_of(evidence, meaning, plan, order)
+    # Else PostgreSQL, too, would rather go through an index of the order and hope that the page fills soon.
+    return found.subquery() if plan.in_order else found.cte().prefix_with("MATERIALIZED")
+
+
+def _images_of(
+    evidence: Evidence, meaning: Meaning, plan: Plan, order: Order
+) -> Select[int, int | None, float, Any]:
+    scores: list[ColumnElement[float]] = []
+    where: list[ColumnElement[bool]] = [Image.status != Status.MISSING]
+    source: FromClause = _contents
+    content = unindexed(Content.id)
+    if plan.first is not None:
+        source = evidence.any_of(plan.first)
+        content = unindexed(source.c.content_id)
+        scores.append(source.c.score)
+    for senses in meaning.shown:
+        if senses is not plan.first:
+            source, score, shows = _look_up(evidence, source, content, senses)
+            scores.append(score)
+            where.append(shows)
+    if not meaning.shown:
+        best = evidence.best().subquery()
+        source = source.outerjoin(best, best.c.content_id == content)
+        scores.append(best.c.score)
+    if plan.first is not None and (order == "date" or any(map(_is_of_content, meaning.filters))):
+        source = source.join(_contents, Content.id == content)
+    source = source.join(_images, Image.content_id == content)
+    score = least(scores)
+    where += [bound.holds(score) for bound in meaning.scores]
+    where += [~_shows(evidence, content, sense) for sense in meaning.unwanted]
+    where += [_holds(condition, plan) for condition in meaning.filters]
+    key = score if order == "score" else Content.taken_at
+    columns = (Image.id.label("image_id"), Image.content_id, score.label("score"), key.label("key"))
+    return select(*columns).select_from(source).where(*where)
+
+
+def _look_up(
+    evidence: Evidence, source: FromClause, content: SQLColumnExpression[int], senses: Sequence[Sense]
+) -> tuple[FromClause, ColumnElement[float], ColumnElement[bool]]:
+    """``source`` joined with what shows one of ``senses``: the score, and whether there is any."""
+    found = [evidence.rows(sense, looked_up=True).subquery() for sense in senses]
+    for shown in found:
+        source = source.join(shown, shown.c.content_id == content, isouter=len(found) > 1)
+    shows = or_(*(shown.c.content_id.is_not(None) for shown in found)) if len(found) > 1 else true()
+    return source, greatest([shown.c.score for shown in found]), shows
+
+
+def _shows(evidence: Evidence, content: SQLColumnExpression[int], sense: Sense) -> ColumnElement[bool]:
+    shown = evidence.rows(sense, looked_up=True).subquery()
+    return exists(select(1).where(shown.c.content_id == content))
+
+
+def _is_of_content(condition: Filter) -> bool:
+    return any(isinstance(found, Span | Cameras) for found in condition.places)
+
+
+def _holds(condition: Filter, plan: Plan) -> ColumnElement[bool]:
+    holds = or_(false(), *map(place, condition.places))
+    if plan.in_order and all(isinstance(found, Cameras) for found in condition.places):
+        holds = frequent(holds)
+    # A photo without a date or a camera is none of another date or camera, either.
+    return holds.is_not(True) if condition.negated else holds
+
+
+def place(where: Place) -> ColumnElement[bool]:
+    """The condition on contents or images that ``where`` stands for."""
+    match where:
+        case Span(start=start, end=end):
+            bounds: list[ColumnElement[bool]] = [Content.taken_at.is_not(None)]
+            bounds += [Content.taken_at >= start] if start else []
+            bounds += [Content.taken_at < end] if end else []
+            return and_(*bounds)
+        case Cameras(names=names):
+            return Content.camera.in_(names)
+        case InRoot(root_id=root_id):
+            return Image.root_id == root_id
+        case _:
+            return Image.path.icontains(where.text, autoescape=True)
