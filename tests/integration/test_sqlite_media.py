@@ -90,7 +90,7 @@ def test_who_reads_sees_what_another_process_has_just_written(made: Settings) ->
 def test_a_file_that_may_not_be_written_is_no_outage(made: Settings) -> None:
     with (
         bootstrap.reading(made) as engine,
-        pytest.raises(Refused, match="tagtray.db is read-only here: its file or its folder may not"),
+        pytest.raises(Refused, match="is read-only here: its file or its folder may not be written"),
     ):
         Ledger(engine).take_pending(1)
 
