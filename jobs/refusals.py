@@ -17,7 +17,6 @@ _MEANINGS: tuple[tuple[type[redis.RedisError], str, str], ...] = (
     # The class of the error, what its text holds, what it means.
     (redis.AuthenticationError, "HELLO must be called", "asks for a password: redis://:PASSWORD@host"),
     (redis.AuthenticationError, "required", "asks for a password: redis://:PASSWORD@host"),
-    (redis.AuthenticationError, "without any password", "has no password, and TAGTRAY_REDIS_URL gives one"),
     (
         redis.AuthenticationError,
         "",

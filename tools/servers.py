@@ -107,18 +107,25 @@ def postgres(options: Mapping[str, str] = _FAST) -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
-def redis_server() -> Iterator[str]:
-    """A Redis on a loopback port, which stores nothing; its URL."""
+def redis_server(*options: str) -> Iterator[str]:
+    """A Redis on a loopback port, which stores nothing, with more ``options``; its URL."""
     with _folder(None) as folder:
-        port = _free_port()
+        # A cluster's servers talk on another port, 10,000 higher.
+        port = next(port for port in iter(_free_port, 0) if port < 55_536)
         url = f"redis://127.0.0.1:{port}/0"
-        options = f"--bind 127.0.0.1 --port {port} --appendonly no --loglevel warning --save"
+        fixed = f"--bind 127.0.0.1 --port {port} --appendonly no --loglevel warning --save"
         with (
-            _process([server.executable(), *options.split(), ""], folder, None),
-            redis.from_url(url) as client,
+            _process([server.executable(), *fixed.split(), "", *options], folder, None),
+            redis.from_url(url, protocol=2) as client,
         ):
-            _wait(client.ping, folder, redis.ConnectionError)
+            _wait(lambda: _answers(client), folder, redis.ConnectionError)
             yield url
+
+
+def _answers(client: redis.Redis) -> None:
+    # One that asks for a password answers, too.
+    with contextlib.suppress(redis.AuthenticationError):
+        client.ping()
 
 
 @contextlib.contextmanager
