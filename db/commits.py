@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from tagtray.db import clock
+from tagtray.db import clock, dialects
 from tagtray.db.dialects import add_new
 from tagtray.db.feeding import LONGEST_DEFERRAL
 from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Provenance
@@ -23,9 +23,9 @@ SCORE_DIGITS = 6
 def classified(connection: Connection, hashes: Sequence[str], model_id: int) -> set[str]:
     """Those of ``hashes`` whose content the model has classified."""
     query = select(Content.sha256).join(Classification, Classification.content_id == Content.id)
-    return set(
-        connection.scalars(query.where(Classification.model_id == model_id, Content.sha256.in_(hashes)))
-    )
+    # SQLite is to begin with the hashes, not with all that the model has classified.
+    mine = dialects.unindexed(Classification.model_id) == model_id
+    return set(connection.scalars(query.where(mine, Content.sha256.in_(hashes))))
 
 
 def store_results(
@@ -91,7 +91,7 @@ def _add_classifications(
 ) -> None:
     model_id = provenance.model_id
     query = select(Classification.content_id).where(
-        Classification.model_id == model_id, Classification.content_id.in_(contents)
+        dialects.unindexed(Classification.model_id) == model_id, Classification.content_id.in_(contents)
     )
     # Whoever was first with a content has written all of its results in the same transaction.
     before = set(connection.scalars(query))

@@ -45,6 +45,12 @@ def test_the_index_that_was_made_for_a_statement_is_searched(made: Scaled) -> No
     assert not missing, found
 
 
+def test_a_batch_is_looked_up_by_its_contents_not_by_all_of_its_model(made: Scaled) -> None:
+    lines = [line for name in ("claim", "commit") for line in plans.report(made).get(name, [])]
+    assert lines
+    assert not [line for line in lines if "ix_classifications_model_id_classified_at" in line]
+
+
 def test_a_moment_on_the_databases_clock_is_looked_up_in_an_index(made: Scaled) -> None:
     lines = plans.report(made)["status"]
     assert any("classified_at>?)" in line or "(classified_at >" in line for line in lines), lines
