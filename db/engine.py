@@ -29,7 +29,7 @@ LIBPQ = {
 STATEMENT_SECONDS, IDLE_SECONDS = 300, 60
 
 #: What tagtray's statements rely on, whatever the role, the database or a client before this one has set.
-_SESSION = {
+SESSION = {
     "datestyle": "ISO",
     "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
     "lock_timeout": "0",
@@ -100,7 +100,7 @@ def _postgresql(place: Place, access: str) -> Engine:
         execution_options={_SCHEMA: place.schema},
     )
     quoted = engine.dialect.identifier_preparer.quote_identifier(str(place.schema))
-    settings = [f"SET LOCAL {name} TO '{value}'" for name, value in _SESSION.items()]
+    settings = [f"SET LOCAL {name} TO '{value}'" for name, value in SESSION.items()]
     # A temporary table that another client has left behind hides none of ours.
     settings.append(f"SET LOCAL search_path TO {quoted}, pg_temp")
     # In the one round trip that the transaction begins with, and for it alone.

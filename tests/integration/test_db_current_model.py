@@ -58,7 +58,7 @@ def test_what_changed_in_the_files_changes_in_the_rows(ledger: Ledger) -> None:
 def test_another_label_set_takes_nothing_from_this_one(ledger: Ledger) -> None:
     # Given a second set that shares a class with the first, and knows less of it
     bare = {"label_set": "mine", "name_zh": "", "aliases": ""}
-    labels = [
+    labels: list[dict[str, object]] = [
         {**bare, "class_index": 0, "wnid": "n1", "name": "beagle"},
         {**bare, "class_index": 1, "wnid": None, "name": "my dog"},
     ]

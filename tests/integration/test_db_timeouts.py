@@ -16,6 +16,13 @@ from tests import builders
 
 
 @pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second for a statement, and for a transaction between two."""
+    monkeypatch.setitem(engines.SESSION, "statement_timeout", "1s")
+    monkeypatch.setitem(engines.SESSION, "idle_in_transaction_session_timeout", "1s")
+
+
+@pytest.fixture
 def database(home: Path, postgres_url: str) -> Iterator[Engine]:
     engine = engines.connect(builders.settings_for(home, postgres_url))
     yield engine
@@ -36,19 +43,14 @@ def test_each_transaction_brings_its_own_limits(database: Engine) -> None:
     assert outside == ["0", "0"], "a session may be another's in a moment"
 
 
-def test_a_statement_that_never_ends_is_one_sentence(
-    database: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines, "STATEMENT_SECONDS", 1)
-
+@pytest.mark.usefixtures("short")
+def test_a_statement_that_never_ends_is_one_sentence(database: Engine) -> None:
     with pytest.raises(InfrastructureError, match=r"canceling statement due to statement timeout\.$"):
         transactions.read(database, lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
 
 
-def test_a_transaction_that_fell_asleep_is_ended_and_tried_again(
-    database: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines, "IDLE_SECONDS", 1)
+@pytest.mark.usefixtures("short")
+def test_a_transaction_that_fell_asleep_is_ended_and_tried_again(database: Engine) -> None:
     tries: list[int] = []
 
     def work(connection: Connection) -> int:
