@@ -100,7 +100,8 @@ def test_a_full_disk_is_an_outage_that_says_so(made: Settings) -> None:
     with bootstrap.changing(made) as engine:
 
         def fill(connection: Connection) -> None:
-            statement = text("INSERT INTO labels VALUES ('x', 0, NULL, :name, '')")
+            columns = "label_set, class_index, name, name_zh, aliases"
+            statement = text(f"INSERT INTO labels ({columns}) VALUES ('x', 0, :name, '', '')")
             connection.execute(statement, {"name": "x" * 99_999})
 
         def grow_to(pages: int) -> None:
