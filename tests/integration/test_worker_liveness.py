@@ -16,8 +16,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.process import WorkerProcess
-from tagtray.worker.supervision import limits, slot
-from tagtray.worker.supervision.forkserver import Worker
+from tagtray.worker.supervision import limits
 from tagtray.worker.supervision.progress import Phase, Progress
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
@@ -156,25 +155,6 @@ def test_a_worker_that_stands_still_while_it_is_idle_is_replaced(
         wait_for(lambda: not psutil.pid_exists(pid))
         ids = workers.drop(ledger, host, {"late": jpeg(40)})
         wait_for(lambda: status(ledger, *ids) == ["done"])
-
-
-def test_a_worker_that_cannot_even_be_killed_is_replaced(
-    host: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a worker in a system call that never returns, which no signal ends
-    monkeypatch.setattr(limits, "IDLE_SECONDS", 8.0)
-    monkeypatch.setattr(slot, "KILL_GRACE", 0.5)
-    with workers.supervised(Supervisor(host, ledger, Plan(1, 1))) as supervisor:
-        wait_for(lambda: supervisor.ready == 1)
-        (pid,) = supervisor.pids
-        with monkeypatch.context() as immune:
-            immune.setattr(Worker, "send_signal", lambda *_: None)
-            os.kill(pid, signal.SIGSTOP)
-            # When it is given up, then another one works
-            wait_for(lambda: supervisor.deaths)
-        ids = workers.drop(ledger, host, {"late": jpeg(40)})
-        wait_for(lambda: status(ledger, *ids) == ["done"])
-        assert psutil.pid_exists(pid)
 
 
 def test_the_lease_of_a_worker_that_hangs_lapses(
