@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import time
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,14 +13,19 @@ import typer
 
 from tagtray.app import bootstrap, models, startup
 from tagtray.app import weights as choice
+from tagtray.app.crew import plan_workers
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-from tagtray.config.errors import UsageError
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.settings import Settings
 from tagtray.config.text import shown
 from tagtray.db.current_model import CurrentModel
 from tagtray.weights.architectures import ARCHITECTURES
 from tagtray.weights.model import InputSpec, Model
 from tagtray.weights.store import ModelStore
+from tagtray.worker.measure import speeds
+from tagtray.worker.measure.speeds import Speed
+from tagtray.worker.supervision.resources import Plan
 
 app = typer.Typer(help="The models: list, use, add, verify, trace, export.", no_args_is_help=True)
 
@@ -42,11 +49,20 @@ _Std = Annotated[str | None, typer.Option(metavar="R,G,B", help="What that is di
 
 
 @app.command("list")
-def list_models(json: options.Json = False) -> None:
-    """List the models of this installation; the current one has a mark."""
+def list_models(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure images/s, on all cores, for some seconds a model.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """List the models of this installation; the current one has a mark.
+
+    images/s is what this machine did when --measure was last said, with all workers, decode not included.
+    """
     settings = startup.load()
-    store, row = ModelStore.of(settings.home), choice.in_ledger(settings)
-    facts = [_facts(model, row) for model in store.models()]
+    store, row, plan = ModelStore.of(settings.home), choice.in_ledger(settings), plan_workers(settings)
+    speed = _measured if measure else speeds.known
+    facts = [_facts(model, row, speed(settings, model, plan)) for model in store.models()]
     if json:
         output.rows(list(facts[0]), [list(found.values()) for found in facts], Format.JSON)
     else:
@@ -57,11 +73,13 @@ def list_models(json: options.Json = False) -> None:
                 found["classes"],
                 _percent(found["top1"]),
                 f"{found['bytes'] / 1e6:.1f} MB",
+                _speed(found),
                 "*" if found["current"] else "",
             ]
             for found in facts
         ]
-        output.rows(["name", "architecture", "classes", "top-1", "size", "current"], rows, Format.TABLE)
+        columns = ["name", "architecture", "classes", "top-1", "size", "images/s", "current"]
+        output.rows(columns, rows, Format.TABLE)
 
 
 @app.command()
@@ -144,7 +162,7 @@ def export(
     print(f"{shown(onnx)}: pixels {pixels} uint8 in, probabilities (n, {model.classes}) out.")
 
 
-def _facts(model: Model, row: CurrentModel | None) -> dict[str, Any]:
+def _facts(model: Model, row: CurrentModel | None, speed: Speed | None) -> dict[str, Any]:
     sets = model.accuracy.labelled_sets if model.accuracy else ()
     return {
         "name": model.name,
@@ -153,6 +171,7 @@ def _facts(model: Model, row: CurrentModel | None) -> dict[str, Any]:
         "classes": model.classes,
         "top1": sets[0].top1 if sets else None,
         "bytes": model.weights.bytes,
+        **(asdict(speed) if speed else dict.fromkeys(field.name for field in fields(Speed))),
         "sha256": model.weights.sha256,
         "date": model.date,
         "licence": model.licence,
@@ -163,6 +182,20 @@ def _facts(model: Model, row: CurrentModel | None) -> dict[str, Any]:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
+
+
+def _measured(settings: Settings, model: Model, plan: Plan) -> Speed | None:
+    try:
+        return speeds.measure(settings, model, plan)
+    except InfrastructureError as error:
+        print(f"{model.name} was not measured: {error}", file=sys.stderr)
+        return None
+
+
+def _speed(found: dict[str, Any]) -> str:
+    if found["images_per_second"] is None:
+        return ""
+    return f"{found['images_per_second']:,.0f} ({found['engine']} {found['precision']})"
 
 
 def _rgb(text: str | None) -> tuple[float, float, float] | None:

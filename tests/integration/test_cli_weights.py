@@ -14,7 +14,7 @@ from tagtray.app import bootstrap
 from tagtray.cli import main
 from tagtray.config.settings import Settings
 from tagtray.weights.store import ModelStore
-from tests import models
+from tests import models, traces
 from tests.models import DEFAULT
 
 Command = Callable[..., str]
@@ -57,9 +57,30 @@ def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Com
     assert facts[0]["current"] is True
     assert (facts[0]["classes"], facts[0]["sha256"]) == (DEFAULT.classes, DEFAULT.weights.sha256)
     header, first = command("list").splitlines()[:2]
-    assert header.split("\t") == ["name", "architecture", "classes", "top-1", "size", "current"]
+    assert header.split("\t") == [
+        "name", "architecture", "classes", "top-1", "size", "images/s", "current"
+    ]  # fmt: skip
     assert first.startswith(f"{DEFAULT.name}\t{DEFAULT.architecture}\t{DEFAULT.classes}\t")
     assert first.endswith("\t*")
+
+
+def test_the_speed_of_each_model_is_measured_and_kept(
+    command: Command, host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a machine that measured nothing yet
+    traces.copied_to(host.home)
+    monkeypatch.setenv("TAGTRAY_ENGINE", "torch")
+    monkeypatch.setenv("TAGTRAY_PRECISION", "fp32")
+    assert {model["images_per_second"] for model in json.loads(command("list", "--json"))} == {None}
+    # When it measures
+    measured = json.loads(command("list", "--measure", "--json"))
+    # Then the figures are shown from then on, with what computed them
+    assert all(model["images_per_second"] > 0 for model in measured)
+    assert json.loads(command("list", "--json")) == measured
+    assert " (torch fp32)\t" in command("list")
+    # But not for another engine's
+    monkeypatch.setenv("TAGTRAY_ENGINE", "onnx")
+    assert {model["images_per_second"] for model in json.loads(command("list", "--json"))} == {None}
 
 
 def test_a_model_is_added_used_and_left_again(command: Command, colours: tuple[str, ...]) -> None:

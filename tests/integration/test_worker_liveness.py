@@ -16,7 +16,8 @@ from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.worker.engines.classifier import BatchClassifier
 from tagtray.worker.process import WorkerProcess
-from tagtray.worker.supervision import limits
+from tagtray.worker.supervision import limits, slot
+from tagtray.worker.supervision.forkserver import Worker
 from tagtray.worker.supervision.progress import Phase, Progress
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
@@ -99,6 +100,31 @@ def test_a_forward_pass_that_hangs_gives_its_batch_back(
         wait_for(lambda: supervisor.deaths)
         trigger.unlink()
         wait_for(lambda: status(ledger, *ids) == ["done"] * 3)
+
+    assert _attempts(ledger) == [0, 0, 0]
+
+
+def test_a_worker_that_cannot_even_be_killed_is_replaced(
+    host: Settings, ledger: Ledger, break_: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FORWARD_SECONDS", SHORT)
+    monkeypatch.setattr(limits, "FORWARD_SECONDS_PER_IMAGE", 0.0)
+    monkeypatch.setattr(slot, "KILL_GRACE", 0.5)
+    trigger = break_(FORWARD)
+    ids = workers.drop(ledger, host, {str(number): jpeg(number * 40) for number in range(3)})
+    with workers.supervised(Supervisor(host, ledger, Plan(1, 1))) as supervisor:
+        # Given a worker in a system call that never returns, which no signal ends: stopped in a forward pass,
+        # where it holds no lock of the ledger
+        wait_for(lambda: (at := workers.marker(host)) and at.phase is Phase.FORWARD)
+        (pid,) = supervisor.pids
+        os.kill(pid, signal.SIGSTOP)
+        trigger.unlink()
+        with monkeypatch.context() as immune:
+            immune.setattr(Worker, "send_signal", lambda *_: None)
+            # When it is given up, then another one works
+            wait_for(lambda: supervisor.deaths)
+        wait_for(lambda: status(ledger, *ids) == ["done"] * 3)
+        assert psutil.pid_exists(pid)
 
     assert _attempts(ledger) == [0, 0, 0]
 
