@@ -7,12 +7,15 @@ PYTHON ?=
 ROUNDS ?= 10
 #: The folder that `make run` classifies; empty: sample photos.
 DIR ?=
+#: Tests that run at the same time; most of them wait more than they compute.
+JOBS ?= 3
 
 # Taken literally and handed over in the environment: spaces, quotes and dollars in a path are part of it.
 export TARGET_DIR := $(value DIR)
 
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -p tests.noskip --numprocesses $(JOBS) --dist loadscope
 SAMPLES := .samples/photos
 #: The package that ships the sample photos, and those of its images that are photos.
 SAMPLES_PACKAGE := scikit-image==0.26.0
@@ -38,10 +41,10 @@ run: $(VENV)/.installed $(if $(TARGET_DIR),,$(SAMPLES))
 	$(BIN)/tagtray run -- "$${TARGET_DIR:-$(SAMPLES)}"
 
 test: test-fast
-	@$(BIN)/python -m pytest -p tests.noskip --ignore tests/unit
+	@$(PYTEST) --ignore tests/unit
 
 test-fast: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -p tests.noskip tests/unit
+	@$(PYTEST) tests/unit
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

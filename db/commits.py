@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Update, bindparam, select, update
 
 from tagtray.db import clock, dialects
 from tagtray.db.dialects import add_new
@@ -18,6 +19,12 @@ from tagtray.db.tables import Classification, Content, Feature, Image, Predictio
 MESSAGE_LENGTH = 500
 #: Decimal digits of a stored score; float32 carries about seven.
 SCORE_DIGITS = 6
+
+
+#: What is in the worker's hands still.
+_MINE = update(Image).where(
+    Image.id == bindparam("row"), Image.status == Status.RUNNING, Image.worker == bindparam("holder")
+)
 
 
 def classified(connection: Connection, hashes: Sequence[str], model_id: int) -> set[str]:
@@ -34,13 +41,17 @@ def store_results(
     """Add what is new to contents and to the tables of results; the content ids by hash."""
     # In order of hash, so that two workers with the same photos never wait for each other crosswise.
     done = sorted((o for o in outcomes if isinstance(o, Done)), key=lambda o: o.sha256)
+    if not done:
+        return {}
     fresh = {o.sha256: o.content for o in done if o.content is not None}
     add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
-    query = select(Content.sha256, Content.id).where(Content.sha256.in_([o.sha256 for o in done]))
-    ids = dict(connection.execute(query).all()) if done else {}
-    if fresh:
-        contents = {ids[sha256]: content for sha256, content in fresh.items()}
-        _add_classifications(connection, provenance, contents)
+    query = select(Content.sha256, Content.id, clock.now()).where(
+        Content.sha256.in_([o.sha256 for o in done])
+    )
+    rows = connection.execute(query).all()
+    ids = {sha256: content_id for sha256, content_id, _ in rows}
+    contents = {ids[sha256]: content for sha256, content in fresh.items()}
+    _add_classifications(connection, provenance, rows[0][2], contents)
     return ids
 
 
@@ -48,28 +59,29 @@ def end_images(
     connection: Connection, worker: str, outcomes: Sequence[Outcome], contents: Mapping[str, int]
 ) -> None:
     """Move the images that are still in the worker's hands to the state their outcome says."""
-    mine = update(Image).where(
-        Image.id == bindparam("row"), Image.status == Status.RUNNING, Image.worker == bindparam("holder")
-    )
-    for kind, values in _ends().items():
+    for kind, statement in _ENDS.items():
         rows = [_end_row(outcome, contents) for outcome in outcomes if isinstance(outcome, kind)]
         if rows:
-            connection.execute(mine.values(values), [{**row, "holder": worker} for row in rows])
+            connection.execute(statement, [{**row, "holder": worker} for row in rows])
 
 
-def _ends() -> dict[type[Outcome], dict[str, Any]]:
-    """What each kind of outcome sets; the parameters are those of ``_end_row``."""
+def _ends() -> dict[type[Outcome], Update]:
+    """How each kind of outcome ends an image; the parameters are those of ``_end_row``."""
     free: dict[str, Any] = {"worker": None, "lease_until": None, "updated_at": clock.now()}
     clean: dict[str, Any] = {**free, "error_code": None, "error_message": None, "attempts": 0}
     stat: dict[str, Any] = {"size_bytes": bindparam("size"), "mtime_ns": bindparam("mtime")}
     why: dict[str, Any] = {"error_code": bindparam("code"), "error_message": bindparam("message")}
-    return {
+    values: dict[type[Outcome], dict[str, Any]] = {
         Done: {**clean, "status": Status.DONE, "content_id": bindparam("content"), **stat},
         # What an earlier reading found stays: only a file that changes loses its content.
         Failed: {**free, "status": Status.FAILED, **why},
         Gone: {**clean, "status": Status.MISSING},
         Deferred: {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
     }
+    return {kind: _MINE.values(found) for kind, found in values.items()}
+
+
+_ENDS = _ends()
 
 
 def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
@@ -87,17 +99,14 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _add_classifications(
-    connection: Connection, provenance: Provenance, contents: Mapping[int, NewContent]
+    connection: Connection, provenance: Provenance, at: datetime, contents: Mapping[int, NewContent]
 ) -> None:
     model_id = provenance.model_id
-    query = select(Classification.content_id).where(
-        dialects.unindexed(Classification.model_id) == model_id, Classification.content_id.in_(contents)
-    )
-    # Whoever was first with a content has written all of its results in the same transaction.
-    before = set(connection.scalars(query))
-    new = {content_id: content for content_id, content in contents.items() if content_id not in before}
-    how = {**asdict(provenance), "classified_at": connection.scalar(select(clock.now()))}
-    add_new(connection, Classification, [{"content_id": content_id, **how} for content_id in new])
+    how = {**asdict(provenance), "classified_at": at}
+    rows = [{"content_id": content_id, **how} for content_id in contents]
+    # Whoever is first with a content writes all of its results in the same transaction.
+    first = add_new(connection, Classification, rows, Classification.content_id)
+    new = {content_id: contents[content_id] for (content_id,) in first}
     add_new(connection, Prediction, [row for item in new.items() for row in _predictions(model_id, *item)])
     add_new(connection, Tag, [row for item in new.items() for row in _tags(model_id, *item)])
     add_new(connection, Feature, list(_features(model_id, new)))

@@ -94,7 +94,7 @@ def _add(connection: Connection, rows: ModelRows) -> int:
     model_id: int = connection.execute(select(Model.id).where(this)).scalar_one()
     connection.execute(delete(Threshold).where(Threshold.model_id == model_id))
     scores = [{"model_id": model_id, "wnid": wnid, "score": score} for wnid, score in rows.thresholds.items()]
-    connection.execute(insert(connection, Threshold), scores)
+    connection.execute(insert(connection.dialect.name, Threshold), scores)
     return model_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    Insert,
     Row,
     Select,
     SQLColumnExpression,
@@ -30,11 +32,9 @@ Column = InstrumentedAttribute[Any]
 Value = TypeVar("Value")
 
 
-def insert(connection: Connection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+def insert(dialect: str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
     """An insert into ``table`` that offers ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def add_new(
@@ -46,14 +46,23 @@ def add_new(
     """
     if not rows:
         return ()
-    statement: sqlite.Insert | postgresql.Insert = insert(connection, table)
     parameters: Any = list(rows)
+    if connection.dialect.name == "postgresql":
+        parameters = {name: [row[name] for row in rows] for name in rows[0]}
+    statement = _addition(connection.dialect.name, table, tuple(rows[0]), returning)
+    result = connection.execute(statement, parameters)
+    return result.all() if returning else ()
+
+
+@functools.cache
+def _addition(
+    dialect: str, table: type[Base], names: tuple[str, ...], returning: tuple[Column, ...]
+) -> Insert:
+    statement: sqlite.Insert | postgresql.Insert = insert(dialect, table)
     if isinstance(statement, postgresql.Insert):
         # An array for each column: PostgreSQL spends most of a single row on everything else.
-        statement = statement.from_select(list(rows[0]), _from_arrays(table, list(rows[0])))
-        parameters = {name: [row[name] for row in rows] for name in rows[0]}
-    result = connection.execute(statement.on_conflict_do_nothing().returning(*returning), parameters)
-    return result.all() if returning else ()
+        statement = statement.from_select(names, _from_arrays(table, names))
+    return statement.on_conflict_do_nothing().returning(*returning)
 
 
 def _from_arrays(table: type[Base], names: Sequence[str]) -> Select[Any]:
@@ -75,7 +84,7 @@ def replace(
     """
     if not rows:
         return
-    statement = insert(connection, table)
+    statement = insert(connection.dialect.name, table)
     news = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=news), list(rows))
 

@@ -155,7 +155,9 @@ def _resolve(connection: Connection, settings: Settings, path: bytes, name: str 
         return Target(_moved_by_name(connection, same_name, path), b"", tuple(notes))
     chosen = name or _free_name(path, {root.name for root in known})
     values = {"name": chosen, "path": paths.to_text(path)[0], "host": socket.gethostname()}
-    row = connection.execute(insert(connection, Root).values(values).returning(Root.id)).scalar_one()
+    row = connection.execute(
+        insert(connection.dialect.name, Root).values(values).returning(Root.id)
+    ).scalar_one()
     return Target(RootFolder(row, chosen, path, host=values["host"]), b"", tuple(notes))
 
 

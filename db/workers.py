@@ -116,7 +116,7 @@ def _upsert(connection: Connection, worker: WorkerInfo, images: int, starts: boo
     now = clock.now()
     values = {**asdict(worker), "images": images, "heartbeat_at": now}
     kept = ("id",) if starts else ("id", "started_at")
-    statement = insert(connection, Worker).values({**values, "started_at": now})
+    statement = insert(connection.dialect.name, Worker).values({**values, "started_at": now})
     news = {name: statement.excluded[name] for name in (*values, "started_at") if name not in kept}
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=news))
     holds.lift(connection, worker.roots)

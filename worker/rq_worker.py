@@ -73,7 +73,6 @@ class ImageWorker(SimpleWorker):
         except Exception as error:
             self.failure = error
             raise
-        self.set_state(WorkerStatus.IDLE)
 
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
         """Wait for a job in short steps, so that a stop request never strands one that was popped.

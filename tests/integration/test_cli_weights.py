@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import safetensors.numpy
 import torch
 
 from tagtray.app import bootstrap
+from tagtray.app.crew import plan_workers
 from tagtray.cli import main
+from tagtray.config import settings as configuration
+from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.weights.store import ModelStore
+from tagtray.worker.measure import speeds
 from tests import models, traces
 from tests.models import DEFAULT
 
@@ -64,23 +69,34 @@ def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Com
     assert first.endswith("\t*")
 
 
-def test_the_speed_of_each_model_is_measured_and_kept(
+def test_the_list_shows_how_fast_a_model_was_when_it_was_measured(
     command: Command, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a machine that measured nothing yet
-    traces.copied_to(host.home)
     monkeypatch.setenv("TAGTRAY_ENGINE", "torch")
     monkeypatch.setenv("TAGTRAY_PRECISION", "fp32")
-    assert {model["images_per_second"] for model in json.loads(command("list", "--json"))} == {None}
-    # When it measures
-    measured = json.loads(command("list", "--measure", "--json"))
-    # Then the figures are shown from then on, with what computed them
-    assert all(model["images_per_second"] > 0 for model in measured)
-    assert json.loads(command("list", "--json")) == measured
+    settings = configuration.load(home=host.home)
+    traces.copied_to(host.home)
+    # When one of the models is measured
+    speed = speeds.measure(settings, DEFAULT, plan_workers(settings))
+    # Then its figure is shown with what computed it, and none of the other
+    first, second = json.loads(command("list", "--json"))
+    assert (first["images_per_second"], first["engine"]) == (speed.images_per_second, "torch")
+    assert second["images_per_second"] is None
     assert " (torch fp32)\t" in command("list")
-    # But not for another engine's
+    # But not what another engine would do
     monkeypatch.setenv("TAGTRAY_ENGINE", "onnx")
-    assert {model["images_per_second"] for model in json.loads(command("list", "--json"))} == {None}
+    assert json.loads(command("list", "--json"))[0]["images_per_second"] is None
+
+
+def test_what_cannot_be_measured_is_said_and_the_list_is_shown(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal = InfrastructureError("No engine runs here.")
+    monkeypatch.setattr(speeds, "measure", Mock(side_effect=refusal))
+    assert main.invoke(["weights", "list", "--measure"]) == 0
+    captured = capsys.readouterr()
+    assert f"{DEFAULT.name} was not measured: No engine runs here." in captured.err
+    assert captured.out.startswith("name\t")
 
 
 def test_a_model_is_added_used_and_left_again(command: Command, colours: tuple[str, ...]) -> None:

@@ -245,7 +245,7 @@ def plain_user(folder: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    for parent in (folder, *folder.parents[:2]):
+    for parent in (folder, *folder.parents[:-2]):
         parent.chmod(parent.stat().st_mode | 0o055)
     os.seteuid(65534)
     try:

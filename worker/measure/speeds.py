@@ -17,7 +17,7 @@ from tagtray.worker.measure import pool
 from tagtray.worker.supervision.resources import Plan
 
 #: Seconds of forward passes that count, after as many that do not.
-SECONDS = 2.0
+SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
