@@ -17,7 +17,9 @@ LINK = re.compile(r"\]\(([^)#]+)")
 FIRST_CELL = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 
 
-@pytest.mark.parametrize(("path", "name", "text"), generate_docs.PARTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("path", "name", "text"), generate_docs.PARTS, ids=[part[1] for part in generate_docs.PARTS]
+)
 def test_what_is_written_from_the_code_is_up_to_date(path: str, name: str, text: object) -> None:
     page = (REPOSITORY / path).read_text("utf-8")
 

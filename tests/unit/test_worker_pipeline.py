@@ -347,7 +347,10 @@ def test_the_marker_says_what_is_done_with_which_image(
 def test_a_sidecar_is_read_as_a_file_is(
     pipeline: Pipeline, ledger: Ledger, photos: Path, phases: Phases
 ) -> None:
-    # Given an image without a date, of which either name of a sidecar is tried
+    # Given an image without a date, beside which nothing is said of one either
+    for name in ("a.jpg.xmp", "a.xmp"):
+        (photos / name).write_text("<x/>")
+
     pipeline.process(_queue(ledger, photos, {"a.jpg": jpeg(50)}), MODEL_ID)
 
     assert [phase for phase, _ in phases] == [
