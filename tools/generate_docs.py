@@ -68,8 +68,9 @@ def _figures(model: Model) -> Iterator[tuple[str, str]]:
     tags = next(found for found in model.accuracy.tags if found.min_score == band)
     yield f"the right label is the first one ({photos.photos:,} labelled photos)", _percent(photos.top1)
     yield "the right label is among the three", _percent(photos.top3)
-    yield f"a broader tag that is shown (score from {band}) is right", _percent(tags.precision)
-    yield "photos with at least one broader tag", _percent(tags.photos)
+    categories = len(model.labels.categories)
+    yield f"a category of WordNet's {categories} with a score from {band} is right", _percent(tags.precision)
+    yield "photos with at least one such category", _percent(tags.photos)
     for label in model.accuracy.labels:
         yield f"a first label with a score from {label.min_score} is right", _percent(label.right)
     yield "measured", model.date.isoformat()
