@@ -13,7 +13,8 @@ from tagtray.app import models, startup
 from tagtray.config.errors import Locked, UsageError
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import engine, migrate, urls
+from tagtray.db import migrate
+from tagtray.db.access import engine, urls
 
 
 @contextlib.contextmanager

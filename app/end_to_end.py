@@ -21,7 +21,8 @@ from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
 from tagtray.config.text import shown
-from tagtray.db import engine, run_stats
+from tagtray.db.access import engine
+from tagtray.db.reading import run_stats
 from tagtray.jobs.embedded_redis import server
 from tagtray.producer import scope
 from tagtray.weights.store import ModelStore

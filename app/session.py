@@ -12,9 +12,10 @@ from sqlalchemy import Engine
 from tagtray.app import feeding
 from tagtray.config.errors import InfrastructureError, Refused, UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import holds, roots, run_stats
 from tagtray.db.ledger import Ledger
-from tagtray.db.roots import Target
+from tagtray.db.places import holds, roots
+from tagtray.db.places.roots import Target
+from tagtray.db.reading import run_stats
 from tagtray.producer import scope
 from tagtray.producer.producer import Producer
 

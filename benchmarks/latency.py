@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from benchmarks import memory, report
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tagtray.db.tables import Image, Status
 
 #: Photos, seconds of rest before each, seconds between looks, seconds that a photo may take.

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from benchmarks import report
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tagtray.db.tables import Classification
 
 #: Width and height of an image, pixels of it that one random pixel becomes, files in a folder.

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from benchmarks import report
 from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
-from tagtray.db import current_model, roots
+from tagtray.db import current_model
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
 from tagtray.db.records import ClaimedImage, Provenance, SeenFile
 from tagtray.imaging.decode import ImageInfo
 from tagtray.jobs.connection import connect

@@ -14,7 +14,7 @@ from pathlib import Path
 from tagtray.app import end_to_end
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine
+from tagtray.db.access import engine
 
 
 def tagtray(folder: Path, warm: Path, settings: Mapping[str, str]) -> end_to_end.Timed:

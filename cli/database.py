@@ -10,7 +10,8 @@ import typer
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-from tagtray.db import invariants, migrate, roots
+from tagtray.db import invariants, migrate
+from tagtray.db.places import roots
 
 app = typer.Typer(help="The database: upgrade, check.", no_args_is_help=True)
 

@@ -16,8 +16,8 @@ from tagtray.config import atomic
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import engine
-from tagtray.db.recipes import RECIPES
+from tagtray.db.access import engine
+from tagtray.db.reading.recipes import RECIPES
 
 #: Where Datasette listens unless --port says otherwise: its own default.
 PORT = 8001

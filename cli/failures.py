@@ -17,8 +17,9 @@ from tagtray.cli.output import Format
 from tagtray.config.errors import ImageCode, UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import queries, roots
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
+from tagtray.db.reading import queries
 
 #: Failures that are listed unless --limit says otherwise.
 LIMIT = 50

@@ -14,8 +14,10 @@ from sqlalchemy import Connection
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import UsageError
-from tagtray.db import paths, roots, transactions
-from tagtray.db.roots import RootFolder
+from tagtray.db import paths
+from tagtray.db.access import transactions
+from tagtray.db.places import roots
+from tagtray.db.places.roots import RootFolder
 from tagtray.search.find import Hit, Search
 
 #: Photos of a table unless --limit says otherwise; the other formats have all.

@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import Engine
 
 from tagtray.app import bootstrap, startup
-from tagtray.db import holds
+from tagtray.db.places import holds
 
 Names = Annotated[
     list[str] | None,

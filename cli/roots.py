@@ -13,8 +13,9 @@ from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
 from tagtray.config.text import shown
-from tagtray.db import folders, merging, roots, run_stats
-from tagtray.db.roots import RootFolder
+from tagtray.db.places import folders, merging, roots
+from tagtray.db.places.roots import RootFolder
+from tagtray.db.reading import run_stats
 from tagtray.db.tables import Status
 from tagtray.producer import scope
 

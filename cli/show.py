@@ -13,9 +13,11 @@ from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
-from tagtray.db import queries, roots, transactions
-from tagtray.db.queries import ImageFacts
-from tagtray.db.tag_summary import TagSummary
+from tagtray.db.access import transactions
+from tagtray.db.places import roots
+from tagtray.db.reading import queries
+from tagtray.db.reading.queries import ImageFacts
+from tagtray.db.reading.tag_summary import TagSummary
 
 
 def show(

@@ -9,7 +9,7 @@ import typer
 from tagtray.app import startup
 from tagtray.cli import output
 from tagtray.cli.output import Format
-from tagtray.db import readonly
+from tagtray.db.reading import readonly
 
 
 def sql(

@@ -16,8 +16,11 @@ from tagtray.cli import options, output
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import current_model, holds, queries, run_stats, urls, workers
+from tagtray.db import current_model, workers
+from tagtray.db.access import urls
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import holds
+from tagtray.db.reading import queries, run_stats
 from tagtray.db.workers import LiveWorker
 from tagtray.jobs.connection import connect
 from tagtray.jobs.embedded_redis import server

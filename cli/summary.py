@@ -10,7 +10,8 @@ import typer
 
 from tagtray.app.session import Session
 from tagtray.config.text import shown
-from tagtray.db import holds, run_stats
+from tagtray.db.places import holds
+from tagtray.db.reading import run_stats
 from tagtray.db.tables import Status
 
 #: Labels that the summary lists.

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Engine, delete, exists, select, text, update
 
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.db import clock, labels
+from tagtray.db.access.transactions import read, write
 from tagtray.db.dialects import insert, replace
 from tagtray.db.labels import LabelRows
 from tagtray.db.tables import Model, Threshold
-from tagtray.db.transactions import read, write
 
 
 @dataclass(frozen=True, slots=True)

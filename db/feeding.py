@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
-from tagtray.db import clock, holds
+from tagtray.db import clock
+from tagtray.db.places import holds
 from tagtray.db.records import PendingImage
 from tagtray.db.tables import Image, Priority, Root, Status
 

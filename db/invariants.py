@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from tagtray.db import clock
+from tagtray.db.access.transactions import read, write
 from tagtray.db.tables import Classification, Feature, Image, Label, Model, Prediction, Priority, Status, Tag
-from tagtray.db.transactions import read, write
 
 #: Predictions of a content by a model: as many, or all classes of a model that has fewer.
 RANKS = 3

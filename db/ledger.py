@@ -16,11 +16,12 @@ from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select
 
 from tagtray.config.errors import ImageCode
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, dialects, feeding, holds, paths, registration, stale
+from tagtray.db import clock, commits, dialects, feeding, paths, registration, stale
+from tagtray.db.access.transactions import read, write
+from tagtray.db.places import holds
 from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
 from tagtray.db.registration import RegisteredFile
 from tagtray.db.tables import Image, Model, Priority, Root, Status
-from tagtray.db.transactions import read, write
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000

@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 from tagtray.config.errors import InfrastructureError
-from tagtray.db import engine as engines
-from tagtray.db import ownership, sqlite, urls, views
-from tagtray.db.ownership import VERSION_TABLE
-from tagtray.db.transactions import read, write
+from tagtray.db import views
+from tagtray.db.access import engine as engines
+from tagtray.db.access import ownership, sqlite, urls
+from tagtray.db.access.ownership import VERSION_TABLE
+from tagtray.db.access.transactions import read, write
 
 #: The revision that this version's code is written for; a test holds it against Alembic's head.
 REVISION = "0001"

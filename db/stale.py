@@ -13,7 +13,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, Update, exists, func, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from tagtray.db import clock, dialects, holds
+from tagtray.db import clock, dialects
+from tagtray.db.places import holds
 from tagtray.db.tables import Classification, Content, Image, Model, Priority, Root, Status
 
 

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, holds
+from tagtray.db import clock
+from tagtray.db.access.transactions import read, write
 from tagtray.db.dialects import insert
+from tagtray.db.places import holds
 from tagtray.db.records import Provenance
 from tagtray.db.tables import Worker
-from tagtray.db.transactions import read, write
 
 #: Seconds since its last heartbeat after which a worker counts as dead; it beats several times per lease.
 SILENCE = LONGEST_LEASE

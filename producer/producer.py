@@ -13,7 +13,7 @@ from tagtray.config.logs import Throttle
 from tagtray.config.outage import Outage, Stopped
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
-from tagtray.db.roots import Target
+from tagtray.db.places.roots import Target
 from tagtray.producer import intake
 from tagtray.producer.inbox import Inbox
 from tagtray.producer.intake import Intake

@@ -10,7 +10,7 @@ from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
 from tagtray.db.paths import is_below
-from tagtray.db.roots import Target
+from tagtray.db.places.roots import Target
 from tagtray.imaging import filenames
 from tagtray.imaging.filenames import Kind
 from tagtray.producer import ignore

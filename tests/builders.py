@@ -14,11 +14,12 @@ from sqlalchemy import Engine, RowMapping, select, text
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import current_model, migrate, roots
-from tagtray.db import engine as engines
+from tagtray.db import current_model, migrate
+from tagtray.db.access import engine as engines
 from tagtray.db.current_model import ModelRows
 from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
 from tagtray.db.records import Done, NewContent, Outcome, Provenance, SeenFile
 from tagtray.db.tables import Image
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from sqlalchemy import select
 
 from tagtray.config import settings as configuration
-from tagtray.db import engine, migrate, paths, roots
+from tagtray.db import migrate, paths
+from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
 from tagtray.db.tables import Image
 from tagtray.producer.producer import Producer
 from tests.waiting import wait_for

@@ -13,7 +13,7 @@ import pytest
 from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
 from tagtray.jobs.connection import connect
 from tagtray.jobs.feed import Feeder, FeederLoop

@@ -20,7 +20,7 @@ from tagtray.cli.lazy import LazyGroup
 from tagtray.cli.main import app
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import recipes
+from tagtray.db.reading import recipes
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
 from tools import performance_page

@@ -22,7 +22,8 @@ from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, ModelChanged
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
-from tagtray.db import engine, migrate, workers
+from tagtray.db import migrate, workers
+from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
 from tagtray.db.workers import WorkerInfo
 from tagtray.jobs import refusals

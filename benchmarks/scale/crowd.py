@@ -15,7 +15,7 @@ from benchmarks import report
 from benchmarks.scale import hot
 from benchmarks.scale.rows import Scaled
 from tagtray.config.settings import Settings
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Provenance
 
@@ -108,7 +108,7 @@ class _Retries(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.count = 0
-        log = logging.getLogger("tagtray.db.transactions")
+        log = logging.getLogger("tagtray.db.access.transactions")
         log.setLevel(logging.DEBUG)
         log.addHandler(self)
 

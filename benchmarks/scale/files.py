@@ -16,8 +16,8 @@ from typing import Any
 
 from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
-from tagtray.db import roots
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
 from tagtray.producer.producer import Producer
 
 #: Files in each folder, and what each of them holds.

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.scale.rows import TAGS, Scaled
-from tagtray.db import queries, run_stats
+from tagtray.db.reading import queries, run_stats
 from tagtray.db.records import ClaimedImage, Done, NewContent, Provenance, SeenFile
 from tagtray.jobs.feed import Feeder
 from tagtray.jobs.queue import ImageQueue

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Engine, text
 from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import current_model, roots
-from tagtray.db.engine import writing
+from tagtray.db import current_model
+from tagtray.db.access.engine import writing
 from tagtray.db.ledger import Ledger
-from tagtray.db.roots import Target
+from tagtray.db.places import roots
+from tagtray.db.places.roots import Target
 
 #: Broader tags of an average photo at TAGTRAY_TAG_MIN.
 TAGS = 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tagtray.db.ownership import VERSION_TABLE
+from tagtray.db.access.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
 
 context.configure(

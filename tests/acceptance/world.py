@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tests import traces
 from tests.waiting import PATIENCE
 

@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tests.chaos import members
 from tests.chaos.photos import made_photos
 

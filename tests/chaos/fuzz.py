@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tagtray.db.tables import Image, Status
 from tests.chaos import members
 

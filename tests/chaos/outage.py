@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
-from tagtray.db import engine, invariants
+from tagtray.db import invariants
+from tagtray.db.access import engine
 from tagtray.db.tables import Classification, Image, Status
 from tagtray.jobs.embedded_redis import server
 from tests.chaos import members

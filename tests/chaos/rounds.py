@@ -18,9 +18,10 @@ from sqlalchemy import Connection, func, select
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.config.errors import InfrastructureError
-from tagtray.db import engine, invariants
+from tagtray.db import invariants
+from tagtray.db.access import engine
+from tagtray.db.access.transactions import read
 from tagtray.db.tables import Classification, Image, Status
-from tagtray.db.transactions import read
 from tagtray.jobs.embedded_redis import server
 from tests.chaos import members
 

@@ -14,8 +14,8 @@ from tagtray.app import bootstrap, models
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, WeightsError
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
 from tagtray.db import migrate
+from tagtray.db.access import engine as engines
 from tagtray.db.ledger import Ledger
 from tagtray.weights import store
 from tests import builders

@@ -12,8 +12,10 @@ from redis import Redis
 
 from tagtray.cli import main
 from tagtray.config.settings import Settings
-from tagtray.db import roots, run_stats, workers
+from tagtray.db import workers
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
+from tagtray.db.reading import run_stats
 from tagtray.db.records import Deferred, Failed, Gone
 from tagtray.jobs.queue import ImageQueue
 from tests import builders

@@ -10,8 +10,8 @@ import pytest
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import readonly
 from tagtray.db.ledger import Ledger
+from tagtray.db.reading import readonly
 from tests import builders
 
 #: Refused by both databases.

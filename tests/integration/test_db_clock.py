@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, literal, select
 
 from tagtray.db import clock
-from tagtray.db import engine as engines
+from tagtray.db.access import engine as engines
 from tests import builders
 
 moments = Table("moments", MetaData(), Column("id", Integer), Column("at", clock.UtcDateTime))

@@ -11,7 +11,7 @@ import pytest
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.db import current_model, migrate
-from tagtray.db import engine as engines
+from tagtray.db.access import engine as engines
 from tagtray.db.current_model import ModelRows
 from tagtray.db.labels import LabelRows
 from tagtray.db.ledger import Ledger

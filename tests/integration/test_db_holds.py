@@ -6,8 +6,10 @@ import pytest
 
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import feeding, holds, queries, roots, run_stats, workers
+from tagtray.db import feeding, workers
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import holds, roots
+from tagtray.db.reading import queries, run_stats
 from tests import builders
 from tests.builders import status
 

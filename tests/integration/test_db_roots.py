@@ -10,8 +10,8 @@ import pytest
 
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import roots
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
 from tests import builders
 
 

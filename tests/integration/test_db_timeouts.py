@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from tagtray.config.errors import InfrastructureError
-from tagtray.db import engine as engines
-from tagtray.db import transactions
+from tagtray.db.access import engine as engines
+from tagtray.db.access import transactions
 from tests import builders
 
 

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from tagtray.config import settings as configuration
-from tagtray.db import engine, migrate, views
+from tagtray.db import migrate, views
+from tagtray.db.access import engine
 from tagtray.db.tables import Base
 
 REPOSITORY = Path(__file__).resolve().parents[2]

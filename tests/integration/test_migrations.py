@@ -19,9 +19,9 @@ from sqlalchemy import Engine, inspect, text
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
 from tagtray.db import migrate, views
-from tagtray.db.ownership import VERSION_TABLE
+from tagtray.db.access import engine as engines
+from tagtray.db.access.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
 
 VIEWS = {
@@ -109,7 +109,7 @@ def test_many_threads_upgrade_at_once(host: Settings) -> None:
 
 def test_processes_upgrade_at_once(host: Settings) -> None:
     program = (
-        "from tagtray.config import settings; from tagtray.db import engine, migrate;"
+        "from tagtray.config import settings; from tagtray.db import migrate; from tagtray.db.access import engine;"
         "migrate.upgrade(engine.connect(settings.load()))"
     )
     environment = os.environ | configuration.environment(host)

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
-from tagtray.db import migrate, ownership, views
+from tagtray.db import migrate, views
+from tagtray.db.access import engine as engines
+from tagtray.db.access import ownership
 from tests import builders
 
 #: What another program may have: its statement, and the name that it takes from tagtray.

@@ -17,8 +17,8 @@ from sqlalchemy import event
 from tagtray.config import settings as configuration
 from tagtray.config.errors import UsageError
 from tagtray.config.logs import Throttle
-from tagtray.db import roots
-from tagtray.db.roots import RootFolder, Target
+from tagtray.db.places import roots
+from tagtray.db.places.roots import RootFolder, Target
 from tagtray.db.tables import Status
 from tagtray.producer import missing
 from tagtray.producer.missing import IdSet

@@ -10,10 +10,10 @@ import pytest
 
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import merging, roots
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import merging, roots
+from tagtray.db.places.roots import Target
 from tagtray.db.records import Done
-from tagtray.db.roots import Target
 from tagtray.producer.producer import Producer
 from tests import builders
 from tests.producing import JPEG

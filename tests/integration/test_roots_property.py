@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import merging, paths, roots
+from tagtray.db import paths
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import merging, roots
 from tagtray.db.records import Done
 from tagtray.db.tables import Content, Image, Status
 from tagtray.producer.producer import Producer

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from tagtray.app import bootstrap
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.db import engine
+from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
 from tagtray.search import meaning as meanings
 from tagtray.search import syntax, words

@@ -10,7 +10,7 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import text
 
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
+from tagtray.db.access import engine as engines
 from tagtray.jobs import connection
 from tools.servers import Postgres
 

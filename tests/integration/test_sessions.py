@@ -12,10 +12,12 @@ from sqlalchemy import make_url, text
 from tagtray.app import bootstrap
 from tagtray.config.errors import InfrastructureError, Refused
 from tagtray.config.settings import Settings
-from tagtray.db import engine as engines
-from tagtray.db import invariants, migrate, queries, readonly, roots, run_stats
+from tagtray.db import invariants, migrate
+from tagtray.db.access import engine as engines
+from tagtray.db.access.transactions import read
 from tagtray.db.ledger import Ledger
-from tagtray.db.transactions import read
+from tagtray.db.places import roots
+from tagtray.db.reading import queries, readonly, run_stats
 from tests import builders
 from tools.servers import Postgres
 

@@ -20,9 +20,11 @@ from tagtray.app import bootstrap
 from tagtray.cli import datasette, main
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import engine, readonly, views
+from tagtray.db import views
+from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
-from tagtray.db.recipes import RECIPES
+from tagtray.db.reading import readonly
+from tagtray.db.reading.recipes import RECIPES
 from tagtray.db.records import Failed, NewContent
 from tests import builders
 

@@ -15,8 +15,9 @@ from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, Locked, Refused
 from tagtray.config.settings import Settings
-from tagtray.db import readonly, sqlite, transactions
+from tagtray.db.access import sqlite, transactions
 from tagtray.db.ledger import Ledger
+from tagtray.db.reading import readonly
 from tests import builders
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import event
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
-from tagtray.db import roots, run_stats
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import roots
+from tagtray.db.reading import run_stats
 from tagtray.db.records import PendingImage
 from tagtray.jobs import stale
 from tagtray.jobs.feed import Feeder

@@ -11,8 +11,9 @@ import pytest
 
 from tagtray.config.errors import ImageDeferred, MountFault
 from tagtray.config.settings import Settings
-from tagtray.db import holds, workers
+from tagtray.db import workers
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import holds
 from tagtray.db.records import ClaimedImage
 from tagtray.worker.batch import reader as reading
 from tagtray.worker.batch.reader import RootReader

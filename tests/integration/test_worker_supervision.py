@@ -219,7 +219,7 @@ def test_workers_that_cannot_start_are_given_up(
 
 def test_workers_end_when_their_supervisor_is_gone(host: Settings, ledger: Ledger) -> None:
     program = (
-        "import time; from tagtray.config import settings; from tagtray.db import engine\n"
+        "import time; from tagtray.config import settings; from tagtray.db.access import engine\n"
         "from tagtray.db.ledger import Ledger\n"
         "from tagtray.worker.supervision.resources import Plan\n"
         "from tagtray.worker.supervision.supervisor import Supervisor\n"

@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
-from tagtray.db import engine as engines
-from tagtray.db import migrate, sqlite, transactions
+from tagtray.db import migrate
+from tagtray.db.access import engine as engines
+from tagtray.db.access import sqlite, transactions
 from tests import builders
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tagtray.db import folders
+from tagtray.db.places import folders
 
 
 def test_links_dots_and_slashes_lead_to_one_path(tmp_path: Path) -> None:

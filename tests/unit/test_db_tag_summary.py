@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tagtray.app import bootstrap
 from tagtray.config.settings import Settings
-from tagtray.db.tag_summary import TagSummary
+from tagtray.db.reading.tag_summary import TagSummary
 from tests.models import DEFAULT
 
 IMAGENET = DEFAULT.labels

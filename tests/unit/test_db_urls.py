@@ -9,7 +9,7 @@ import pytest
 
 from tagtray.config import urls as forms
 from tagtray.config.errors import UsageError
-from tagtray.db import urls
+from tagtray.db.access import urls
 from tests import builders
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagtray.config.errors import UsageError
+from tagtray.db.places.roots import RootFolder, Target
 from tagtray.db.records import MAX_NS
-from tagtray.db.roots import RootFolder, Target
 from tagtray.producer import files, ignore, scope
 from tagtray.producer.files import FoundFile
 from tagtray.producer.missing import IdSet

@@ -8,7 +8,7 @@ import pytest
 
 from tagtray.config.errors import ImageCode
 from tagtray.config.settings import Settings
-from tagtray.db import engine, sqlite, transactions
+from tagtray.db.access import engine, sqlite, transactions
 from tagtray.jobs import connection
 from tagtray.worker.supervision import limits
 from tagtray.worker.supervision.limits import Limits

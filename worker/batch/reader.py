@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 from tagtray.config import logs
 from tagtray.config.errors import ImageDeferred, ImageGone, MountFault, TagtrayError
 from tagtray.config.settings import Settings
-from tagtray.db import holds, roots, workers
+from tagtray.db import workers
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import holds, roots
+from tagtray.db.places.roots import RootFolder
 from tagtray.db.records import ClaimedImage
-from tagtray.db.roots import RootFolder
 from tagtray.imaging.opening import Source, open_image
 
 #: Seconds between log lines about a root whose files cannot be read on this host.

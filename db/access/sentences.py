@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tagtray.config import urls as forms
 from tagtray.config.errors import InfrastructureError, Locked, Refused
-from tagtray.db import sqlite, urls
+from tagtray.db.access import sqlite, urls
 
 #: Classes and codes of errors that are not the statement's: connection, resources, shutdown, system.
 _SERVER = ("08", "53", "57P", "58", "XX")

@@ -21,10 +21,11 @@ from sqlalchemy import (
     select,
 )
 
-from tagtray.db import clock, dialects, holds, paths, stale
-from tagtray.db.roots import Target
+from tagtray.db import clock, dialects, paths, stale
+from tagtray.db.access.transactions import read
+from tagtray.db.places import holds
+from tagtray.db.places.roots import Target
 from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Root, Status
-from tagtray.db.transactions import read
 
 #: Images that are deferred for more than this many seconds keep nobody waiting.
 SOON = 10.0

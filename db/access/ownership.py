@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text
 
 from tagtray.config.errors import InfrastructureError
-from tagtray.db import engine, urls, views
+from tagtray.db import views
+from tagtray.db.access import engine, urls
 from tagtray.db.tables import Base
 
 #: Alembic's table, under a name that no other program's migrations use. Where it is, tagtray has been.

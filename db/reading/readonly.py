@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import sqlite
+from tagtray.db.access import sqlite
 
 if TYPE_CHECKING:
     import psycopg
@@ -74,7 +74,7 @@ def _sqlite_file(settings: Settings) -> Path | None:
 
 def _engine(settings: Settings) -> Engine:
     # SQLAlchemy is imported where a URL has to be read: it costs more than all the rest.
-    from tagtray.db import engine
+    from tagtray.db.access import engine
 
     return engine.connect_reading(settings)
 
@@ -120,7 +120,7 @@ def _sqlite_errors(file: Path) -> Iterator[None]:
 def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
     from sqlalchemy.exc import DBAPIError
 
-    from tagtray.db.sentences import sentence
+    from tagtray.db.access.sentences import sentence
 
     engine = _engine(settings)
     try:
@@ -143,7 +143,7 @@ def _postgresql(settings: Settings, statement: str) -> Iterator[Answer]:
 def _postgresql_errors(engine: Engine) -> Iterator[None]:
     import psycopg
 
-    from tagtray.db import sentences, urls
+    from tagtray.db.access import sentences, urls
 
     try:
         yield

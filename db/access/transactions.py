@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from tagtray.config import logs
 from tagtray.config.errors import Locked
 from tagtray.config.outage import LOG_INTERVAL
-from tagtray.db import sentences
-from tagtray.db.engine import writing
+from tagtray.db.access import sentences
+from tagtray.db.access.engine import writing
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
 RETRY_DELAYS = (0.05, 0.2, 1.0, 3.0)

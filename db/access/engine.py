@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import sqlite, urls
-from tagtray.db.urls import Place
+from tagtray.db.access import sqlite, urls
+from tagtray.db.access.urls import Place
 
 #: Seconds after which a connection attempt to PostgreSQL is given up.
 CONNECT_TIMEOUT = 10

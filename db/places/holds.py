@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, Update, and_, case, fu
 
 from tagtray.config.errors import UsageError
 from tagtray.db import clock
+from tagtray.db.access.transactions import read, write
 from tagtray.db.tables import Image, Root, Status
-from tagtray.db.transactions import read, write
 
 #: Seconds that a root is held at most; a moment further ahead was noted before the clock was set back.
 LONGEST_HOLD = 60.0

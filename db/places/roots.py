@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Engine, RowMapping, select, text, update
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import folders, merging, paths, recognition
+from tagtray.db import paths
+from tagtray.db.access.transactions import read, write
 from tagtray.db.dialects import insert
+from tagtray.db.places import folders, merging, recognition
 from tagtray.db.tables import Root
-from tagtray.db.transactions import read, write
 
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 

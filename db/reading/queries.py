@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
 
 from tagtray.db import clock, dialects, feeding, paths
+from tagtray.db.access.transactions import read
 from tagtray.db.tables import (
     Category,
     Classification,
@@ -23,7 +24,6 @@ from tagtray.db.tables import (
     Tag,
     Threshold,
 )
-from tagtray.db.transactions import read
 
 
 @dataclass(frozen=True, slots=True)

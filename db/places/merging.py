@@ -9,8 +9,8 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, literal, select, update
 
 from tagtray.db import paths
+from tagtray.db.access.transactions import write
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Root, Tag
-from tagtray.db.transactions import write
 
 #: Rows of a transaction, and seconds between two: a run beside it gets its turn on SQLite, too, whose writers
 #: do not queue but try again after up to 0.1 s.
