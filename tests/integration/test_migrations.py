@@ -109,7 +109,8 @@ def test_many_threads_upgrade_at_once(host: Settings) -> None:
 
 def test_processes_upgrade_at_once(host: Settings) -> None:
     program = (
-        "from tagtray.config import settings; from tagtray.db import migrate; from tagtray.db.access import engine;"
+        "from tagtray.config import settings; from tagtray.db import migrate;"
+        "from tagtray.db.access import engine;"
         "migrate.upgrade(engine.connect(settings.load()))"
     )
     environment = os.environ | configuration.environment(host)

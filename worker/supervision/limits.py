@@ -11,7 +11,7 @@ from tagtray.worker.supervision.progress import Phase, Snapshot
 START_SECONDS = 900.0
 #: Seconds without a sign of life while waiting for jobs: more than Redis's retries take before they fail.
 IDLE_SECONDS = 180.0
-#: Seconds of a ledger call: more than its own retries take (db.access.transactions), so that an outage is no hang.
+#: Seconds of a ledger call: more than its own retries (db.access.transactions), so that an outage is no hang.
 LEDGER_SECONDS = 180.0
 #: Seconds of a forward pass, and in addition for each image of a full batch: 50 times a slow core's.
 FORWARD_SECONDS, FORWARD_SECONDS_PER_IMAGE = 60.0, 5.0
