@@ -38,7 +38,10 @@ class Ledger:
     # Producers
 
     def register(self, root_id: int, files: Sequence[SeenFile]) -> Registration:
-        """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone."""
+        """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone.
+
+        Raises RootGone, with nothing changed, where there are new ones and the root is no more.
+        """
         known = self.lookup(root_id, [file.path for file in files])
         new = [file for file in files if file.path not in known]
         seen = {known[file.path].id: file for file in files if file.path in known}
@@ -47,7 +50,10 @@ class Ledger:
         def work(connection: Connection) -> dict[bytes, int]:
             if changed:
                 registration.change(connection, changed)
-            return registration.add(connection, root_id, new) if new else {}
+            if not new:
+                return {}
+            registration.require_root(connection, root_id)
+            return registration.add(connection, root_id, new)
 
         added = write(self.engine, work) if new or changed else {}
         ids = {file.path: row for row, file in seen.items()} | added

@@ -49,6 +49,7 @@ def remove(engine: Engine, root_id: int, forget: bool) -> int:
 
 
 def _absorb_page(connection: Connection, inner: int, outer: int, below: bytes) -> int:
+    _lock(connection, inner)
     query = select(Image.id, Image.path, Image.path_raw, Image.content_id)
     found = connection.execute(query.where(Image.root_id == inner).limit(PAGE)).all()
     rows = cast("Sequence[Row[Any]]", found)
@@ -98,7 +99,13 @@ def _rename_each(connection: Connection, outer: int, names: Names) -> None:
         connection.execute(statement.values(values), rows)
 
 
+def _lock(connection: Connection, root_id: int) -> None:
+    """Keep a root from others until the transaction ends: who takes it over too, who adds images to it."""
+    connection.execute(select(Root.id).where(Root.id == root_id).with_for_update())
+
+
 def _remove_page(connection: Connection, root_id: int) -> int:
+    _lock(connection, root_id)
     ids = connection.scalars(select(Image.id).where(Image.root_id == root_id).limit(PAGE)).all()
     connection.execute(delete(Image).where(Image.id.in_(ids)))
     if not ids:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, or_, select, update
 
+from tagtray.config.errors import RootGone
 from tagtray.db import clock, paths
 from tagtray.db.dialects import add_new
 from tagtray.db.records import SeenFile
-from tagtray.db.tables import Classification, Image, Model, Priority, Status
+from tagtray.db.tables import Classification, Image, Model, Priority, Root, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,13 @@ class RegisteredFile:
         """True where the file has to be looked at again."""
         same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
         return not same or self.status in (Status.MISSING, Status.IGNORED)
+
+
+def require_root(connection: Connection, root_id: int) -> None:
+    """Raise RootGone unless the root is there, and keep it there until the transaction ends."""
+    root = select(Root.id).where(Root.id == root_id)
+    if connection.scalar(root.with_for_update(read=True, key_share=True)) is None:
+        raise RootGone(f"The root {root_id} is not in the ledger any more.")
 
 
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
