@@ -79,7 +79,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
     back = and_(same, Image.status == Status.IGNORED)
     before = case(
         (and_(back, Image.error_code.is_not(None)), Status.FAILED.value),
-        (and_(back, _is_current()), Status.DONE.value),
+        (and_(back, is_classified()), Status.DONE.value),
         else_=Status.PENDING.value,
     )
     differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
@@ -105,7 +105,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
     connection.execute(statement, rows)
 
 
-def _is_current() -> ColumnElement[bool]:
+def is_classified() -> ColumnElement[bool]:
     """Whether the current model has classified the content of an image."""
     current = select(Model.id).where(Model.is_current)
     return exists().where(Classification.content_id == Image.content_id, Classification.model_id.in_(current))
