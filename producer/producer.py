@@ -84,7 +84,10 @@ class Producer:
         return min(self._turns, self._scans.turns if self._scans else 0)
 
     def scan(self) -> Totals:
-        """Scan all targets and wait for the files that are still being written; what was counted."""
+        """Scan all targets and wait for the files that are still being written; what was counted.
+
+        Raises RootGone.
+        """
         try:
             for scope in self._scopes:
                 self._scanner.scan(scope, self._totals[scope])
