@@ -201,3 +201,25 @@ def test_several_may_take_a_root_over_while_files_arrive_in_it(
     expected = {f"in/{number}.jpg" for number in range(100)} | arrived
     assert sorted(rows(ledger)) == sorted(("outer", name) for name in expected)
     assert moved == len(expected)
+
+
+def test_folders_within_folders_that_are_named_at_once_become_one_root(
+    ledger: Ledger, host: Settings, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a folder with images, of which a page is a few
+    monkeypatch.setattr(merging, "PAGE", 10)
+    monkeypatch.setattr(merging, "PAUSE", 0.0)
+    folders = [library.joinpath(*"abc"[:depth]) for depth in range(4)]
+    folders[-1].mkdir(parents=True)
+    inner = roots.resolve(ledger.engine, host, folders[-1])
+    builders.register(ledger, inner.root.id, 100)
+
+    # When all the folders around it are named at once
+    with ThreadPoolExecutor(len(folders)) as pool:
+        list(pool.map(lambda folder: roots.resolve(ledger.engine, host, folder), folders))
+
+    # Then the outermost has them
+    assert [root.path for root in roots.everywhere(ledger.engine, host).values()] == [
+        os.fsencode(library.resolve())
+    ]
+    assert sorted(rows(ledger)) == sorted(("photos", f"a/b/c/{number}.jpg") for number in range(100))
