@@ -183,7 +183,7 @@ def _refuse_copy(connection: Connection, known: Sequence[RootFolder], path: byte
             raise UsageError(
                 f"{shown(path)} has the files of the root {root.name}, which is still in "
                 f"{shown(root.path)}: for a copy give it a name of its own (NAME=DIR), for the same "
-                "photos name that folder."
+                f"photos name that folder; if they moved, say `tagtray roots move {root.name} DIR`."
             )
 
 
