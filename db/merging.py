@@ -12,9 +12,10 @@ from tagtray.db import paths
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Root, Tag
 from tagtray.db.transactions import write
 
-#: Rows of a transaction, and seconds between two: a run beside it gets its turn on SQLite, too, whose writers
-#: do not queue but try again after up to 0.1 s.
-PAGE, PAUSE = 5_000, 0.05
+#: Rows of a transaction.
+PAGE = 5_000
+#: Seconds between two on SQLite, where who waits to write tries again every 0.1 s: all get a turn.
+PAUSE = 0.11
 
 #: By row id: path and path_raw.
 Names = Mapping[int, tuple[str, bytes | None]]
@@ -30,7 +31,7 @@ def absorb(engine: Engine, inner: int, outer: int, below: bytes) -> int:
     moved = 0
     while count := write(engine, lambda connection: _absorb_page(connection, inner, outer, below)):
         moved += count
-        time.sleep(PAUSE)
+        _rest(engine)
     return moved
 
 
@@ -42,10 +43,15 @@ def remove(engine: Engine, root_id: int, forget: bool) -> int:
     removed = 0
     while count := write(engine, lambda connection: _remove_page(connection, root_id)):
         removed += count
-        time.sleep(PAUSE)
+        _rest(engine)
     while forget and write(engine, _forget_page):
-        time.sleep(PAUSE)
+        _rest(engine)
     return removed
+
+
+def _rest(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        time.sleep(PAUSE)
 
 
 def _absorb_page(connection: Connection, inner: int, outer: int, below: bytes) -> int:
