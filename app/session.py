@@ -14,10 +14,12 @@ from tagtray.config.errors import InfrastructureError, Refused, UsageError
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import holds, roots
+from tagtray.db.places.following import Follower
 from tagtray.db.places.roots import Target
 from tagtray.db.reading import run_stats
 from tagtray.producer import scope
 from tagtray.producer.producer import Producer
+from tagtray.producer.totals import Totals
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +33,48 @@ class Session:
         self.settings = settings
         self.ledger = Ledger(database)
         self.targets = [_target(database, settings, folder) for folder in folders]
-        for note in (note for target in self.targets for note in target.notes):
-            log.warning("root_changed: %s", note)
+        self._say([note for target in self.targets for note in target.notes])
         self.started = run_stats.moment(database)
         self._feeder = feeding.feeder(settings, self.ledger)
-        self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
+        self._follower = Follower(database, settings)
+        self._removed: Refused | None = None
+        self._earlier = Totals()
+        self._watch = False
+        self.producer = self._new_producer()
 
     def start(self, watch: bool) -> None:
         """Begin to scan (and to watch) and to feed."""
+        self._watch = watch
         self._feeder.start()
         self.producer.start(watch)
+
+    def follow(self) -> None:
+        """Go on under the roots that have the folders now; to be called again and again.
+
+        Where none has any of them, that is a ``refusal``.
+        """
+        try:
+            targets, notes = self._follower.follow(self.targets)
+        except InfrastructureError as error:
+            log.debug("database_away: %s", error)
+            return
+        if not notes:
+            return
+        self.producer.stop()
+        self._earlier = self.progress
+        self._earlier.begin_scan()
+        self.targets = targets
+        self.producer = self._new_producer()
+        if targets:
+            self._say(notes)
+            self.producer.start(self._watch)
+        else:
+            self._removed = Refused(" ".join(notes))
+
+    @property
+    def progress(self) -> Totals:
+        """What was counted since the start, by the producers of former roots as well."""
+        return Totals.of([self._earlier, self.producer.progress])
 
     def stop(self) -> None:
         """End after what is in hand."""
@@ -50,7 +84,7 @@ class Session:
     @property
     def refusal(self) -> Refused | None:
         """Why nothing more will come of it; None as long as there is hope."""
-        return self._feeder.refusal or self.producer.refusal
+        return self._removed or self._feeder.refusal or self.producer.refusal
 
     def refuse_paused(self) -> None:
         """Raise UsageError where a folder's root is paused: nothing of it would ever be done."""
@@ -70,6 +104,13 @@ class Session:
     def unqueued(self) -> int | None:
         """Images of the folders that are not in the queue yet; None while the database is away."""
         return self._count(run_stats.unqueued)
+
+    def _new_producer(self) -> Producer:
+        return Producer(self.settings, self.ledger, self._feeder.notify, self.targets)
+
+    def _say(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            log.warning("root_changed: %s", note)
 
     def _count(self, count: Callable[[Engine, Sequence[Target]], int]) -> int | None:
         try:

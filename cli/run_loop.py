@@ -93,12 +93,13 @@ class _Run:
 
     def _poll(self, meter: Meter) -> Snapshot | None:
         """The state of the run; None while the database is away, which the feeder logs."""
+        self._session.follow()
         producer = self._session.producer
         idle = producer.idle  # before the count: what it has taken up is counted
         left = self._session.active()
         if left is None:
             return None
-        totals = producer.progress
+        totals = self._session.progress
         return meter.read(totals.new + totals.changed, left, producer.waiting, idle, self._phase())
 
     def _start_workers(self, snapshot: Snapshot) -> None:

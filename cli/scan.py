@@ -47,7 +47,7 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
             if watch:
                 _print_watching(session)
                 while not session.refusal and not request.wait(POLL):
-                    pass
+                    session.follow()
             else:
                 _poll_until_queued(session, request)
             session.stop()
@@ -69,11 +69,12 @@ def _session(settings: Settings, folders: list[str], request: StopRequest) -> It
 
 def _poll_until_queued(session: Session, request: StopRequest) -> None:
     meter = progress.Meter(session.unqueued() or 0)
-    producer = session.producer
     with progress.display() as display:
         while True:
+            session.follow()
+            producer = session.producer
             idle = producer.idle  # before the count: what it has taken up is counted
-            left, totals = session.unqueued(), producer.progress
+            left, totals = session.unqueued(), session.progress
             if left is not None:
                 snapshot = meter.read(totals.new + totals.changed, left, producer.waiting, idle, "Queueing")
                 if snapshot.over:
@@ -90,7 +91,7 @@ def _print_watching(session: Session) -> None:
 
 
 def _print(session: Session) -> None:
-    totals = session.producer.progress
+    totals = session.progress
     counts = [
         f"{count:,} {name}"
         for name, count in (

@@ -33,7 +33,7 @@ def write(session: Session, seconds: float) -> None:
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
     forwarded = run_stats.forwarded(engine, targets, session.started)
-    skipped, caches = session.producer.progress.skipped, session.producer.progress.caches
+    skipped, caches = session.progress.skipped, session.progress.caches
     left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
     rows = [
         ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),

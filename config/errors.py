@@ -8,6 +8,7 @@ TagtrayError              one clear sentence; ``exit_code`` is what the command 
 │   └── Locked            1  another program holds the database: it passes by itself
 ├── WeightsError          1  a weights, label or cache file is missing or not what its hash says
 ├── ModelChanged          -  another model is current: the worker ends, and one follows that loads it
+├── RootGone              -  a root left the ledger: its folder belongs to another one now, or to none
 ├── ImageError            -  one image cannot be classified: ``code`` is stable, the message a sentence
 ├── ImageGone             -  the file is no longer there: its row becomes ``missing``
 ├── ImageDeferred         -  not now: the image stays in the ledger and is tried again later
@@ -54,6 +55,10 @@ class WeightsError(TagtrayError):
 
 class ModelChanged(TagtrayError):
     """A worker's model is no longer the current one: it has to be replaced by a worker that loads that."""
+
+
+class RootGone(TagtrayError):
+    """The root of a file is not in the ledger any more: it is part of another one, or was removed."""
 
 
 class ImageCode(StrEnum):

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select, update
 
-from tagtray.config.errors import ImageCode
+from tagtray.config.limits import Limits
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, dialects, feeding, paths, registration, stale
+from tagtray.db import clock, commits, dialects, feeding, limits, paths, registration, stale
 from tagtray.db.access.transactions import read, write
 from tagtray.db.places import holds
 from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
@@ -39,7 +39,10 @@ class Ledger:
     # Producers
 
     def register(self, root_id: int, files: Sequence[SeenFile]) -> Registration:
-        """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone."""
+        """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone.
+
+        Raises RootGone, with nothing changed, where there are new ones and the root is no more.
+        """
         known = self.lookup(root_id, [file.path for file in files])
         new = [file for file in files if file.path not in known]
         seen = {known[file.path].id: file for file in files if file.path in known}
@@ -48,7 +51,10 @@ class Ledger:
         def work(connection: Connection) -> dict[bytes, int]:
             if changed:
                 registration.change(connection, changed)
-            return registration.add(connection, root_id, new) if new else {}
+            if not new:
+                return {}
+            registration.require_root(connection, root_id)
+            return registration.add(connection, root_id, new)
 
         added = write(self.engine, work) if new or changed else {}
         ids = {file.path: row for row, file in seen.items()} | added
@@ -64,13 +70,9 @@ class Ledger:
         unwanted = update(Image).where(Image.status != Status.IGNORED)
         return self._update(unwanted.values(_to(Status.IGNORED, **_FREE)), ids)
 
-    def apply_size_limit(self, root_id: int, max_bytes: int) -> int:
-        """Images that were judged under another limit of size are judged again; how many there were."""
-        too_large = Image.size_bytes > max_bytes
-        failed = and_(Image.status == Status.FAILED, Image.error_code == ImageCode.TOO_LARGE)
-        other = or_(and_(Image.status == Status.DONE, too_large), and_(failed, ~too_large))
-        again = _to(Status.PENDING, priority=Priority.NEW, error_code=None, error_message=None)
-        return self._update(update(Image).where(Image.root_id == root_id, other).values(again))
+    def apply_limits(self, root_id: int, below: bytes, allowed: Limits) -> int:
+        """Known images over a limit become ``failed``; those that failed for one that was raised are back."""
+        return limits.apply(self.engine, root_id, below, allowed)
 
     def lookup(self, root_id: int, names: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
         """The registered ones among ``names``."""

@@ -61,9 +61,14 @@ def _is_up_to_date(connection: Connection) -> bool:
     """False if it is older, or empty; raises InfrastructureError for what this version cannot work with."""
     _refuse_encoding(connection)
     current = revision(connection)
+    if current is None and (names := ownership.taken_names(connection)):
+        # Another process may have made them since the first look.
+        current = revision(connection)
+        if current is None:
+            raise ownership.strange(connection, names)
     if current is None:
-        ownership.refuse_strangers(connection)
-    elif current > REVISION:
+        return False
+    if current > REVISION:
         raise InfrastructureError(
             f"The database {urls.where(connection.engine.url)} is at revision {current}, made by a newer "
             "tagtray than this one; update tagtray."

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, or_, select, update
 
+from tagtray.config.errors import RootGone
 from tagtray.db import clock, paths
 from tagtray.db.dialects import add_new
 from tagtray.db.records import SeenFile
-from tagtray.db.tables import Classification, Image, Model, Priority, Status
+from tagtray.db.tables import Classification, Image, Model, Priority, Root, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,13 @@ class RegisteredFile:
         """True where the file has to be looked at again."""
         same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
         return not same or self.status in (Status.MISSING, Status.IGNORED)
+
+
+def require_root(connection: Connection, root_id: int) -> None:
+    """Raise RootGone unless the root is there, and keep it there until the transaction ends."""
+    root = select(Root.id).where(Root.id == root_id)
+    if connection.scalar(root.with_for_update(read=True, key_share=True)) is None:
+        raise RootGone(f"The root {root_id} is not in the ledger any more.")
 
 
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
@@ -71,7 +79,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
     back = and_(same, Image.status == Status.IGNORED)
     before = case(
         (and_(back, Image.error_code.is_not(None)), Status.FAILED.value),
-        (and_(back, _is_current()), Status.DONE.value),
+        (and_(back, is_classified()), Status.DONE.value),
         else_=Status.PENDING.value,
     )
     differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
@@ -97,7 +105,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
     connection.execute(statement, rows)
 
 
-def _is_current() -> ColumnElement[bool]:
+def is_classified() -> ColumnElement[bool]:
     """Whether the current model has classified the content of an image."""
     current = select(Model.id).where(Model.is_current)
     return exists().where(Classification.content_id == Image.content_id, Classification.model_id.in_(current))

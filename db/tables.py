@@ -65,6 +65,8 @@ class Root(Base):
     """
 
     __tablename__ = "roots"
+    # No id comes again: processes that know a root by it may not have heard yet that it is gone.
+    __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     path: Mapped[str]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import ColumnElement, Connection, and_, or_, text
+
+from tagtray.config import limits
+from tagtray.db.tables import Image, Status
 
 #: What marks a view as one that tagtray made: in its text (SQLite), in its comment (PostgreSQL).
 MARK = "made by tagtray"
 NAMES = ("results", "top1", "image_tags", "failures")
 
+#: The images that the views show: their files are there, wanted and within the limits.
+_SHOWN = """i.status NOT IN ('missing', 'ignored')
+  AND (i.error_code IS NULL OR i.error_code NOT IN ('too_large', 'too_many_pixels'))"""
 _MONTH = {"sqlite": "substr({0}, 1, 7)", "postgresql": "to_char({0}, 'YYYY-MM')"}
 
 _RESULTS = """
@@ -20,7 +26,7 @@ JOIN classifications c ON c.content_id = k.id
 JOIN models m ON m.id = c.model_id
 JOIN predictions p ON p.content_id = k.id AND p.model_id = m.id
 JOIN labels l ON l.label_set = m.label_set AND l.class_index = p.class_index
-WHERE i.status NOT IN ('missing', 'ignored')
+WHERE {shown}
 """
 
 _TOP1 = """
@@ -33,7 +39,7 @@ JOIN models m ON m.is_current
 JOIN classifications c ON c.content_id = k.id AND c.model_id = m.id
 JOIN predictions p ON p.content_id = k.id AND p.model_id = m.id AND p.rank = 1
 JOIN labels l ON l.label_set = m.label_set AND l.class_index = p.class_index
-WHERE i.status NOT IN ('missing', 'ignored')
+WHERE {shown}
 """
 
 _IMAGE_TAGS = """
@@ -47,7 +53,7 @@ JOIN tags t ON t.content_id = k.id AND t.model_id = m.id
 JOIN categories g ON g.wnid = t.wnid AND g.curated
 JOIN thresholds d ON d.model_id = m.id AND d.wnid = ''
 LEFT JOIN thresholds o ON o.model_id = m.id AND o.wnid = t.wnid
-WHERE i.status NOT IN ('missing', 'ignored') AND t.score >= COALESCE(o.score, d.score)
+WHERE {shown} AND t.score >= COALESCE(o.score, d.score)
 """
 
 _FAILURES = """
@@ -58,6 +64,12 @@ WHERE i.status = 'failed'
 """
 
 
+def is_shown() -> ColumnElement[bool]:
+    """SQL condition on ``images``: the one of the views."""
+    within = or_(Image.error_code.is_(None), Image.error_code.not_in(limits.CODES))
+    return and_(Image.status.not_in((Status.MISSING, Status.IGNORED)), within)
+
+
 def create(connection: Connection) -> None:
     """Create all views in the dialect of ``connection``; PostgreSQL's are put in the place of earlier ones.
 
@@ -66,7 +78,7 @@ def create(connection: Connection) -> None:
     dialect = connection.dialect.name
     month = _MONTH[dialect].format("k.taken_at")
     for name, query in zip(NAMES, (_RESULTS, _TOP1, _IMAGE_TAGS, _FAILURES), strict=True):
-        query = query.format(month=month)
+        query = query.format(month=month, shown=_SHOWN)
         if dialect == "postgresql":
             connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {query}"))
             connection.execute(text(f"COMMENT ON VIEW {name} IS '{MARK}'"))

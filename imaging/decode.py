@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tagtray.config import limits
 from tagtray.config.errors import ImageCode, ImageError
 from tagtray.imaging import bands, crops, exif, faults, foreign, formats, frames, raw, rescue, sniff, tiff
 from tagtray.imaging.formats import Draft
@@ -153,4 +154,4 @@ def _place(
 
 def _refuse_size(target: _Target, pixels: int) -> None:
     if pixels > target.max_pixels:
-        raise faults.too_many_pixels(pixels, target.max_pixels)
+        raise limits.too_many_pixels(pixels, target.max_pixels)

@@ -6,6 +6,7 @@ import re
 
 from PIL import Image
 
+from tagtray.config import limits
 from tagtray.config.errors import ImageCode, ImageError
 from tagtray.imaging import sniff
 
@@ -30,18 +31,12 @@ _SPOKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError)
 _ADDRESS = re.compile(r"<[^>]*>|0x[0-9a-f]+", re.IGNORECASE)
 
 
-def too_many_pixels(pixels: int, max_pixels: int) -> ImageError:
-    """The error for an image whose decoding would hold more than ``TAGTRAY_MAX_PIXELS`` in memory."""
-    sentence = f"The image has {pixels:,} pixels; at most {max_pixels:,} are decoded (TAGTRAY_MAX_PIXELS)."
-    return ImageError(ImageCode.TOO_MANY_PIXELS, sentence)
-
-
 def image_error(kind: str, error: Exception, data: bytes, max_pixels: int) -> ImageError:
     """Judge ``error``, raised while ``data`` of format ``kind`` was decoded."""
     if isinstance(error, MemoryError):
         return ImageError(ImageCode.OUT_OF_MEMORY, f"There was not enough memory to decode the {kind} image.")
     if isinstance(error, Image.DecompressionBombError):
-        return too_many_pixels(int("".join(_PIXELS.findall(str(error))[:1]) or 0), max_pixels)
+        return limits.too_many_pixels(int("".join(_PIXELS.findall(str(error))[:1]) or 0), max_pixels)
     words = str(error) if isinstance(error, _SPOKEN) else ""
     words = "" if _MUTE.search(words) else words
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(words):

@@ -9,8 +9,8 @@ from typing import cast
 
 from PIL import ImageFile
 
+from tagtray.config import limits
 from tagtray.config.errors import ImageCode, ImageError
-from tagtray.imaging import faults
 
 MAGIC = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 
@@ -26,7 +26,7 @@ def opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A decoded image; raises ImageError without the extra or over the limit, or what the plugin does."""
     width, height = size(data)
     if width * height > max_pixels:
-        raise faults.too_many_pixels(width * height, max_pixels)
+        raise limits.too_many_pixels(width * height, max_pixels)
     try:
         plugin = importlib.import_module("pillow_jxl.JpegXLImagePlugin")
     except ImportError:

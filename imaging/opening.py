@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tagtray.config import limits
 from tagtray.config.errors import ImageCode, ImageDeferred, ImageError, ImageGone, MountFault
 from tagtray.imaging import mounts
 
@@ -144,10 +145,7 @@ def _refuse_file(folder: int, descriptor: int, status: os.stat_result, max_bytes
     if status.st_size == 0:
         raise ImageError(ImageCode.EMPTY, "The file is empty.")
     if status.st_size > max_bytes:
-        sentence = (
-            f"The file has {status.st_size:,} bytes; at most {max_bytes:,} are read (TAGTRAY_MAX_BYTES)."
-        )
-        raise ImageError(ImageCode.TOO_LARGE, sentence)
+        raise limits.too_large(status.st_size, max_bytes)
 
 
 def _kernel_name(descriptor: int) -> bytes:

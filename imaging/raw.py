@@ -12,7 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from tagtray.imaging import exif, faults, formats
+from tagtray.config import limits
+from tagtray.imaging import exif, formats
 from tagtray.imaging.taken import Source, Taken
 
 #: EXIF's orientation by LibRaw's ``flip``: 4 exchanges rows and columns, then 1 mirrors columns and 2 rows.
@@ -63,7 +64,7 @@ def _preview(rawpy: Any, raw: Any, side: int, max_pixels: int) -> Image.Image | 
 def _developed(raw: Any, max_pixels: int) -> Image.Image:
     pixels = raw.sizes.raw_width * raw.sizes.raw_height
     if pixels > max_pixels:
-        raise faults.too_many_pixels(pixels, max_pixels)
+        raise limits.too_many_pixels(pixels, max_pixels)
     return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, user_flip=0))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Sequence
 
+from tagtray.config.limits import Limits
 from tagtray.config.outage import Outage
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
@@ -34,6 +36,7 @@ class Intake:
     ) -> None:
         self._stable = settings.stable
         self._settle = max(settings.stable, settings.settle)
+        self._limits = Limits(settings.max_bytes, settings.max_pixels, settings.exact)
         self._ledger = ledger
         self._notify = notify
         self._settling = settling
@@ -50,6 +53,12 @@ class Intake:
             else:
                 old.append(file)
         return self._register(scope, old, totals) + self._take(scope, young, totals)
+
+    def apply_limits(self, scope: Scope) -> None:
+        """Judge what is known of a scope by the limits of this process."""
+        work = functools.partial(self._ledger.apply_limits, scope.root.id, scope.below, self._limits)
+        if self._outage.retry(work):
+            self._notify()
 
     def take_named(self, scope: Scope, paths: dict[bytes, bool], totals: Totals) -> None:
         """Take up files that events named; the value tells whether one was closed or moved into place."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from tagtray.config import logs, outage
-from tagtray.config.errors import Refused
+from tagtray.config.errors import Refused, RootGone
 from tagtray.config.logs import Throttle
 from tagtray.config.outage import Outage, Stopped
 from tagtray.config.settings import Settings
@@ -34,7 +34,8 @@ class Producer:
     """Keeps the ledger in step with ``targets``; ``notify`` is called when images were registered.
 
     Either ``scan()`` once in the caller's thread, or ``start()`` ... ``stop()`` in threads of its own. It
-    outlives outages of the database and errors that nobody expected.
+    outlives outages of the database and errors that nobody expected, but not its roots: where one is no more
+    its threads end, and another producer has to follow.
     """
 
     def __init__(
@@ -83,7 +84,10 @@ class Producer:
         return min(self._turns, self._scans.turns if self._scans else 0)
 
     def scan(self) -> Totals:
-        """Scan all targets and wait for the files that are still being written; what was counted."""
+        """Scan all targets and wait for the files that are still being written; what was counted.
+
+        Raises RootGone.
+        """
         try:
             for scope in self._scopes:
                 self._scanner.scan(scope, self._totals[scope])
@@ -117,7 +121,7 @@ class Producer:
         while not self._stop.is_set():
             try:
                 self._turn()
-            except Stopped:
+            except (Stopped, RootGone):
                 return
             except Exception:
                 sentence = "an unexpected error; the producer goes on."

@@ -52,6 +52,8 @@ class Scanner:
         else:
             self._once.reset(scope)
             self._outage.retry(lambda: self._ledger.lift(scope.root.name))
+            if scope not in self._mounts:
+                self._intake.apply_limits(scope)
             known = self._mounts.setdefault(scope, set())
             known |= walk.mounts
             unknown = walk.blocked | (known - walk.mounts)

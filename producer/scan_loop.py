@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 
 from tagtray.config import logs, outage
+from tagtray.config.errors import RootGone
 from tagtray.config.outage import Stopped
 from tagtray.config.settings import Settings
 from tagtray.producer.inbox import Inbox
@@ -57,7 +58,7 @@ class ScanLoop:
                 self.turns += 1
                 if self._watch is None:
                     return
-            except Stopped:
+            except (Stopped, RootGone):
                 return
             except Exception:
                 sentence = "an unexpected error; the producer goes on."

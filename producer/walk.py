@@ -55,7 +55,7 @@ class Walk:
         self.blocked: set[bytes] = set()
         #: Folders on another file system than the target.
         self.mounts: set[bytes] = set()
-        #: Files of any kind that were met; 0 may be an unmounted disk.
+        #: Files and left out folders that were met and are not hidden; 0 may be an unmounted disk.
         self.met = 0
 
     def batches(self) -> Iterator[list[FoundFile]]:
@@ -91,6 +91,7 @@ class Walk:
         if not self._scope.enters(path, rules):
             self._totals.ignored += 1
             self._totals.caches += self._scope.is_cache(path)
+            self.met += not filenames.is_ignored_dir(entry.name)
             return False
         with contextlib.suppress(OSError):
             if entry.stat(follow_symlinks=False).st_dev != self._device:
@@ -111,10 +112,11 @@ class Walk:
                 if error.errno == errno.ENAMETOOLONG:
                     self._block(path, error)
                 return None  # deleted meanwhile, or a mount that fails: the next scan sees
+        # One that a rule leaves out is there all the same; a hidden one may mark a disk that is not.
+        self.met += found is not None or filenames.classify_name(entry.name) is Kind.REGISTER
         if found is None:
             self._totals.ignored += 1
             return None
-        self.met += 1
         self._totals.seen += 1
         return found
 

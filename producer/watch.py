@@ -22,7 +22,7 @@ from tagtray.imaging import filenames, mounts
 from tagtray.producer import ignore
 from tagtray.producer.inbox import Inbox
 from tagtray.producer.inotify import EVENTS, Observer, ReportingInotify
-from tagtray.producer.scope import Identity, Scope
+from tagtray.producer.scope import NO_MEDIA, Identity, Scope
 
 #: Seconds between scans of a polled folder, at least.
 POLL = 2.0
@@ -144,9 +144,10 @@ class Handler(FileSystemEventHandler):
                 self._sort(path, closed)
 
     def _sort(self, path: bytes, closed: bool) -> None:
-        folder, name = os.path.split(path)
-        if name == ignore.NAME:
-            self._inbox.add_folder(self._scope, folder)
+        name = os.path.basename(path)
+        if name in (ignore.NAME, NO_MEDIA):
+            # What is known below it may be unwanted now, or wanted again: a whole scan judges that.
+            self._inbox.request_full_scan()
         elif filenames.classify_name(name) is filenames.Kind.REGISTER:
             self._inbox.add_file(self._scope, path, closed)
 

@@ -26,8 +26,9 @@ from sqlalchemy import (
     true,
 )
 
+from tagtray.db import views
 from tagtray.db.dialects import frequent, greatest, least, unindexed
-from tagtray.db.tables import Content, Image, Status
+from tagtray.db.tables import Content, Image
 from tagtray.search.dates import Span
 from tagtray.search.evidence import Evidence
 from tagtray.search.meaning import Cameras, Filter, InRoot, Meaning, Place
@@ -66,7 +67,7 @@ def _images_of(
     evidence: Evidence, meaning: Meaning, plan: Plan, order: Order
 ) -> Select[int, int | None, float, Any]:
     scores: list[ColumnElement[float]] = []
-    where: list[ColumnElement[bool]] = [Image.status != Status.MISSING]
+    where: list[ColumnElement[bool]] = [views.is_shown()]
     source: FromClause = _contents
     content = unindexed(Content.id)
     if plan.first is not None:

@@ -2,7 +2,7 @@
 
 On SQLite and PostgreSQL: registration and rescan by the producer (on one core), feed, claim and commit per
 image, the looks of ``status`` and ``run``, the plans of their statements, and processes that work on one
-ledger at once.
+ledger at once; what it costs to ignore half of a root, to take it into another one and to move it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import redis
 
 from benchmarks import report
-from benchmarks.scale import crowd, files, hot, plans
+from benchmarks.scale import crowd, files, hot, plans, roots
 from benchmarks.scale.rows import scaled
 from tagtray.jobs.queue import ImageQueue
 from tools import servers
@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--databases", nargs="+", choices=("sqlite", "postgresql"), default=None)
-    parser.add_argument("--parts", nargs="+", choices=("files", "ledger", "crowd"), default=None)
+    parser.add_argument("--parts", nargs="+", choices=("files", "ledger", "crowd", "roots"), default=None)
     parser.add_argument("--scratch", type=Path, help="where the files are made")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
@@ -48,11 +48,13 @@ def main() -> None:
         if options.databases:
             databases = {name: databases[name] for name in options.databases}
         queue = ImageQueue("scale", redis.from_url(stack.enter_context(servers.redis_server())))
-        parts = options.parts or ("files", "ledger", "crowd")
+        parts = options.parts or ("files", "ledger", "crowd", "roots")
         for size in options.sizes:
             if "files" in parts:
                 for name, rates in _files(databases, size, options.scratch).items():
                     _keep(name, size, rates)
+            if "roots" in parts:
+                _roots(databases, size, options.scratch)
             if {"ledger", "crowd"} & set(parts):
                 for name, database in databases.items():
                     with database() as url:
@@ -92,6 +94,15 @@ def _files(databases: Mapping[str, Database], size: int, scratch: Path | None) -
             rows = [_scans(folder, Path(place), database) for _ in range(SCANS.get(size, 1))]
             found[name] = report.medians(rows)
     return found
+
+
+def _roots(databases: Mapping[str, Database], size: int, scratch: Path | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="scale-", dir=scratch) as place:
+        folder = Path(place) / "library" / "photos"
+        roots.make_files(folder, size)
+        for name, database in databases.items():
+            with database() as url, scaled(size, url, folder) as made:
+                _keep(name, size, {"roots": roots.measure(made)})
 
 
 def _scans(folder: Path, place: Path, database: Database) -> dict[str, Any]:

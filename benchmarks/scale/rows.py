@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from tagtray.db.places.roots import Target
 TAGS = 9
 #: One of so many photos is a copy of the one before, failed, is missing, waits.
 COPY, FAILED, MISSING, PENDING = 20, 100, 50, 25
+#: Size and time of every file.
+BYTES, MTIME_NS = 3_000_000, 1_700_000_000_000_000_000
 
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)"
 _HASH = {"sqlite": "lower(hex(randomblob(32)))", "postgresql": "encode(sha256(int8send(n)), 'hex')"}
@@ -53,7 +55,7 @@ INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, status,
                     priority, attempts, first_seen_at, updated_at) {numbers}
 SELECT n, :root, 'folder_' || {folder} || '/IMG_' || {name} || '.jpg',
        CASE WHEN state IN ('done', 'missing') THEN CASE WHEN n % {copy} = 0 THEN n - 1 ELSE n END END,
-       3000000, 1700000000000000000, state,
+       {bytes}, {mtime}, state,
        CASE WHEN state = 'failed' THEN 'broken' END, CASE WHEN state = 'failed' THEN 'It ends early.' END,
        1, 0, {moment}, {moment}
 FROM (SELECT n, CASE WHEN n % {pending} = 7 THEN 'pending' WHEN n % {failed} = 3 THEN 'failed'
@@ -94,26 +96,32 @@ class Scaled:
 
 
 @contextlib.contextmanager
-def scaled(rows: int, url: str | None = None) -> Iterator[Scaled]:
-    """A fresh ledger of ``rows`` images: in SQLite, or in the empty PostgreSQL database at ``url``."""
+def scaled(rows: int, url: str | None = None, folder: Path | None = None) -> Iterator[Scaled]:
+    """A fresh ledger of ``rows`` images: in SQLite, or in the empty PostgreSQL database at ``url``.
+
+    Where their folder is given it is without predictions and tags.
+    """
     with tempfile.TemporaryDirectory(prefix="scale-") as scratch:
-        folder = Path(scratch) / "photos"
-        folder.mkdir()
+        tables: tuple[str, ...] = (_CONTENTS, _IMAGES, _CLASSIFICATIONS)
+        if folder is None:
+            folder = Path(scratch) / "photos"
+            folder.mkdir()
+            tables += (_PREDICTIONS, _TAGS)
         settings = configuration.load(home=Path(scratch) / "home", database_url=url)
         bootstrap.bring_up(settings)
         with bootstrap.writing(settings) as database:
             target = roots.resolve(database, settings, folder)
             made = Scaled(settings, Ledger(database), target, current_model.current(database).id)
             if rows:
-                _fill(made, rows)
+                _fill(made, rows, tables)
             yield made
 
 
-def _fill(made: Scaled, rows: int) -> None:
+def _fill(made: Scaled, rows: int, tables: Sequence[str]) -> None:
     parameters = {"rows": rows, "root": made.target.root.id, "model": made.model_id}
     with writing(made.engine).connect() as connection, connection.begin():
         connection.execute(_HASTE[connection.dialect.name])
-        for statement in (_CONTENTS, _IMAGES, _CLASSIFICATIONS, _PREDICTIONS, _TAGS):
+        for statement in tables:
             _run(connection, statement, parameters)
     made.engine.dispose()
     if made.engine.dialect.name == "postgresql":
@@ -135,6 +143,8 @@ def _run(connection: Connection, statement: str, parameters: dict[str, int]) -> 
         name=_PAD[dialect].format("n"),
         more=" ".join(f"UNION ALL SELECT {number}" for number in range(1, TAGS)),
         copy=COPY,
+        bytes=BYTES,
+        mtime=MTIME_NS,
         failed=FAILED,
         missing=MISSING,
         pending=PENDING,

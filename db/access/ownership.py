@@ -32,22 +32,20 @@ _WAY_OUT = {
 }
 
 
-def refuse_strangers(connection: Connection) -> None:
-    """Raise InfrastructureError where a name of ours is taken, in a database where tagtray has not been."""
+def taken_names(connection: Connection) -> list[str]:
+    """The names of ours that are taken: by others, in a database where tagtray has not been."""
     tables = Base.metadata.tables.values()
     names = [name for table in tables for name in (table.name, *(str(index.name) for index in table.indexes))]
-    taken = _ask(connection, _NAMED, [*names, *views.NAMES])
-    if taken:
-        raise _strange(connection, [row[0] for row in taken])
+    return [row[0] for row in _ask(connection, _NAMED, [*names, *views.NAMES])]
 
 
 def own_views(connection: Connection) -> list[str]:
     """The views of ours that are there; raises InfrastructureError where another one has such a name."""
     found = _ask(connection, _VIEWS, views.NAMES)
     made = {name: views.MARK in (said or "") for name, said in found}
-    strange = [name for name, ours in made.items() if not ours]
-    if strange:
-        raise _strange(connection, strange)
+    strangers = [name for name, ours in made.items() if not ours]
+    if strangers:
+        raise strange(connection, strangers)
     return list(made)
 
 
@@ -57,7 +55,8 @@ def _ask(connection: Connection, queries: Mapping[str, str], names: Sequence[str
     return connection.execute(query, {"names": list(names), **schema}).all()
 
 
-def _strange(connection: Connection, names: list[str]) -> InfrastructureError:
+def strange(connection: Connection, names: list[str]) -> InfrastructureError:
+    """The error where names of ours belong to others."""
     return InfrastructureError(
         f"The database {urls.where(connection.engine.url)} has {', '.join(sorted(names))}, which tagtray did "
         f"not make: nothing was changed; {_WAY_OUT[connection.dialect.name]}."

@@ -12,9 +12,10 @@ from tagtray.db import paths
 from tagtray.db.access.transactions import write
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Root, Tag
 
-#: Rows of a transaction, and seconds between two: a run beside it gets its turn on SQLite, too, whose writers
-#: do not queue but try again after up to 0.1 s.
-PAGE, PAUSE = 5_000, 0.05
+#: Rows of a transaction.
+PAGE = 5_000
+#: Seconds between two on SQLite, where who waits to write tries again every 0.1 s: all get a turn.
+PAUSE = 0.11
 
 #: By row id: path and path_raw.
 Names = Mapping[int, tuple[str, bytes | None]]
@@ -30,7 +31,7 @@ def absorb(engine: Engine, inner: int, outer: int, below: bytes) -> int:
     moved = 0
     while count := write(engine, lambda connection: _absorb_page(connection, inner, outer, below)):
         moved += count
-        time.sleep(PAUSE)
+        _rest(engine)
     return moved
 
 
@@ -42,13 +43,19 @@ def remove(engine: Engine, root_id: int, forget: bool) -> int:
     removed = 0
     while count := write(engine, lambda connection: _remove_page(connection, root_id)):
         removed += count
-        time.sleep(PAUSE)
+        _rest(engine)
     while forget and write(engine, _forget_page):
-        time.sleep(PAUSE)
+        _rest(engine)
     return removed
 
 
+def _rest(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        time.sleep(PAUSE)
+
+
 def _absorb_page(connection: Connection, inner: int, outer: int, below: bytes) -> int:
+    _lock(connection, inner)
     query = select(Image.id, Image.path, Image.path_raw, Image.content_id)
     found = connection.execute(query.where(Image.root_id == inner).limit(PAGE)).all()
     rows = cast("Sequence[Row[Any]]", found)
@@ -98,7 +105,13 @@ def _rename_each(connection: Connection, outer: int, names: Names) -> None:
         connection.execute(statement.values(values), rows)
 
 
+def _lock(connection: Connection, root_id: int) -> None:
+    """Keep a root from others until the transaction ends: who takes it over too, who adds images to it."""
+    connection.execute(select(Root.id).where(Root.id == root_id).with_for_update())
+
+
 def _remove_page(connection: Connection, root_id: int) -> int:
+    _lock(connection, root_id)
     ids = connection.scalars(select(Image.id).where(Image.root_id == root_id).limit(PAGE)).all()
     connection.execute(delete(Image).where(Image.id.in_(ids)))
     if not ids:

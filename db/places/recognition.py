@@ -12,7 +12,7 @@ from tagtray.db import paths
 from tagtray.db.records import stored_ns
 from tagtray.db.tables import Image, Status
 
-#: Rows that are looked for, half of them the oldest and half the newest of the root.
+#: Rows that are looked for, half of them the first and half the last of the root by name (by its index).
 SAMPLE = 100
 #: Share of the sample that has to be there. Where the old place is gone half of it will do: to be wrong costs
 #: nothing, since a file with other bytes is classified again. A copy beside the library has nearly all.
@@ -55,7 +55,7 @@ def _sample(connection: Connection, root_id: int) -> list[Row[Any]]:
         Image.root_id == root_id, Image.status.not_in((Status.MISSING, Status.IGNORED))
     )
     half = SAMPLE // 2
-    ends = (present.order_by(Image.id).limit(half), present.order_by(Image.id.desc()).limit(half))
+    ends = (present.order_by(Image.path).limit(half), present.order_by(Image.path.desc()).limit(half))
     return [cast("Row[Any]", row) for end in ends for row in connection.execute(end)]
 
 

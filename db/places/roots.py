@@ -85,7 +85,7 @@ def named(engine: Engine, settings: Settings, name: str) -> RootFolder:
 def locate(engine: Engine, settings: Settings, file: Path) -> tuple[RootFolder, bytes] | None:
     """The root that holds ``file`` (the innermost where roots are nested) and its relative name."""
     path = os.path.join(folders.real(file.parent), os.fsencode(file.name))
-    return _holder(everywhere(engine, settings).values(), path)
+    return holder(everywhere(engine, settings).values(), path)
 
 
 def move(engine: Engine, settings: Settings, root: RootFolder, folder: Path) -> RootFolder:
@@ -144,13 +144,13 @@ def _resolve(connection: Connection, settings: Settings, path: bytes, name: str 
         connection.execute(text("LOCK TABLE roots IN SHARE ROW EXCLUSIVE MODE"))
     known = _known(connection, settings)
     notes: list[str] = []
-    if not _holder(known, path):
+    if not holder(known, path):
         _refuse_copy(connection, known, path, name)
         notes = _carry_over(connection, known, path)
         known = _known(connection, settings)
-    if holder := _holder(known, path):
-        _refuse_second_name(*holder, name)
-        return Target(*holder, tuple(notes))
+    if found := holder(known, path):
+        _refuse_second_name(*found, name)
+        return Target(*found, tuple(notes))
     same_name = next((root for root in known if root.name == name), None)
     if same_name is not None:
         return Target(_moved_by_name(connection, same_name, path), b"", tuple(notes))
@@ -186,7 +186,7 @@ def _refuse_copy(connection: Connection, known: Sequence[RootFolder], path: byte
             raise UsageError(
                 f"{shown(path)} has the files of the root {root.name}, which is still in "
                 f"{shown(root.path)}: for a copy give it a name of its own (NAME=DIR), for the same "
-                "photos name that folder."
+                f"photos name that folder; if they moved, say `tagtray roots move {root.name} DIR`."
             )
 
 
@@ -231,11 +231,11 @@ def _on_this_host(row: RowMapping, settings: Settings) -> RootFolder:
     return RootFolder(row["id"], row["name"], path, mapped is not None, row["host"])
 
 
-def _holder(known: Iterable[RootFolder], path: bytes) -> tuple[RootFolder, bytes] | None:
+def holder(known: Iterable[RootFolder], path: bytes) -> tuple[RootFolder, bytes] | None:
     """The innermost of the roots that hold ``path``, and its name there."""
     found = [(root, folders.relative(path, root.path)) for root in known]
     holders = [(root, below) for root, below in found if below is not None]
-    return min(holders, key=lambda holder: len(holder[1]), default=None)
+    return min(holders, key=lambda held: len(held[1]), default=None)
 
 
 def nested(known: Iterable[RootFolder], outer: RootFolder) -> list[tuple[RootFolder, bytes]]:

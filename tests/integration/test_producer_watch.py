@@ -202,6 +202,20 @@ def test_5000_files_dropped_at_once_are_all_found(studio: Studio) -> None:
     wait_for(lambda: producer.idle)
 
 
+@pytest.mark.parametrize(("name", "text"), [(".tagtrayignore", "*.jpg\n"), (".nomedia", "")])
+def test_what_a_file_leaves_out_is_ignored_while_it_is_watched_and_as_long(
+    studio: Studio, name: str, text: str
+) -> None:
+    # Given a watched folder with an image that is a row
+    studio.put("album/a.jpg")
+    studio.watching()
+    # When it is left out, and taken in again, then the row follows
+    (studio.folder / "album" / name).write_text(text)
+    wait_for(lambda: studio.rows() == {b"album/a.jpg": "ignored"})
+    (studio.folder / "album" / name).unlink()
+    wait_for(lambda: studio.rows() == {b"album/a.jpg": "pending"})
+
+
 def test_tagtrayignore_holds_for_events(studio: Studio) -> None:
     # Given
     (studio.folder / ".tagtrayignore").write_text("*.gif\nprivate/\n")
@@ -300,7 +314,7 @@ def test_a_polled_folder_is_kept_up_to_date(
     (studio.folder / "a.jpg").unlink()
     # Then
     wait_for(lambda: studio.rows() == {b"a.jpg": MISSING, b"b.jpg": PENDING})
-    assert producer.progress.missing == 1
+    wait_for(lambda: producer.progress.missing == 1)
     studio.close()
 
 

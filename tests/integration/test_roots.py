@@ -231,6 +231,19 @@ def test_rows_of_files_that_are_no_longer_wanted_are_ignored_until_they_are(
     assert ledger.counts()["pending"] == 1  # 2024/c.jpg, which was gone
 
 
+@pytest.mark.parametrize("line", ["*", "*/\n*.jpg"])
+def test_a_line_that_leaves_everything_out_does(
+    ledger: Ledger, host: Settings, library: Path, line: str
+) -> None:
+    run(ledger, host, library)
+    (library / ".tagtrayignore").write_text(line)
+
+    run(ledger, host, library)
+
+    assert places(ledger) == []
+    assert ledger.counts()["ignored"] == 3
+
+
 @pytest.mark.parametrize(
     "folder",
     [

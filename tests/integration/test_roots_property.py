@@ -19,7 +19,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import paths
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import merging, roots
-from tagtray.db.records import Done
+from tagtray.db.records import Done, Failed, Outcome
 from tagtray.db.tables import Content, Image, Status
 from tagtray.producer.producer import Producer
 from tests import builders
@@ -70,6 +70,7 @@ class World:
             self.rename,
             self.move,
             self.ignore,
+            self.limit,
             self.drop,
         ]
         self.random.choice(actions)()
@@ -89,11 +90,14 @@ class World:
         """A worker that reads, hashes and knows what the ledger knows."""
         where = roots.everywhere(self.ledger.engine, self.settings)
         ids = [image.id for image in self.ledger.take_pending(1_000)]
-        outcomes: list[Done] = []
+        outcomes: list[Outcome] = []
         batch: set[str] = set()
         for image in self.ledger.claim(ids, "w", 60.0, 1):
             path = os.path.join(where[image.root_id].path, image.path)
             data = Path(os.fsdecode(path)).read_bytes()
+            if len(data) > self.settings.max_bytes:
+                outcomes.append(Failed(image.id, "too_large", "It is."))
+                continue
             sha256, info = hashlib.sha256(data).hexdigest(), os.stat(path)
             is_new = sha256 not in batch and not self.ledger.classified([sha256], 1)
             self.forward[sha256] += is_new
@@ -129,6 +133,10 @@ class World:
             file.unlink()
         else:
             file.write_text(self.random.choice(["c/\n", "a/\n", "*1.jpg\n"]))
+
+    def limit(self) -> None:
+        sizes = [len(JPEG) + extra for extra in (3, 5)]
+        self.settings = self.settings.model_copy(update={"max_bytes": self.random.choice([*sizes, 10**6])})
 
     def drop(self) -> None:
         known = list(roots.everywhere(self.ledger.engine, self.settings).values())
@@ -169,7 +177,7 @@ def test_each_file_has_one_row_and_each_content_one_forward_pass(
     for path in known:
         world.classify(Path(os.fsdecode(path)))
     # Then the rows are those of a ledger that never saw anything else
-    fresh_settings = configuration.load(home=base / "home", **quick)
+    fresh_settings = configuration.load(home=base / "home", **quick, max_bytes=world.settings.max_bytes)
     with builders.ledger(fresh_settings) as fresh:
         world.ledger, world.settings, before, rows = fresh, fresh_settings, world.forward, world.rows()
         world.forward = Counter()

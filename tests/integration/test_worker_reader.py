@@ -13,7 +13,7 @@ from tagtray.config.errors import ImageDeferred, MountFault
 from tagtray.config.settings import Settings
 from tagtray.db import workers
 from tagtray.db.ledger import Ledger
-from tagtray.db.places import holds
+from tagtray.db.places import holds, merging
 from tagtray.db.records import ClaimedImage
 from tagtray.worker.batch import reader as reading
 from tagtray.worker.batch.reader import RootReader
@@ -72,6 +72,20 @@ def test_a_root_that_is_absent_is_held_as_a_whole(
     assert seconds == 0
     assert ledger.queued() == 0
     assert holds.held(ledger.engine) == [holds.Hold("photos", paused=False, waiting=8)]
+
+
+def test_an_image_whose_root_became_part_of_another_one_is_tried_again(
+    ledger: Ledger, host: Settings, root: int, photos: Path
+) -> None:
+    # Given an image in hand whose root was taken into another one before a reader knew it
+    (image,) = claimed(ledger, root, 1)
+    outer = builders.root(ledger, host, "outer").id
+    merging.absorb(ledger.engine, root, outer, b"photos")
+
+    # When it is read, then it waits for nothing but its next turn
+    reader = RootReader(ledger.engine, host)
+    assert seconds_of(reader, image) == 0
+    assert list(reader.sidecars(image)) == []
 
 
 def test_a_root_that_another_host_has_is_left_to_it(

@@ -59,9 +59,7 @@ class RootReader:
 
         A root that is not there, or whose mount fails, is held where no other host has it.
         """
-        if image.root_id not in self._roots:
-            self._roots = roots.everywhere(self._ledger.engine, self._settings)
-        root = self._roots[image.root_id]
+        root = self._root(image.root_id)
         try:
             source = open_image(root.path, image.path, max_bytes=self._settings.max_bytes)
         except MountFault as fault:
@@ -78,20 +76,30 @@ class RootReader:
 
     def sidecars(self, image: ClaimedImage) -> Iterator[bytes]:
         """XMP files beside an image that was read: ``a.jpg.xmp`` first, then ``a.xmp``."""
-        root = self._roots[image.root_id]
+        root = self._roots.get(image.root_id)
+        if root is None:  # others took it in just now
+            return
+        folder = os.fsencode(root.path)
         for stem in (image.path, os.path.splitext(image.path)[0]):
             name = stem + b".xmp"
             # Most images have none, and this look costs a tenth of an attempt to open one.
-            if not os.path.lexists(os.path.join(os.fsencode(root.path), name)):
+            if not os.path.lexists(os.path.join(folder, name)):
                 continue
             with contextlib.suppress(TagtrayError):  # it cannot be read
-                yield open_image(root.path, name, max_bytes=SIDECAR_BYTES).data
+                yield open_image(folder, name, max_bytes=SIDECAR_BYTES).data
 
     def readable(self) -> list[str]:
         """The names of the roots that this host can read now; it may wait for a mount that hangs."""
         self._roots = roots.everywhere(self._ledger.engine, self._settings)
         sound = [root for root in self._roots.values() if root.id not in self._failing]
         return [root.name for root in sound if _has_files(root)]
+
+    def _root(self, root_id: int) -> RootFolder:
+        if root_id not in self._roots:
+            self._roots = roots.everywhere(self._ledger.engine, self._settings)
+        if root := self._roots.get(root_id):
+            return root
+        raise ImageDeferred("The image belongs to another root since it was claimed.", 0.0)
 
     def _deferred(self, root: RootFolder, fault: MountFault) -> ImageDeferred:
         self._warn(root, fault)

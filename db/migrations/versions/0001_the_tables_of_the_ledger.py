@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("held_until", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_roots"),
         sa.UniqueConstraint("name", name="uq_roots_name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "classifications",
