@@ -28,6 +28,11 @@ COMMANDS = {
         "find",
         'Find photos: dog, "golden retriever", cat|dog, dog -puppy, taken:2024-05.., camera:x, score>0.8.',
     ),
+    "export": (
+        "export",
+        "Write photos with their results to a file: CSV, JSONL (which `tagtray import` reads) or Parquet.",
+    ),
+    "import": ("importing", "Take over the results that another ledger has exported as JSONL, by SHA-256."),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "datasette": (
         "datasette",

@@ -11,7 +11,16 @@ from sqlalchemy import Connection, bindparam, select, update
 from tagtray.db import clock, dialects
 from tagtray.db.dialects import add_new
 from tagtray.db.feeding import LONGEST_DEFERRAL
-from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Provenance
+from tagtray.db.records import (
+    Deferred,
+    Done,
+    Failed,
+    FoundResult,
+    Gone,
+    NewContent,
+    Outcome,
+    Provenance,
+)
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Status, Tag
 
 #: Characters of an error message that are kept.
@@ -35,13 +44,28 @@ def store_results(
     # In order of hash, so that two workers with the same photos never wait for each other crosswise.
     done = sorted((o for o in outcomes if isinstance(o, Done)), key=lambda o: o.sha256)
     fresh = {o.sha256: o.content for o in done if o.content is not None}
-    add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
-    query = select(Content.sha256, Content.id).where(Content.sha256.in_([o.sha256 for o in done]))
-    ids = dict(connection.execute(query).all()) if done else {}
+    ids = _add_contents(connection, fresh, [o.sha256 for o in done]) if done else {}
     if fresh:
-        contents = {ids[sha256]: content for sha256, content in fresh.items()}
-        _add_classifications(connection, provenance, contents)
+        moment = connection.execute(select(clock.now())).scalar_one()
+        results = [FoundResult(sha256, content, provenance, moment) for sha256, content in fresh.items()]
+        _add_classifications(connection, provenance.model_id, results, ids)
     return ids
+
+
+def import_results(connection: Connection, model_id: int, results: Sequence[FoundResult]) -> int:
+    """Add what another ledger has found with a model, one result for each content; how many were new."""
+    ordered = sorted(results, key=lambda result: result.sha256)
+    fresh = {result.sha256: result.content for result in ordered}
+    return _add_classifications(connection, model_id, ordered, _add_contents(connection, fresh, list(fresh)))
+
+
+def _add_contents(
+    connection: Connection, fresh: Mapping[str, NewContent], wanted: Sequence[str]
+) -> dict[str, int]:
+    """Add those of ``fresh`` that are not there; the ids of all ``wanted`` by hash."""
+    add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
+    query = select(Content.sha256, Content.id).where(Content.sha256.in_(wanted))
+    return dict(connection.execute(query).all())
 
 
 def end_images(
@@ -87,20 +111,28 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _add_classifications(
-    connection: Connection, provenance: Provenance, contents: Mapping[int, NewContent]
-) -> None:
-    model_id = provenance.model_id
+    connection: Connection, model_id: int, results: Sequence[FoundResult], ids: Mapping[str, int]
+) -> int:
+    """Add the results of contents that the model has not classified yet; how many there were."""
     query = select(Classification.content_id).where(
-        dialects.unindexed(Classification.model_id) == model_id, Classification.content_id.in_(contents)
+        dialects.unindexed(Classification.model_id) == model_id,
+        Classification.content_id.in_([ids[result.sha256] for result in results]),
     )
     # Whoever was first with a content has written all of its results in the same transaction.
     before = set(connection.scalars(query))
-    new = {content_id: content for content_id, content in contents.items() if content_id not in before}
-    how = {**asdict(provenance), "classified_at": connection.scalar(select(clock.now()))}
-    add_new(connection, Classification, [{"content_id": content_id, **how} for content_id in new])
-    add_new(connection, Prediction, [row for item in new.items() for row in _predictions(model_id, *item)])
-    add_new(connection, Tag, [row for item in new.items() for row in _tags(model_id, *item)])
-    add_new(connection, Feature, list(_features(model_id, new)))
+    new = {ids[result.sha256]: result for result in results if ids[result.sha256] not in before}
+    contents = {content_id: result.content for content_id, result in new.items()}
+    add_new(connection, Classification, [_classification(*item) for item in new.items()])
+    rows = [row for item in contents.items() for row in _predictions(model_id, *item)]
+    add_new(connection, Prediction, rows)
+    add_new(connection, Tag, [row for item in contents.items() for row in _tags(model_id, *item)])
+    add_new(connection, Feature, list(_features(model_id, contents)))
+    return len(new)
+
+
+def _classification(content_id: int, result: FoundResult) -> dict[str, Any]:
+    how = asdict(result.provenance)
+    return {"content_id": content_id, **how, "classified_at": result.classified_at}
 
 
 def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:

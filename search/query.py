@@ -66,7 +66,7 @@ def _images_of(
     evidence: Evidence, meaning: Meaning, plan: Plan, order: Order
 ) -> Select[int, int | None, float, Any]:
     scores: list[ColumnElement[float]] = []
-    where: list[ColumnElement[bool]] = [Image.status != Status.MISSING]
+    where: list[ColumnElement[bool]] = [Image.status.not_in((Status.MISSING, Status.IGNORED))]
     source: FromClause = _contents
     content = unindexed(Content.id)
     if plan.first is not None:
