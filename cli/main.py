@@ -33,6 +33,10 @@ COMMANDS = {
         "Write photos with their results to a file: CSV, JSONL (which `tagtray import` reads) or Parquet.",
     ),
     "import": ("importing", "Take over the results that another ledger has exported as JSONL, by SHA-256."),
+    "tag": (
+        "tag",
+        "Put categories into photo programs: --xmp writes keywords beside photos, --album folders of links.",
+    ),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "datasette": (
         "datasette",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -30,13 +31,26 @@ _CONTENT = ("sha256", "format", "width", "height", "taken_at", "taken_from", "ca
 _Row = Row[*tuple[Any, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which image, and its name below its root."""
+
+    image_id: int
+    root_id: int
+    path: bytes
+
+
 class Records:
     """Reads pages of images; ``folders`` are the roots by id, where this host has them."""
 
     def __init__(
-        self, connection: Connection, folders: Mapping[int, RootFolder], features: bool = False
+        self,
+        connection: Connection,
+        folders: Mapping[int, RootFolder],
+        features: bool = False,
+        catalogue: Catalogue | None = None,
     ) -> None:
-        self.catalogue = Catalogue.load(connection)
+        self.catalogue = catalogue or Catalogue.load(connection)
         self._connection = connection
         self._folders = folders
         self._features = features
@@ -49,11 +63,21 @@ class Records:
 
     def page(self, image_ids: Sequence[int]) -> list[Line]:
         """The lines of some images, as ``stream`` has them."""
+        return [line for _, line in self.described(image_ids)]
+
+    def described(self, image_ids: Sequence[int]) -> list[tuple[Place, Line]]:
+        """The same with the places of the images."""
         query = select(*_IMAGE).join(Content, Content.id == Image.content_id).where(Image.id.in_(image_ids))
         found = {row.id: row for row in self._connection.execute(query)}
         rows = [found[image_id] for image_id in image_ids if image_id in found]
         results = self._results({row.content_id for row in rows})
-        return [self._line(row, results.get(row.content_id)) for row in rows]
+        return [
+            (
+                Place(row.id, row.root_id, paths.to_bytes(row.path, row.path_raw)),
+                self._line(row, results.get(row.content_id)),
+            )
+            for row in rows
+        ]
 
     def _line(self, row: _Row, result: lines.Result | None) -> Line:
         root = self._folders[row.root_id]

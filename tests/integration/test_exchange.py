@@ -78,7 +78,8 @@ def command(
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Ledger]:
     """An empty ledger elsewhere that knows the same model."""
-    with builders.ledger(configuration.load(home=tmp_path / "other")) as ledger:
+    home = tmp_path / "other"
+    with builders.ledger(builders.settings_for(home, f"sqlite:///{home}/tagtray.db")) as ledger:
         yield ledger
 
 
@@ -286,7 +287,8 @@ def test_a_reader_that_goes_away_is_no_error(host: Settings, photos: Path, form:
 
 
 def _settings(ledger: Ledger) -> Settings:
-    return configuration.load(home=Path(ledger.engine.url.database or "").parent)
+    file = Path(ledger.engine.url.database or "")
+    return builders.settings_for(file.parent, f"sqlite:///{file}")
 
 
 def _import(ledger: Ledger, file: str, code: int = 0) -> str:
@@ -309,4 +311,4 @@ def _text(value: object) -> str:
     if isinstance(value, bool | int):
         return str(int(value))
     text = str(value).removesuffix("+00:00")
-    return text.rstrip("0").rstrip(".") if ":" in text else text
+    return text.rstrip("0").rstrip(".") if ":" in text and "." in text else text
