@@ -95,8 +95,8 @@ def _say(reports: Iterable[Report], dry_run: bool) -> int:
         absent += report.absent
         for file, what in report.changes if dry_run else ():
             print(f"{file}  {what}")
-        for sentence in report.refusals[: max(0, SAID - refused)]:
-            streams.say(sentence)
+        for file, reason in report.refusals[: max(0, SAID - refused)]:
+            streams.say(f"{file} {reason}.")
         refused += len(report.refusals)
     if refused > SAID:
         streams.say(f"{refused - SAID:,} more files stay as they are.")

@@ -10,13 +10,13 @@ from tagtray.config.text import shown
 
 @dataclass(slots=True)
 class Report:
-    """``changes`` are files and what became of them; ``refusals`` sentences on those that stay as they are.
+    """``changes`` are files and what became of them; ``refusals`` those that stay as they are, and why.
 
-    ``absent`` photos are not there just now.
+    A reason is a sentence from its verb on, without a full stop; ``absent`` photos are not there just now.
     """
 
     changes: list[tuple[str, str]] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[tuple[str, str]] = field(default_factory=list)
     unchanged: int = 0
     absent: int = 0
 
@@ -25,5 +25,5 @@ class Report:
         self.changes.append((shown(file), what))
 
     def refuse(self, file: bytes | PathLike[str], error: Exception) -> None:
-        """A file stays as it is; the error's message is a sentence from its verb on."""
-        self.refusals.append(f"{shown(file)} {error}.")
+        """A file stays as it is; the error's message is the reason."""
+        self.refusals.append((shown(file), str(error)))

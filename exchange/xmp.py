@@ -56,7 +56,7 @@ def add(data: bytes | None, keywords: Keywords) -> tuple[bytes, Added]:
 
     Raises SidecarError.
     """
-    packet = _Packet(data or _NEW)
+    packet = _Packet(_NEW if data is None else data)
     wanted = {
         "dc:subject": keywords.words,
         "lr:hierarchicalSubject": ["|".join(path) for path in keywords.paths],
@@ -127,8 +127,8 @@ class _Packet:
                 if item.text in items:
                     array.remove(item)
             prop = array.getparent()
-            if len(array) == 0 and prop is not None and (owner := prop.getparent()) is not None:
-                owner.remove(prop)
+            if len(array) == 0 and prop is not None:
+                _take_out(prop)
             else:
                 etree.indent(array, " ", level=_depth(array))
 
@@ -162,11 +162,20 @@ def _lay_out(owner: etree._Element, prop: etree._Element) -> None:
     inner = "\n" + " " * (_depth(owner) + 1)
     before = prop.getprevious()
     if before is None:
-        owner.text = inner
+        after, owner.text = inner[:-1], inner
     else:
-        before.tail = inner
+        after, before.tail = before.tail, inner
     etree.indent(prop, " ", level=_depth(prop))
-    prop.tail = inner[:-1]
+    prop.tail = after
+
+
+def _take_out(prop: etree._Element) -> None:
+    """Remove an element with its line."""
+    owner, before = prop.getparent(), prop.getprevious()
+    assert owner is not None, "a property stands in a description"
+    if before is not None:
+        before.tail = prop.tail
+    owner.remove(prop)
 
 
 def _depth(element: etree._Element) -> int:

@@ -29,6 +29,7 @@ from tagtray.jobs import refusals
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.worker import loading
+from tagtray.worker.batch import after_commit
 from tagtray.worker.batch.batch import CommittedBatch, Hook
 from tagtray.worker.batch.fill import Filler
 from tagtray.worker.batch.lease import Lease
@@ -72,7 +73,7 @@ class WorkerProcess:
             loaded.classifier,
             loaded.roll_up,
             progress,
-            (self._count, *hooks),
+            (self._count, *after_commit.hooks(settings, database), *hooks),
         )
         passed_over = " ".join(loaded.classifier.passed_over)
         self._info = workers.this_process(name, loaded.provenance, (), passed_over)

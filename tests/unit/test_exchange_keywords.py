@@ -42,7 +42,7 @@ def test_words_go_from_the_broad_to_the_narrow_and_leave_out_what_adds_nothing()
 
 def test_each_thing_in_a_photo_has_a_way_of_its_own() -> None:
     found = keywords.of(_result(["dog", "animal", "vehicle"]), SUMMARY)
-    assert found.paths == (("vehicle",), ("animal", "dog"))
+    assert found.paths == (("animal", "dog"), ("vehicle",))
 
 
 def test_a_word_below_two_others_stands_below_the_narrower_and_none_is_lost() -> None:

@@ -40,9 +40,7 @@ FOREIGN = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def _items(data: bytes, local: str) -> list[str]:
-    (found,) = [
-        prop for prop in etree.fromstring(data).iter("{*}*") if etree.QName(prop).localname == local
-    ]
+    (found,) = [prop for prop in etree.fromstring(data).iter("{*}*") if etree.QName(prop).localname == local]
     return [str(item.text) for item in found.iter(f"{RDF}li")]
 
 
@@ -78,7 +76,9 @@ def test_foreign_keywords_stay_and_ours_come_and_go(encoding: str) -> None:
 
 def test_what_else_a_sidecar_holds_is_left_alone() -> None:
     tagged, _ = xmp.add(FOREIGN.encode(), KEYWORDS)
-    assert b'xmp:Rating="4"' in tagged and b'<darktable:history><rdf:Seq><rdf:li darktable:num="0"/>' in tagged
+    assert (
+        b'xmp:Rating="4"' in tagged and b'<darktable:history><rdf:Seq><rdf:li darktable:num="0"/>' in tagged
+    )
     assert b"XMP Core 4.4.0-Exiv2" in tagged
 
 
