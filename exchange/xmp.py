@@ -161,10 +161,11 @@ def _lay_out(owner: etree._Element, prop: etree._Element) -> None:
     """Put the last child of ``owner`` on a line of its own."""
     inner = "\n" + " " * (_depth(owner) + 1)
     before = prop.getprevious()
+    after = inner[:-1] if before is None else before.tail
     if before is None:
-        after, owner.text = inner[:-1], inner
+        owner.text = inner
     else:
-        after, before.tail = before.tail, inner
+        before.tail = inner
     etree.indent(prop, " ", level=_depth(prop))
     prop.tail = after
 

@@ -1,4 +1,4 @@
-"""What users want done with the results of each batch; whatever fails there is logged, and no image's fault."""
+"""What users want done with the results of each batch; what fails there is logged, and no image's fault."""
 
 from __future__ import annotations
 
