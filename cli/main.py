@@ -42,6 +42,10 @@ COMMANDS = {
         "datasette",
         "Browse the ledger with Datasette: views, facets and canned queries, read-only.",
     ),
+    "stats": (
+        "stats",
+        "Count the photos by category and month, the scores of their labels, and the failures.",
+    ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
     "resume": ("pause", "Go on with roots that were paused."),
