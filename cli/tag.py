@@ -99,8 +99,8 @@ def _say(reports: Iterable[Report], dry_run: bool) -> int:
             streams.say(f"{file} {reason}.")
         refused += len(report.refusals)
     if refused > SAID:
-        streams.say(f"{refused - SAID:,} more files stay as they are.")
-    verb = "would change" if dry_run else "changed"
-    gone = f", {absent:,} photos are not there" if absent else ""
-    print(f"{changed:,} files {verb}, {unchanged:,} stay as they are, {refused:,} cannot be changed{gone}.")
+        streams.say(f"There are {refused - SAID:,} more that stay as they are.")
+    files = f"{changed:,} {'file' if changed == 1 else 'files'} {'would change' if dry_run else 'changed'}"
+    gone = f", {absent:,} of photos that are not there" if absent else ""
+    print(f"{files}, {unchanged:,} unchanged, {refused:,} refused{gone}.")
     return int(refused > 0)

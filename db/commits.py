@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -131,8 +130,15 @@ def _add_classifications(
 
 
 def _classification(content_id: int, result: FoundResult) -> dict[str, Any]:
-    how = asdict(result.provenance)
-    return {"content_id": content_id, **how, "classified_at": result.classified_at}
+    how = result.provenance
+    return {
+        "content_id": content_id,
+        "model_id": how.model_id,
+        "engine": how.engine,
+        "precision": how.precision,
+        "decode": how.decode,
+        "classified_at": result.classified_at,
+    }
 
 
 def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:

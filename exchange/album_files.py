@@ -47,6 +47,13 @@ def make(file: MadeFile, photo: bytes) -> None:
         raise AlbumError(f"cannot be made: {error.strerror}") from None
 
 
+def stands(file: MadeFile, photo: bytes) -> bool:
+    """Whether it is there and, if it is a symbolic link, leads to the photo."""
+    if file.kind != Link.SYMBOLIC:
+        return os.path.lexists(file.path)
+    return os.path.islink(file.path) and os.readlink(file.path) == photo
+
+
 def remove(file: MadeFile, photo: bytes) -> None:
     """Remove it, and its folder with the last of its files; raises AlbumError where it has to stay."""
     try:

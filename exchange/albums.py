@@ -20,6 +20,7 @@ from tagtray.exchange.report import Report
 
 #: Keeps the watcher of a root that the album lies in from taking its files for photos.
 IGNORE = b".tagtrayignore"
+_NOUNS = {Link.SYMBOLIC: "link to", Link.HARD: "hard link to", Link.COPY: "copy of"}
 _IGNORE_ALL = b"# An album of tagtray's: what is in it are photos of other folders.\n*\n"
 
 
@@ -37,7 +38,7 @@ class Album:
     def begin(self) -> None:
         """Make the folder; raises UsageError where there is one that is no album, InfrastructureError."""
         try:
-            is_new = not os.path.isdir(self._folder) or not os.listdir(self._folder)
+            is_new = not os.path.isdir(self._folder) or set(os.listdir(self._folder)) <= {IGNORE}
             if not is_new and not self._rows.exist():
                 where = shown(self._folder)
                 raise UsageError(f"{where} has files that are none of an album; choose an empty folder.")
@@ -53,26 +54,24 @@ class Album:
         """Have these photos stand in the folders of these categories, and in no others."""
         report = Report()
         known = self._rows.of_images([place.image_id for place, _ in wanted])
-        plans: list[tuple[MadeFile, bytes]] = []
+        missing: list[tuple[Place, bytes, bytes]] = []
         unwanted: list[tuple[MadeFile, bytes]] = []
-        taken: set[bytes] = set()
         for place, categories in wanted:
             photo = self._photo(place.root_id, place.path)
             if categories and not os.path.isfile(photo):
                 report.absent += 1
                 continue
-            missing = {_folder_name(category) for category in categories}
+            folders = {_folder_name(category) for category in categories}
             for file in known.get(place.image_id, ()):
-                category = os.path.basename(os.path.dirname(file.path))
-                if category in missing and file.kind == kind and os.path.lexists(file.path):
-                    missing.discard(category)
+                folder = os.path.basename(os.path.dirname(file.path))
+                if folder in folders and file.kind == kind and album_files.stands(file, photo):
+                    folders.discard(folder)
                     report.unchanged += 1
                 else:
                     unwanted.append((file, photo))
-            paths = [self._free(category, os.path.basename(photo), taken) for category in sorted(missing)]
-            plans += [(album_files.describe(path, place.image_id, kind, photo), photo) for path in paths]
+            missing += [(place, folder, photo) for folder in sorted(folders)]
         self._remove(unwanted, report)
-        self._make(plans, report)
+        self._make(missing, kind, report)
         return report
 
     def undo(self) -> Report:
@@ -87,7 +86,15 @@ class Album:
             self._end()
         return report
 
-    def _make(self, plans: Sequence[tuple[MadeFile, bytes]], report: Report) -> None:
+    def _make(self, missing: Sequence[tuple[Place, bytes, bytes]], kind: Link, report: Report) -> None:
+        taken: set[bytes] = set()
+        plans = []
+        for place, folder, photo in missing:
+            path = self._free(folder, os.path.basename(photo), taken)
+            try:
+                plans.append((album_files.describe(path, place.image_id, kind, photo), photo))
+            except AlbumError as error:
+                report.refuse(path, error)
         if not self._dry_run:
             self._rows.put([file for file, _ in plans])
         failed = []
@@ -95,7 +102,7 @@ class Album:
             try:
                 if not self._dry_run:
                     album_files.make(file, photo)
-                report.change(file.path, f"{file.kind} of {shown(photo)}")
+                report.change(file.path, f"{_NOUNS[kind]} {shown(photo)}")
             except AlbumError as error:
                 report.refuse(file.path, error)
                 failed.append(file.path)

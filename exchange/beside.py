@@ -39,7 +39,7 @@ def read(file: Path) -> bytes | None:
             raise SidecarError("is a link, which is left alone")
         if not stat.S_ISREG(status.st_mode):
             raise SidecarError("is no file")
-        if not status.st_mode & 0o222:
+        if not status.st_mode & 0o222 or not os.access(file, os.W_OK):
             raise SidecarError("is read-only")
         if status.st_size > MAX_BYTES:
             raise SidecarError(f"has more than {MAX_BYTES:,} bytes")

@@ -59,8 +59,8 @@ def add(data: bytes | None, keywords: Keywords) -> tuple[bytes, Added]:
     packet = _Packet(_NEW if data is None else data)
     wanted = {
         "dc:subject": keywords.words,
-        "lr:hierarchicalSubject": ["|".join(path) for path in keywords.paths],
-        "digiKam:TagsList": ["/".join(path) for path in keywords.paths],
+        "lr:hierarchicalSubject": _joined("|", keywords),
+        "digiKam:TagsList": _joined("/", keywords),
     }
     added = {name: packet.add(name, items) for name, items in wanted.items()}
     return packet.text(), added
@@ -72,6 +72,10 @@ def remove(data: bytes, added: Added) -> bytes:
     for name, items in added.items():
         packet.remove(name, items)
     return packet.text()
+
+
+def _joined(separator: str, keywords: Keywords) -> list[str]:
+    return [separator.join(word.replace(separator, "-") for word in path) for path in keywords.paths]
 
 
 class _Packet:
@@ -91,6 +95,10 @@ class _Packet:
         self._mark = data[:3] if data.startswith(codecs.BOM_UTF8) else b""
         is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         self._encoding = "UTF-16" if is_utf16 else info.encoding or "UTF-8"
+        try:
+            codecs.lookup(self._encoding)
+        except LookupError:
+            raise SidecarError(f"is in the encoding {self._encoding}, which is not written here") from None
         opening = data[: len(_DECLARATION) * 2 + 4].decode(self._encoding, "ignore").lstrip("\ufeff")
         self._is_declared = opening.startswith(_DECLARATION)
         rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f"{{{_RDF}}}RDF")
@@ -111,25 +119,28 @@ class _Packet:
     def add(self, name: str, items: Sequence[str]) -> list[str]:
         """Add those of ``items`` that are not there; which they were."""
         arrays = list(self._arrays(name))
-        known = {item.text for array in arrays for item in array.iterfind(_ITEM)}
+        known = {(item.text or "").strip() for array in arrays for item in array.iterfind(_ITEM)}
         new = [item for item in items if item not in known]
         if new:
             array = arrays[0] if arrays else self._new_array(name)
             for text in new:
-                etree.SubElement(array, _ITEM).text = text
+                try:
+                    etree.SubElement(array, _ITEM).text = text
+                except ValueError:
+                    raise SidecarError(f"cannot hold the keyword {text!r}") from None
             etree.indent(array, " ", level=_depth(array))
         return new
 
     def remove(self, name: str, items: Sequence[str]) -> None:
         """Take ``items`` out, and the property with the last of its items."""
         for array in list(self._arrays(name)):
-            for item in array.findall(_ITEM):
-                if item.text in items:
-                    array.remove(item)
+            ours = [item for item in array.iterfind(_ITEM) if item.text in items]
+            for item in ours:
+                array.remove(item)
             prop = array.getparent()
-            if len(array) == 0 and prop is not None:
+            if ours and len(array) == 0 and prop is not None:
                 _take_out(prop)
-            else:
+            elif ours:
                 etree.indent(array, " ", level=_depth(array))
 
     def _arrays(self, name: str) -> Iterator[etree._Element]:

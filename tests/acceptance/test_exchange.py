@@ -55,3 +55,14 @@ def test_results_reach_files_commands_and_other_ledgers(
     # And undo leaves nothing beside the photos
     assert everywhere.run("tag", "--xmp", "--undo").code == 0
     assert not any(path in sidecars for path in folder.rglob("*.xmp"))
+
+
+def test_a_folder_that_may_not_be_written_is_said(everywhere: World) -> None:
+    folder = everywhere.folder / "told"
+    folder.chmod(0o555)
+    try:
+        ended = everywhere.run("tag", "--xmp", "path:a.jpg", privileged=False)
+    finally:
+        folder.chmod(0o755)
+    assert f"{folder}/a.jpg.xmp cannot be written: Permission denied.\n" in ended.errors
+    assert ended.code == 1 and not (folder / "a.jpg.xmp").exists()

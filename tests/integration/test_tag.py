@@ -67,7 +67,7 @@ def _names(folder: Path) -> list[str]:
 def test_a_photo_gets_its_keywords_beside_it(command: Command, folder: Path, ledger: Ledger) -> None:
     photos = {path: path.read_bytes() for path in folder.iterdir()}
 
-    assert command("--xmp") == "3 files changed, 1 stay as they are, 0 cannot be changed.\n"
+    assert command("--xmp") == "3 files changed, 1 unchanged, 0 refused.\n"
 
     assert _subjects(folder / "0.jpg.xmp") == ["dog", "beagle"]
     assert _subjects(folder / "1.jpg.xmp") == ["dog"]
@@ -76,7 +76,7 @@ def test_a_photo_gets_its_keywords_beside_it(command: Command, folder: Path, led
     assert {path: path.read_bytes() for path in photos} == photos
     assert builders.query(ledger, "SELECT COUNT(*) FROM sidecars") == [(3,)]
     # Once more, nothing changes
-    assert command("--xmp").startswith("0 files changed, 4 stay")
+    assert command("--xmp").startswith("0 files changed, 4 unchanged")
 
 
 def test_the_hierarchy_is_as_lightroom_and_digikam_read_it(command: Command, folder: Path) -> None:
@@ -97,9 +97,7 @@ def test_a_query_chooses_and_a_dry_run_changes_nothing(
 ) -> None:
     said = command("--xmp", "--dry-run", "dog -path:1")
 
-    assert said == (
-        f"{folder}/0.jpg.xmp  dog, beagle\n1 files would change, 0 stay as they are, 0 cannot be changed.\n"
-    )
+    assert said == (f"{folder}/0.jpg.xmp  dog, beagle\n1 file would change, 0 unchanged, 0 refused.\n")
     assert _names(folder) == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
     assert builders.query(ledger, "SELECT COUNT(*) FROM sidecars") == [(0,)]
 
@@ -206,7 +204,7 @@ def test_a_link_out_of_the_root_is_not_followed(
 
 def test_photos_that_are_gone_are_left_out(command: Command, folder: Path) -> None:
     (folder / "0.jpg").unlink()
-    assert command("--xmp").endswith("0 cannot be changed, 1 photos are not there.\n")
+    assert command("--xmp").endswith("0 refused, 1 of photos that are not there.\n")
 
 
 def test_a_kill_between_the_note_and_the_file_loses_nothing(
@@ -240,7 +238,7 @@ def test_an_album_has_a_folder_for_each_category(
     said = [command("--album", str(album), "--link", kind) for _ in range(2)]
 
     # Then each is there once, and nothing when that is undone
-    assert said[0].startswith("2 files changed") and said[1].startswith("0 files changed, 2 stay")
+    assert said[0].startswith("2 files changed") and said[1].startswith("0 files changed, 2 unchanged")
     assert _names(album) == [".tagtrayignore", "dog/0 (2).jpg", "dog/0.jpg"]
     assert {path.read_bytes() for path in (album / "dog").iterdir()} == {
         photos[folder / "0.jpg"],
@@ -293,5 +291,18 @@ def test_a_folder_with_other_files_becomes_no_album(command: Command, folder: Pa
 
 def test_a_dry_run_makes_no_album(command: Command, folder: Path, tmp_path: Path) -> None:
     said = command("--album", f"{tmp_path}/a", "--dry-run")
-    assert f"{tmp_path}/a/dog/0.jpg  symbolic of {folder}/0.jpg\n" in said
+    assert f"{tmp_path}/a/dog/0.jpg  link to {folder}/0.jpg\n" in said
     assert os.listdir(tmp_path) == []
+
+
+def test_a_link_that_leads_elsewhere_is_made_again(command: Command, folder: Path, tmp_path: Path) -> None:
+    command("--album", f"{tmp_path}/a", "path:0")
+    (tmp_path / "a/dog/0.jpg").unlink()
+    (tmp_path / "a/dog/0.jpg").symlink_to("/gone/0.jpg")
+    command("--album", f"{tmp_path}/a", "path:0")
+    assert (tmp_path / "a/dog/0.jpg").samefile(folder / "0.jpg")
+
+
+def test_an_album_without_photos_is_one_all_the_same(command: Command, folder: Path, tmp_path: Path) -> None:
+    assert command("--album", f"{tmp_path}/a", "path:2").startswith("0 files changed")
+    assert command("--album", f"{tmp_path}/a").startswith("2 files changed")

@@ -114,3 +114,18 @@ def test_keywords_are_found_in_whichever_description_they_stand() -> None:
 def test_what_is_no_sound_xmp_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(SidecarError, match=reason):
         xmp.add(data, KEYWORDS)
+
+
+def test_an_empty_array_of_others_stays() -> None:
+    empty = (
+        FOREIGN.partition("<rdf:li>Rex")[0]
+        + "</rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    tagged, added = xmp.add(empty.encode(), Keywords((), (("a/b", "c|d"),)))
+    assert added["lr:hierarchicalSubject"] == ["a/b|c-d"] and added["digiKam:TagsList"] == ["a-b/c|d"]
+    assert b"dc:subject" in xmp.remove(tagged, added)
+
+
+def test_a_keyword_that_xml_cannot_hold_is_refused() -> None:
+    with pytest.raises(SidecarError, match="cannot hold the keyword"):
+        xmp.add(None, Keywords(("a\x01",), ()))
