@@ -49,6 +49,8 @@ def tag(
     """
     if xmp == (album is not None):
         raise UsageError("Say either --xmp or --album DIR.")
+    if album and undo and query:
+        raise UsageError("An album is undone as a whole; leave the query out.")
     settings = startup.load()
     with bootstrap.changing(settings) as database:
         folders = roots.everywhere(database, settings)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, column, func, select, table, true
+from sqlalchemy import ColumnElement, Connection, Engine, column, func, select, table, true
 
-from tagtray.db.tables import Image, Status
+from tagtray.db.tables import Status
 from tagtray.db.transactions import read
 
-#: Categories that are counted by month, the most frequent ones.
-BY_MONTH = 6
 #: Bins of the scores, of equal width.
 BINS = 20
 
@@ -79,6 +78,7 @@ class Collection:
 _TAGS = table("image_tags", column("category"), column("category_zh"), column("taken_month"))
 _TOP1 = table("top1", column("score"), column("taken_month"))
 _FAILURES = table("failures", column("error_code"))
+_IMAGES = table("images", column("status"))
 
 
 def load(engine: Engine) -> Collection:
@@ -87,32 +87,31 @@ def load(engine: Engine) -> Collection:
 
 
 def _load(connection: Connection) -> Collection:
-    photos = func.count().label("photos")
-    categories = [CategoryCount(*row) for row in _counted(connection, _TAGS.c.category, _TAGS.c.category_zh)]
-    in_months = connection.execute(select(_TOP1.c.taken_month, photos).group_by(_TOP1.c.taken_month)).all()
-    dated = sorted((month, count) for month, count in in_months if month is not None)
-    names = [found.category for found in categories[:BY_MONTH]]
-    by_month = (
-        select(_TAGS.c.category, _TAGS.c.taken_month, photos)
-        .where(_TAGS.c.category.in_(names), _TAGS.c.taken_month.is_not(None))
-        .group_by(_TAGS.c.category, _TAGS.c.taken_month)
-        .order_by(_TAGS.c.category, _TAGS.c.taken_month)
-    )
-    states = dict(connection.execute(select(Image.status, func.count()).group_by(Image.status)).all())
+    by_month = _counted(connection, _TAGS.c.category, _TAGS.c.category_zh, _TAGS.c.taken_month)
+    categories = Counter[tuple[str, str]]()
+    for name, name_zh, _, photos in by_month:
+        categories[name, name_zh] += photos
+    months = dict(_counted(connection, _TOP1.c.taken_month))
+    undated = months.pop(None, 0)
+    states = dict(_counted(connection, _IMAGES.c.status))
     return Collection(
         {state.value: states.get(state, 0) for state in Status},
-        categories,
-        [MonthCount(*row) for row in dated],
-        sum(count for month, count in in_months if month is None),
-        [CategoryMonthCount(*row) for row in connection.execute(by_month)],
+        [CategoryCount(*names, photos) for names, photos in categories.most_common()],
+        [MonthCount(*month) for month in sorted(months.items())],
+        undated,
+        [CategoryMonthCount(name, month, photos) for name, _, month, photos in by_month if month],
         _scores(connection),
-        [FailureCount(*row) for row in _counted(connection, _FAILURES.c.error_code)],
+        sorted(
+            (FailureCount(*failed) for failed in _counted(connection, _FAILURES.c.error_code)),
+            key=lambda failed: -failed.photos,
+        ),
     )
 
 
-def _counted(connection: Connection, *names: Any) -> Sequence[Any]:
-    query: Select[Any] = select(*names, func.count().label("photos")).group_by(*names)
-    return connection.execute(query.order_by(func.count().desc(), names[0])).all()
+def _counted(connection: Connection, *names: ColumnElement[Any]) -> Sequence[Any]:
+    """The values of columns, in their order, and how many rows have each."""
+    query = select(*names, func.count()).group_by(*names).order_by(*names)
+    return connection.execute(query).all()
 
 
 def _scores(connection: Connection) -> list[ScoreCount]:

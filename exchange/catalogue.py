@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -58,6 +59,10 @@ class Catalogue:
             dict(connection.execute(scores).all()),
         )
 
+    def names(self, index: int) -> Names:
+        """What a class is called; its number where the label set has lost it."""
+        return self.labels.get(index) or Names(None, str(index), "")
+
     def shows(self, wnid: str, score: float) -> bool:
         """Whether the view ``image_tags`` has a tag of this score."""
-        return wnid in self.curated and score >= self.thresholds.get(wnid, self.thresholds[""])
+        return wnid in self.curated and score >= self.thresholds.get(wnid, self.thresholds.get("", math.inf))

@@ -138,7 +138,7 @@ class Records:
         )
 
     def _label(self, index: int, score: float) -> lines.Label:
-        wnid, name, name_zh = self.catalogue.labels[index]
+        wnid, name, name_zh = self.catalogue.names(index)
         return lines.Label(index, wnid, name, name_zh, score)
 
     def _tag(self, wnid: str, score: float) -> lines.Tag:

@@ -284,6 +284,7 @@ def test_a_folder_with_other_files_becomes_no_album(command: Command, folder: Pa
         f"tagtray: {folder} has files that are none of an album; choose an empty folder.\n"
     )
     assert "Say either --xmp or --album DIR" in command(code=2)
+    assert "undone as a whole" in command("--album", "a", "--undo", "dog", code=2)
     assert command("--album", f"{folder}/0.jpg/x", code=1) == (
         f"tagtray: {folder}/0.jpg/x cannot be written: Not a directory.\n"
     )
