@@ -14,8 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,14 @@ from tagtray.db.tables import Image, Status
 #: Images of the ledger, and photos that get sidecars.
 IMAGES, PHOTOS = 1_000_000, 1_000
 FORMATS = ("jsonl", "csv", "parquet")
+#: Runs a command and prints its seconds and kilobytes: of a small process, for a command's most is never less
+#: than what its parent holds, and this one holds PyTorch.
+_WATCH = """
+import resource, subprocess, sys, time
+begun = time.perf_counter()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 PARTS = (*FORMATS, "import", "sidecars", "stats")
 
 
@@ -75,14 +82,10 @@ def _part(part: str, home: Path, place: Path) -> dict[str, float]:
 def _measured(home: Path, *arguments: str) -> dict[str, float]:
     """Seconds and megabytes at most of a command on the ledger in ``home``."""
     environment = {**os.environ, "TAGTRAY_HOME": str(home)}
-    command: Sequence[str] = subprocesses.command("tagtray", *arguments)
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, arguments
-    return {"seconds": round(seconds, 2), "megabytes": round(usage.ru_maxrss / 1024)}
+    command = [sys.executable, "-c", _WATCH, *subprocesses.command("tagtray", *arguments)]
+    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    seconds, kilobytes = map(float, ended.stdout.split())
+    return {"seconds": round(seconds, 2), "megabytes": round(kilobytes / 1024)}
 
 
 def _sidecars() -> dict[str, Any]:
