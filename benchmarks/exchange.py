@@ -45,16 +45,17 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--ledger", type=Path, help="a home with a ledger of so many images")
-    parser.add_argument("--scratch", type=Path, help="where files are written")
+    parser.add_argument("--scratch", type=Path, help="a folder for the files, which stay there")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="exchange-", dir=options.scratch) as place:
+    with tempfile.TemporaryDirectory(prefix="exchange-") as temporary:
+        place = options.scratch or Path(temporary)
         if "sidecars" in options.parts:
             _keep({"sidecars": {"photos": PHOTOS, **_sidecars()}})
         if {*options.parts} - {"sidecars"}:
             with _home(options.ledger, options.images) as home:
                 for part in options.parts:
                     if part != "sidecars":
-                        _keep({"images": options.images, part: _part(part, home, Path(place))})
+                        _keep({"images": options.images, part: _part(part, home, place)})
 
 
 @contextlib.contextmanager
