@@ -24,14 +24,13 @@ class Names(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Of one model: classes by number, categories by wnid (``curated`` ones are shown), thresholds."""
+    """Of one model: classes by number, categories by wnid, and the scores from which these are shown."""
 
     model_id: int
     model: lines.Model
     labels: Mapping[int, Names]
     categories: Mapping[str, Names]
-    curated: frozenset[str]
-    thresholds: Mapping[str, float]
+    limits: Mapping[str, float]
 
     @classmethod
     def load(cls, connection: Connection, model_id: int | None = None) -> Catalogue:
@@ -50,13 +49,13 @@ class Catalogue:
             select(Category.wnid, Category.name, Category.name_zh, Category.curated)
         ).all()
         scores = select(Threshold.wnid, Threshold.score).where(Threshold.model_id == row.id)
+        thresholds = dict(connection.execute(scores).all())
         return cls(
             row.id,
             lines.Model(row.name, row.weights_sha256),
             {index: Names(wnid, name, name_zh) for index, wnid, name, name_zh in labels},
             {wnid: Names(wnid, name, name_zh) for wnid, name, name_zh, _ in categories},
-            frozenset(wnid for wnid, *_, curated in categories if curated),
-            dict(connection.execute(scores).all()),
+            {wnid: _limit(wnid, curated, thresholds) for wnid, *_, curated in categories},
         )
 
     def names(self, index: int) -> Names:
@@ -65,4 +64,8 @@ class Catalogue:
 
     def shows(self, wnid: str, score: float) -> bool:
         """Whether the view ``image_tags`` has a tag of this score."""
-        return wnid in self.curated and score >= self.thresholds.get(wnid, self.thresholds.get("", math.inf))
+        return score >= self.limits[wnid]
+
+
+def _limit(wnid: str, curated: bool, thresholds: Mapping[str, float]) -> float:
+    return thresholds.get(wnid, thresholds.get("", math.inf)) if curated else math.inf

@@ -15,7 +15,7 @@ from tagtray.exchange.catalogue import Catalogue
 from tagtray.exchange.lines import Line, Result
 
 #: Lines of a transaction.
-BATCH = 1_000
+BATCH = 2_000
 #: Bytes of a line at most: an image with a feature vector of 2,048 numbers has some 10,000.
 MAX_LINE = 2**20
 #: Labels of a content: as many, or all classes of a model that has fewer.

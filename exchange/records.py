@@ -118,14 +118,14 @@ class Records:
         if content_ids:
             # By their contents: SQLite is not to begin with all that the model has found.
             mine = dialects.unindexed(table.c.model_id) == self.catalogue.model_id
-            for row in self._connection.execute(query.where(table.c.content_id.in_(content_ids), mine)):
+            for row in self._connection.execute(query.where(table.c.content_id.in_(content_ids), mine)).all():
                 rows[row[0]].append(row)
         return rows
 
     def _result(
         self, row: _Row, top: Sequence[_Row], tags: Sequence[_Row], vector: Sequence[_Row]
     ) -> lines.Result:
-        ordered = sorted(tags, key=lambda tag: (-tag.score, tag.wnid))
+        ordered = sorted(tags, key=lambda tag: (-tag[2], tag[1]))
         return lines.Result(
             model=self.catalogue.model,
             engine=row.engine,
