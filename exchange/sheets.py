@@ -17,8 +17,8 @@ from tagtray.exchange.lines import Line
 if TYPE_CHECKING:
     import pyarrow
 
-#: Rows of a group of Parquet: as many are in memory.
-GROUP = 20_000
+#: Rows of a group of Parquet: as many are in memory, in Arrow's columns.
+GROUP = 10_000
 
 Write = Callable[[Sequence[Line]], None]
 
@@ -120,16 +120,17 @@ def _parquet(file: IO[bytes], features: bool) -> Iterator[Write]:
     from pyarrow import parquet
 
     schema = _schema(features)
-    rows: list[dict[str, Any]] = []
+    held: list[pyarrow.Table] = []
     with parquet.ParquetWriter(pyarrow.PythonFile(_Counted(file), mode="w"), schema) as table:
 
         def flush() -> None:
-            table.write_table(pyarrow.Table.from_pylist(rows, schema))
-            rows.clear()
+            table.write_table(pyarrow.concat_tables(held) if held else schema.empty_table())
+            held.clear()
 
         def write(page: Sequence[Line]) -> None:
-            rows.extend(_with_vector(line) if features else _flat(line) for line in page)
-            if len(rows) >= GROUP:
+            rows = [_with_vector(line) if features else _flat(line) for line in page]
+            held.append(pyarrow.Table.from_pylist(rows, schema))
+            if sum(part.num_rows for part in held) >= GROUP:
                 flush()
 
         yield write
