@@ -58,6 +58,16 @@ def bring_in(database: Engine, model: Model) -> int:
     return current_model.bring_in(database, _rows(model))
 
 
+def known(database: Engine, settings: Settings, name: str, weights_sha256: str) -> int:
+    """Id of the model with this name and these weights; it is brought in where this installation has it.
+
+    Raises WeightsError where neither it nor the ledger does.
+    """
+    if (model_id := current_model.id_of(database, name, weights_sha256)) is not None:
+        return model_id
+    return bring_in(database, ModelStore.of(settings.home).model(name, weights_sha256))
+
+
 def use(database: Engine, model: Model) -> int:
     """Make a model the current one and return its id; raises WeightsError where its files are damaged."""
     model.verify()

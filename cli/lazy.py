@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 class LazyGroup(TyperGroup):
     """Subclasses list their commands: the module of each, within ``tagtray.cli``, and its line in the help.
 
-    A module holds the command as a function of its name, or as a Typer application ``app``.
+    A module holds the command as a function of its name (``import_`` where that is a word of Python's), or as
+    a Typer application ``app``.
     """
 
     table: ClassVar[Mapping[str, tuple[str, str]]]
@@ -36,5 +38,5 @@ class LazyGroup(TyperGroup):
         if hasattr(module, "app"):
             return typer.main.get_group(module.app)
         app = typer.Typer(add_completion=False)
-        app.command(name)(getattr(module, name))
+        app.command(name)(getattr(module, f"{name}_" if keyword.iskeyword(name) else name))
         return typer.main.get_command(app)

@@ -28,10 +28,23 @@ COMMANDS = {
         "find",
         'Find photos: dog, "golden retriever", cat|dog, dog -puppy, taken:2024-05.., camera:x, score>0.8.',
     ),
+    "export": (
+        "export",
+        "Write photos with their results to a file: CSV, JSONL (which `tagtray import` reads) or Parquet.",
+    ),
+    "import": ("importing", "Take over the results that another ledger has exported as JSONL, by SHA-256."),
+    "tag": (
+        "tag",
+        "Put categories into photo programs: --xmp writes keywords beside photos, --album folders of links.",
+    ),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "datasette": (
         "datasette",
         "Browse the ledger with Datasette: views, facets and canned queries, read-only.",
+    ),
+    "stats": (
+        "stats",
+        "Count photos by category and month, the scores of their labels, and the failures.",
     ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),

@@ -136,6 +136,14 @@ class Settings(BaseSettings):
     features: bool = Field(
         True, description="Keep the network's feature vector of each image (1 KB), which similar photos need."
     )
+    xmp: bool = Field(
+        False, description="Keep keywords in an XMP file beside each photo, as soon as it is classified."
+    )
+    on_done: str | None = Field(
+        None,
+        description="Command of the shell that gets the results of each batch on its standard input, as the "
+        "JSON lines of `tagtray export`.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,16 @@ from sqlalchemy import Connection, Update, bindparam, select, update
 from tagtray.db import clock, dialects
 from tagtray.db.dialects import add_new
 from tagtray.db.feeding import LONGEST_DEFERRAL
-from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome, Provenance
+from tagtray.db.records import (
+    Deferred,
+    Done,
+    Failed,
+    FoundResult,
+    Gone,
+    NewContent,
+    Outcome,
+    Provenance,
+)
 from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Status, Tag
 
 #: Characters of an error message that are kept.
@@ -44,15 +52,28 @@ def store_results(
     if not done:
         return {}
     fresh = {o.sha256: o.content for o in done if o.content is not None}
-    add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
-    query = select(Content.sha256, Content.id, clock.now()).where(
-        Content.sha256.in_([o.sha256 for o in done])
-    )
-    rows = connection.execute(query).all()
-    ids = {sha256: content_id for sha256, content_id, _ in rows}
-    contents = {ids[sha256]: content for sha256, content in fresh.items()}
-    _add_classifications(connection, provenance, rows[0][2], contents)
+    ids, moment = _add_contents(connection, fresh, [o.sha256 for o in done])
+    results = [FoundResult(sha256, content, provenance, moment) for sha256, content in fresh.items()]
+    _add_classifications(connection, provenance.model_id, results, ids)
     return ids
+
+
+def import_results(connection: Connection, model_id: int, results: Sequence[FoundResult]) -> int:
+    """Add what another ledger has found with a model, one result for each content; how many were new."""
+    ordered = sorted(results, key=lambda result: result.sha256)
+    fresh = {result.sha256: result.content for result in ordered}
+    ids, _ = _add_contents(connection, fresh, list(fresh))
+    return _add_classifications(connection, model_id, ordered, ids)
+
+
+def _add_contents(
+    connection: Connection, fresh: Mapping[str, NewContent], wanted: Sequence[str]
+) -> tuple[dict[str, int], datetime]:
+    """Add those of ``fresh`` that are not there; the ids of all ``wanted`` by hash, and the moment."""
+    add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
+    query = select(Content.sha256, Content.id, clock.now()).where(Content.sha256.in_(wanted))
+    rows = connection.execute(query).all()
+    return {sha256: content_id for sha256, content_id, _ in rows}, rows[0][2]
 
 
 def end_images(
@@ -99,17 +120,29 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _add_classifications(
-    connection: Connection, provenance: Provenance, at: datetime, contents: Mapping[int, NewContent]
-) -> None:
-    model_id = provenance.model_id
-    how = {**asdict(provenance), "classified_at": at}
-    rows = [{"content_id": content_id, **how} for content_id in contents]
+    connection: Connection, model_id: int, results: Sequence[FoundResult], ids: Mapping[str, int]
+) -> int:
+    """Add the results of contents that the model has not classified yet; how many there were."""
+    rows = [_classification(ids[result.sha256], result) for result in results]
     # Whoever is first with a content writes all of its results in the same transaction.
-    first = add_new(connection, Classification, rows, Classification.content_id)
-    new = {content_id: contents[content_id] for (content_id,) in first}
-    add_new(connection, Prediction, [row for item in new.items() for row in _predictions(model_id, *item)])
-    add_new(connection, Tag, [row for item in new.items() for row in _tags(model_id, *item)])
-    add_new(connection, Feature, list(_features(model_id, new)))
+    first = {row.content_id for row in add_new(connection, Classification, rows, Classification.content_id)}
+    found = [(ids[result.sha256], result.content) for result in results if ids[result.sha256] in first]
+    add_new(connection, Prediction, [row for item in found for row in _predictions(model_id, *item)])
+    add_new(connection, Tag, [row for item in found for row in _tags(model_id, *item)])
+    add_new(connection, Feature, list(_features(model_id, dict(found))))
+    return len(found)
+
+
+def _classification(content_id: int, result: FoundResult) -> dict[str, Any]:
+    how = result.provenance
+    return {
+        "content_id": content_id,
+        "model_id": how.model_id,
+        "engine": how.engine,
+        "precision": how.precision,
+        "decode": how.decode,
+        "classified_at": result.classified_at,
+    }
 
 
 def _content_row(sha256: str, content: NewContent) -> dict[str, Any]:

@@ -53,6 +53,12 @@ def find(engine: Engine) -> CurrentModel | None:
     return None if row is None else CurrentModel(*row)
 
 
+def id_of(engine: Engine, name: str, weights_sha256: str) -> int | None:
+    """Id of the model with this name and these weights; None where the ledger does not know it."""
+    query = select(Model.id).where(Model.name == name, Model.weights_sha256 == weights_sha256)
+    return read(engine, lambda connection: connection.scalar(query))
+
+
 def bring_in(engine: Engine, rows: ModelRows) -> int:
     """Add or renew the rows of a model and return its id; it becomes current only where no model is.
 

@@ -19,7 +19,15 @@ from tagtray.config.settings import LONGEST_LEASE
 from tagtray.db import clock, commits, dialects, feeding, limits, paths, registration, stale
 from tagtray.db.access.transactions import read, write
 from tagtray.db.places import holds
-from tagtray.db.records import ClaimedImage, Outcome, PendingImage, Provenance, Registration, SeenFile
+from tagtray.db.records import (
+    ClaimedImage,
+    FoundResult,
+    Outcome,
+    PendingImage,
+    Provenance,
+    Registration,
+    SeenFile,
+)
 from tagtray.db.registration import RegisteredFile
 from tagtray.db.tables import Image, Model, Priority, Root, Status
 
@@ -222,6 +230,10 @@ class Ledger:
             commits.end_images(connection, worker, outcomes, contents)
 
         write(self.engine, work)
+
+    def import_results(self, model_id: int, results: Sequence[FoundResult]) -> int:
+        """Add what another ledger has found with a model, in one transaction; how many were new."""
+        return write(self.engine, lambda connection: commits.import_results(connection, model_id, results))
 
     def blame(self, image_id: int, code: str, message: str, attempts: int) -> None:
         """A worker died or hung over this image: it is tried again alone, or failed after ``attempts``."""

@@ -117,3 +117,13 @@ class Provenance:
     engine: str
     precision: str
     decode: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundResult:
+    """A content by its hash with what a model found in it, how and when (aware UTC)."""
+
+    sha256: str
+    content: NewContent
+    provenance: Provenance
+    classified_at: datetime

@@ -268,3 +268,39 @@ class Tag(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)
     score: Mapped[float]
+
+
+class Sidecar(Base):
+    """The keywords that tagtray added to the XMP file beside an image, by property.
+
+    ``sha256`` is that of the file as it was written, ``former_sha256`` that of the one before while it is
+    replaced; ``original`` is the file without the keywords, None where there was none.
+    """
+
+    __tablename__ = "sidecars"
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    keywords: Mapped[dict[str, Any]]
+    # A sidecar that was moved or copied with its photo.
+    sha256: Mapped[str] = mapped_column(index=True)
+    former_sha256: Mapped[str | None]
+    original: Mapped[bytes | None]
+    written_at: Mapped[datetime]
+
+
+class AlbumFile(Base):
+    """A link to an image, or a copy, that tagtray made in an album's folder of a category.
+
+    The path is absolute and holds on ``host``; size and modification time are those of a copy.
+    """
+
+    __tablename__ = "album_files"
+    __table_args__ = (UniqueConstraint("host", "path"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    album: Mapped[str]
+    path: Mapped[str]
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    size_bytes: Mapped[int]
+    mtime_ns: Mapped[int]
+    written_at: Mapped[datetime]

@@ -39,6 +39,17 @@ SCALE = (
     ("2 processes", "processes/2/images_per_second"),
     ("4 processes", "processes/4/images_per_second"),
 )
+#: Rows of the table of exchange: words, and where the seconds and the megabytes are.
+EXCHANGE = (
+    ("export as JSONL", "jsonl"),
+    ("export as CSV", "csv"),
+    ("export as Parquet", "parquet"),
+    ("import of the JSONL into an empty ledger", "import"),
+    ("`tagtray stats`", "stats"),
+    ("sidecars for {photos:,} photos", "sidecars/write"),
+    ("the same again, nothing has changed", "sidecars/again"),
+    ("`--undo` of them", "sidecars/undo"),
+)
 #: Ways that memory was measured in, and what of it is shown.
 MEMORY = ("torch-fp32", "openvino-int8")
 MEMORY_ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
@@ -144,6 +155,19 @@ def scale() -> str:
     head = ["", *(f"{DATABASES[name]}, {int(size):,}" for name, size in places)]
     rows = [[words, *(_at(figures[name][size], path) for name, size in places)] for words, path in SCALE]
     return table(head, rows)
+
+
+def exchange() -> str:
+    """What goes out and comes in, of how many images, and how long it takes."""
+    figures = read("exchange")["figures"]
+    rows = []
+    for words, path in EXCHANGE:
+        found: Any = figures
+        for step in path.split("/"):
+            found = found[step]
+        name = words.format(photos=figures["sidecars"]["photos"])
+        rows.append((name, f"{found['seconds']:,.1f} s", f"{found['megabytes']:,} MB"))
+    return table((f"SQLite, {figures['images']:,} images", "", "memory at most"), rows)
 
 
 def memory() -> str:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import redis
+from sqlalchemy import Engine
 
 from tagtray.config import logs
 from tagtray.config import settings as configuration
@@ -73,7 +74,7 @@ class WorkerProcess:
             loaded.classifier,
             loaded.roll_up,
             progress,
-            (self._count, *hooks),
+            (self._count, *_asked_for(settings, database), *hooks),
         )
         passed_over = " ".join(loaded.classifier.passed_over)
         self._info = workers.this_process(name, loaded.provenance, (), passed_over)
@@ -156,6 +157,16 @@ class WorkerProcess:
     def _pause(self, seconds: float) -> bool:
         time.sleep(seconds)
         return self._stopping
+
+
+def _asked_for(settings: Settings, database: Engine) -> Sequence[Hook]:
+    """What the user wants done after each commit."""
+    if not (settings.xmp or settings.on_done):
+        return ()
+    # Here, not above: most workers do without XML and the format of exports.
+    from tagtray.worker.batch import after_commit
+
+    return after_commit.hooks(settings, database)
 
 
 def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int:

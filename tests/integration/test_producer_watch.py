@@ -15,10 +15,14 @@ import pytest
 from sqlalchemy import event
 from watchdog.observers import inotify_c
 
+from tagtray.cli import main
+from tagtray.config import settings as configuration
+from tagtray.db.records import Done
 from tagtray.db.tables import Status
 from tagtray.producer import producer as producers
 from tagtray.producer import scan_loop
 from tagtray.producer.inotify import ReportingInotify
+from tests import builders
 from tests.producing import HALF, JPEG, Studio, two_turns
 from tests.waiting import wait_for
 
@@ -399,3 +403,28 @@ def test_the_watch_gives_back_its_threads_and_descriptors(studio: Studio) -> Non
     studio.ledger.engine.dispose()
     assert threading.active_count() == before[0]
     assert len(os.listdir("/proc/self/fd")) <= before[1]
+
+
+def test_sidecars_and_albums_of_tagtrays_wake_nobody(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a photo that is done, in a folder that is watched
+    status = studio.put("a.jpg").stat()
+    producer = studio.watching()
+    builders.sync(studio.ledger.engine)
+    (image,) = studio.ledger.take_pending(1)
+    studio.ledger.claim([image.id], "w", 60, builders.MODEL_ID)
+    size, mtime = status.st_size, status.st_mtime_ns
+    builders.commit(studio.ledger, Done(image.id, builders.sha("a"), size, mtime, builders.content()))
+    news = studio.news
+
+    # When its keywords are written beside it, and an album is made in the folder
+    for name, value in configuration.environment(studio.settings).items():
+        monkeypatch.setenv(name, value)
+    assert main.invoke(["tag", "--xmp"]) == 0
+    assert main.invoke(["tag", "--album", str(studio.folder / "album"), "--link", "copy"]) == 0
+    studio.await_all(producer)
+    studio.producer().scan()
+
+    # Then the photo is the only one, and nothing is to be done
+    assert (studio.folder / "a.jpg.xmp").exists() and (studio.folder / "album/dog/a.jpg").exists()
+    assert studio.rows() == {b"a.jpg": Status.DONE}
+    assert studio.news == news + 1  # of the file that says that all events are through

@@ -208,3 +208,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("content_id", "model_id", "wnid", name="pk_tags"),
     )
     op.create_index("ix_tags_wnid_score", "tags", ["wnid", "model_id", "score", "content_id"])
+
+    op.create_table(
+        "sidecars",
+        sa.Column("image_id", BIG_ID, nullable=False),
+        sa.Column("keywords", sa.JSON(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("former_sha256", sa.String(), nullable=True),
+        sa.Column("original", sa.LargeBinary(), nullable=True),
+        sa.Column("written_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["image_id"], ["images.id"], name="fk_sidecars_image_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("image_id", name="pk_sidecars"),
+    )
+    op.create_index("ix_sidecars_sha256", "sidecars", ["sha256"])
+
+    op.create_table(
+        "album_files",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("album", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("image_id", BIG_ID, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("size_bytes", BIG_ID, nullable=False),
+        sa.Column("mtime_ns", BIG_ID, nullable=False),
+        sa.Column("written_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["image_id"], ["images.id"], name="fk_album_files_image_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_album_files"),
+        sa.UniqueConstraint("host", "path", name="uq_album_files_host_path"),
+    )
+    op.create_index("ix_album_files_image_id", "album_files", ["image_id"])

@@ -1,0 +1,68 @@
+"""A run that keeps sidecars and tells a command; what it tells is what is exported and imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import photos
+from tests.acceptance.world import World, world
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[World]:
+    """Another machine with a ledger of its own."""
+    (tmp_path / "there").mkdir()
+    with world(tmp_path / "there/home") as other:
+        yield other
+
+
+def test_results_reach_files_commands_and_other_ledgers(
+    everywhere: World, elsewhere: World, tmp_path: Path
+) -> None:
+    # Given a run with sidecars and a command, which fails after it has read
+    folder = everywhere.folder / "told"
+    photos.make(folder)
+    if "TAGTRAY_DATABASE_URL" in everywhere.variables:
+        assert everywhere.run("db", "upgrade").code == 0
+    told = tmp_path / "told"
+    run = everywhere.run("run", str(folder), TAGTRAY_XMP="1", TAGTRAY_ON_DONE=f"cat >> '{told}'; exit 1")
+    assert run.code == 0 and "on_done_failed" in run.errors
+    assert everywhere.count("SELECT COUNT(*) FROM images WHERE status = 'done'") == len(photos.GOOD)
+
+    # When the results are exported
+    exported = everywhere.run("export", f"{tmp_path}/a.jsonl", "--features")
+    lines = {line["file"]: line for line in map(json.loads, (tmp_path / "a.jsonl").open())}
+
+    # Then they are what the command was told, and photos with categories have sidecars
+    said = {line["file"]: line for line in map(json.loads, told.open())}
+    assert exported.code == 0 and len(lines) == len(photos.GOOD)
+    assert said.keys() == lines.keys()
+    for name, line in said.items():
+        assert line["result"]["labels"] == lines[name]["result"]["labels"]
+    sidecars = [path for path in folder.rglob("*.xmp") if b"<rdf:li>" in path.read_bytes()]
+    assert len(sidecars) == everywhere.count("SELECT COUNT(*) FROM sidecars") > 0
+
+    # And a ledger elsewhere that imports them classifies nothing again
+    assert elsewhere.run("import", f"{tmp_path}/a.jsonl").code == 0
+    again = elsewhere.run("run", str(folder))
+    assert again.code == 0 and again.forward == 0
+    assert elsewhere.count("SELECT COUNT(*) FROM top1") == len(photos.GOOD)
+
+    # And undo leaves nothing beside the photos
+    assert everywhere.run("tag", "--xmp", "--undo").code == 0
+    assert not any(path in sidecars for path in folder.rglob("*.xmp"))
+
+
+def test_a_folder_that_may_not_be_written_is_said(everywhere: World) -> None:
+    folder = everywhere.folder / "told"
+    folder.chmod(0o555)
+    try:
+        ended = everywhere.run("tag", "--xmp", "path:a.jpg", privileged=False)
+    finally:
+        folder.chmod(0o755)
+    assert f"{folder}/a.jpg.xmp cannot be written: Permission denied.\n" in ended.errors
+    assert ended.code == 1 and not (folder / "a.jpg.xmp").exists()
