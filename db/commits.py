@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, ScalarSelect, String, bindparam, or_, select, update
 
 from tagtray.db import clock, dialects
 from tagtray.db.dialects import add_new
@@ -65,11 +65,17 @@ def _ends() -> dict[type[Outcome], dict[str, Any]]:
     why: dict[str, Any] = {"error_code": bindparam("code"), "error_message": bindparam("message")}
     return {
         Done: {**clean, "status": Status.DONE, "content_id": bindparam("content"), **stat},
-        # What an earlier reading found stays: only a file that changes loses its content.
-        Failed: {**free, "status": Status.FAILED, **why},
+        Failed: {**free, "status": Status.FAILED, **why, "content_id": _kept_content()},
         Gone: {**clean, "status": Status.MISSING},
         Deferred: {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
     }
+
+
+def _kept_content() -> ScalarSelect[int]:
+    """What an earlier reading of a failed image found: it stays, unless other bytes were read now."""
+    sha256 = bindparam("sha256", type_=String)
+    same = or_(sha256.is_(None), Content.sha256 == sha256)
+    return select(Content.id).where(Content.id == Image.content_id, same).scalar_subquery()
 
 
 def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
@@ -79,7 +85,8 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
             content = contents[outcome.sha256]
             return {**row, "content": content, "size": outcome.size_bytes, "mtime": outcome.mtime_ns}
         case Failed():
-            return {**row, "code": outcome.code, "message": outcome.message[:MESSAGE_LENGTH]}
+            message = outcome.message[:MESSAGE_LENGTH]
+            return {**row, "code": outcome.code, "message": message, "sha256": outcome.sha256}
         case Deferred():
             return {**row, "seconds": min(outcome.seconds, LONGEST_DEFERRAL)}
         case Gone():

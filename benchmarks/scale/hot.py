@@ -34,7 +34,7 @@ def looks(made: Scaled) -> dict[str, Any]:
 
 def register(made: Scaled, prefix: str, count: int) -> None:
     """New files, as a scan brings them in."""
-    files = [SeenFile(f"{prefix}/{number}.jpg".encode(), 3_000_000, 1) for number in range(count)]
+    files = [SeenFile(f"{prefix}/{number}.jpg".encode(), 3_000_000, 1, 1, 1) for number in range(count)]
     made.ledger.register(made.target.root.id, files)
 
 

@@ -16,9 +16,11 @@ from sqlalchemy import event
 from watchdog.observers import inotify_c
 
 from tagtray.db.tables import Status
+from tagtray.producer import files, scan_loop
 from tagtray.producer import producer as producers
-from tagtray.producer import scan_loop
+from tagtray.producer.files import FoundFile
 from tagtray.producer.inotify import ReportingInotify
+from tests import builders
 from tests.producing import HALF, JPEG, Studio, two_turns
 from tests.waiting import wait_for
 
@@ -56,6 +58,24 @@ def test_a_dropped_photo_becomes_a_row_when_it_is_closed(tmp_path: Path, home: P
     wait_for(lambda: studio.rows() == {b"a.jpg": PENDING})
     wait_for(lambda: studio.news == 1)
     studio.close()
+
+
+@pytest.mark.parametrize("way", ["written", "renamed over"])
+def test_an_event_always_leads_to_a_look(studio: Studio, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    # Given a file system whose clock stands still and which keeps no inodes, and an image that is done
+    monkeypatch.setattr(files, "from_stat", lambda _root, path, _info: FoundFile(path, len(JPEG), 1, 1, None))
+    studio.put("a.jpg")
+    producer = studio.watching()
+    builders.execute(studio.ledger, "UPDATE images SET status = 'done'")
+    # When other bytes take its place
+    if way == "written":
+        (studio.folder / "a.jpg").write_bytes(JPEG.upper())
+    else:
+        (studio.folder / "b.part").write_bytes(JPEG.upper())
+        (studio.folder / "b.part").rename(studio.folder / "a.jpg")
+    # Then it is looked at again
+    wait_for(lambda: studio.rows() == {b"a.jpg": PENDING})
+    assert producer.progress.changed == 1
 
 
 def test_names_that_are_no_text_come_through_events(studio: Studio) -> None:
