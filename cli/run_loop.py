@@ -103,7 +103,7 @@ class _Run:
 
     def _start_workers(self, snapshot: Snapshot) -> None:
         """Start them once there is work, or will be soon: a run with nothing new loads no network."""
-        if not self._working and (self._watch or snapshot.left or snapshot.waiting):
+        if not self._working and (self._watch or snapshot.left or snapshot.waiting.files):
             self._working = True
             self._workers.start()
 

@@ -20,7 +20,7 @@ from tagtray.producer.intake import Intake
 from tagtray.producer.scan import Scanner
 from tagtray.producer.scan_loop import ScanLoop
 from tagtray.producer.scope import Scope, outermost
-from tagtray.producer.settling import Settling
+from tagtray.producer.settling import Settling, Waiting
 from tagtray.producer.totals import Totals
 from tagtray.producer.watch import Watch
 
@@ -67,9 +67,9 @@ class Producer:
         return self._outage.refusal
 
     @property
-    def waiting(self) -> int:
-        """Files that may still be being written."""
-        return len(self._settling)
+    def waiting(self) -> Waiting:
+        """Files that may still be written to."""
+        return self._settling.waiting(self._settings.stable, self._settings.settle)
 
     @property
     def idle(self) -> bool:

@@ -30,6 +30,7 @@ from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
 from tagtray.producer.walk import Walk
 from tests.producing import HALF, JPEG, Studio
+from tests.waiting import wait_for
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
 
@@ -341,6 +342,24 @@ def test_a_half_copied_file_waits_until_it_is_settled(studio: Studio) -> None:
     # Then
     assert totals.new == 3
     assert time.monotonic() - started >= studio.settings.settle
+
+
+def test_a_producer_says_what_it_waits_for_and_how_long(studio: Studio) -> None:
+    # Given a file without its end, and one that only has to be stable
+    studio = Studio(studio.settings.home, studio.folder, stable=300, settle=900)
+    studio.put("whole.jpg", JPEG, age=0)
+    producer = studio.producer()
+    studio.running.append(producer)
+    producer.start(watch=True)
+    wait_for(lambda: producer.waiting.files == 1)
+    assert 0 < producer.waiting.seconds <= 300
+    # When
+    studio.put("empty.jpg", b"", age=0)
+    wait_for(lambda: producer.waiting.files == 2)
+    # Then the one that takes longest is named
+    assert producer.waiting.path == b"empty.jpg"
+    assert 300 < producer.waiting.seconds <= 900
+    studio.close()
 
 
 def test_the_home_in_a_drop_folder_is_left_out(tmp_path: Path) -> None:

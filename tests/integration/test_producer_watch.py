@@ -132,7 +132,7 @@ def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
     # When all are killed half-way: the kernel closes them
     for name in names:
         (patient.folder / name).write_bytes(HALF)
-    wait_for(lambda: producer.waiting == len(names))
+    wait_for(lambda: producer.waiting.files == len(names))
     time.sleep(1.5 * patient.settings.stable)
     two_turns(producer)
     assert patient.rows() == {}
