@@ -15,7 +15,8 @@ from tagtray.config.settings import Settings
 from tagtray.db import holds, roots, run_stats
 from tagtray.db.ledger import Ledger
 from tagtray.db.roots import Target
-from tagtray.producer import scope
+from tagtray.producer import links, scope
+from tagtray.producer.links import Followed
 from tagtray.producer.producer import Producer
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,18 @@ class Session:
     def __init__(self, settings: Settings, database: Engine, folders: Sequence[str]) -> None:
         self.settings = settings
         self.ledger = Ledger(database)
-        self.targets = [_target(database, settings, folder) for folder in folders]
+        targets = [_target(database, settings, folder) for folder in folders]
+        followed = Followed(targets, {})
+        if settings.follow_links:
+            followed = links.follow(database, settings, targets)
+        self.targets = [*followed.targets, *followed.single]
         for note in (note for target in self.targets for note in target.notes):
             log.warning("root_changed: %s", note)
         self.started = run_stats.moment(database)
         self._feeder = feeding.feeder(settings, self.ledger)
-        self.producer = Producer(settings, self.ledger, self._feeder.notify, self.targets)
+        self.producer = Producer(
+            settings, self.ledger, self._feeder.notify, followed.targets, followed.single
+        )
 
     def start(self, watch: bool) -> None:
         """Begin to scan (and to watch) and to feed."""

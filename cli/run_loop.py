@@ -65,7 +65,7 @@ class _Run:
             raise
         if failure := self._failure:
             raise InfrastructureError(failure)
-        summary.write(self._session, time.monotonic() - began)
+        summary.write(self._session, time.monotonic() - began, self._request.requested)
 
     @property
     def _failure(self) -> str | None:

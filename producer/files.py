@@ -8,7 +8,7 @@ import stat
 
 from tagtray.db import paths
 from tagtray.db.records import SeenFile, stored_inode, stored_ns
-from tagtray.imaging import mounts, sniff
+from tagtray.imaging import filenames, mounts, sniff
 
 
 class FoundFile(SeenFile):
@@ -73,6 +73,17 @@ def has_end(root: bytes, path: bytes) -> bool | None:
         return False
     finally:
         os.close(descriptor)
+
+
+def leads_to(root: bytes, path: bytes) -> bytes | None:
+    """The folder or file, with an image's name, outside of ``root`` that a link leads to; None for others."""
+    real = os.path.realpath(os.path.join(root, path))
+    if real == root or paths.is_below(real, root):
+        return None
+    if os.path.isdir(real):
+        return real
+    may_be_image = filenames.classify_name(os.path.basename(real)) is filenames.Kind.REGISTER
+    return real if may_be_image and os.path.isfile(real) else None
 
 
 def _inside(root: bytes, path: bytes) -> os.stat_result | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from tagtray.config import logs, outage
 from tagtray.config.errors import Refused
@@ -31,16 +32,24 @@ log = logging.getLogger(__name__)
 
 
 class Producer:
-    """Keeps the ledger in step with ``targets``; ``notify`` is called when images were registered.
+    """Keeps the ledger in step with ``targets``, and with ``single`` files (names in the root) of others.
+
+    ``notify`` is called when images were registered.
 
     Either ``scan()`` once in the caller's thread, or ``start()`` ... ``stop()`` in threads of its own. It
     outlives outages of the database and errors that nobody expected.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, notify: Callable[[], None], targets: Sequence[Target]
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        notify: Callable[[], None],
+        targets: Sequence[Target],
+        single: Mapping[Target, frozenset[bytes]] = MappingProxyType({}),
     ) -> None:
         self._scopes = [Scope(target, settings) for target in outermost(targets)]
+        self._scopes += [Scope(target, settings, names) for target, names in single.items()]
         self._totals = {scope: Totals() for scope in self._scopes}
         # Each thread counts for itself.
         self._events = Totals()

@@ -98,6 +98,7 @@ def questions(made: Scaled) -> dict[str, Callable[[], object]]:
         "summary_tallies": lambda: run_stats.tallies(database, targets, since),
         "summary_forwarded": lambda: run_stats.forwarded(database, targets, since),
         "summary_labels": lambda: run_stats.frequent_labels(database, targets, 10),
+        "summary_categories": lambda: run_stats.frequent_categories(database, targets, 10),
         "summary_some_done": lambda: run_stats.some_done(database, targets, 3),
     }
 

@@ -251,7 +251,10 @@ def test_known_content_is_no_forward_pass(ledger: Ledger, mixed: roots.RootFolde
     # Then one was classified, and since now none
     assert run_stats.forwarded(engine, [target], long_ago) == 1
     assert run_stats.forwarded(engine, [target], run_stats.moment(engine)) == 0
-    assert [(row.label, row.images) for row in run_stats.frequent_labels(engine, [target], 10)] == [
+    assert [(row.name, row.images) for row in run_stats.frequent_labels(engine, [target], 10)] == [
         ("beagle", 2)
+    ]
+    assert [(row.name, row.images) for row in run_stats.frequent_categories(engine, [target], 10)] == [
+        ("dog", 2)
     ]
     assert run_stats.some_done(engine, [target], 1) == [(mixed.id, b"0.jpg")]

@@ -166,6 +166,8 @@ def test_links_are_followed_to_files_inside_the_root_alone(studio: Studio, tmp_p
     # Then
     assert set(studio.rows()) == {b"album/real.jpg", b"good.jpg"}
     assert totals.unreadable == 0
+    # And those that lead out to what may be images are counted
+    assert totals.links == 2
 
 
 def test_tagtrayignore_is_honoured_in_every_folder(studio: Studio) -> None:
