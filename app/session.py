@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -85,10 +86,12 @@ class Session:
             return None
 
 
-def check_folders(arguments: Sequence[str]) -> None:
-    """Raise UsageError unless every folder is one that can be listed."""
+def check_folders(settings: Settings, arguments: Sequence[str]) -> None:
+    """Raise UsageError unless every folder is one that can be listed, and not tagtray's own."""
     for argument in arguments:
-        scope.check(split(argument)[1])
+        folder = split(argument)[1]
+        scope.check(folder)
+        scope.refuse_home(settings, os.fsencode(folder))
 
 
 def split(argument: str) -> tuple[str | None, Path]:

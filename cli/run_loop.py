@@ -31,7 +31,7 @@ def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopReq
     start.
     """
     startup.name_process("run")
-    check_folders(folders)
+    check_folders(settings, folders)
     waits = startup.patience(request.wait)
     with bootstrap.writing(settings, waits) as database:
         models.current(database, settings)[1].verify()

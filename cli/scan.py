@@ -40,7 +40,7 @@ def watch(
 
 
 def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
-    check_folders(folders)
+    check_folders(settings, folders)
     startup.name_process("watch" if watch else "scan")
     with StopRequest() as request, _session(settings, folders, request) as session:
         try:

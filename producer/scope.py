@@ -35,9 +35,8 @@ class Scope:
         self.shown = shown(self.folder)
         #: Identity of the folder when it was last scanned or watched; another one is another mount.
         self.known: Identity | None = None
+        refuse_home(settings, self.folder)
         self._home = self.relative(os.path.realpath(os.fsencode(settings.home)))
-        if self._home == self.below:
-            raise UsageError(f"{self.shown} is TAGTRAY_HOME itself; keep the photos or the home elsewhere.")
 
     def covers(self, path: bytes) -> bool:
         """Whether a file of the target belongs to the scope."""
@@ -102,9 +101,16 @@ class Scope:
         return kind
 
 
+def refuse_home(settings: Settings, folder: bytes) -> None:
+    """Raise UsageError where ``folder`` is tagtray's own."""
+    if os.path.realpath(folder) == os.path.realpath(os.fsencode(settings.home)):
+        sentence = "is TAGTRAY_HOME itself; keep the photos or the home elsewhere."
+        raise UsageError(f"{shown(folder)} {sentence}")
+
+
 def check(folder: Path) -> None:
     """Raise UsageError, with one sentence, unless ``folder`` is a folder that can be listed."""
-    name = shown(folder)
+    name = shown(folder) if str(folder).strip() else repr(str(folder))
     try:
         with os.scandir(folder):
             return

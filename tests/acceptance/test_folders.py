@@ -133,6 +133,22 @@ def test_damaged_weights_are_one_sentence(laptop: World, tmp_path: Path) -> None
     assert str(file) in line and "damaged" in line
 
 
+@pytest.mark.parametrize("command", ["run", "scan"])
+def test_the_home_is_refused_before_any_file_is_put_into_it(
+    laptop: World, tmp_path: Path, command: str
+) -> None:
+    photos.write(tmp_path / "in", b"a.jpg", photos.picture(1, "JPEG"))
+
+    refused = laptop.run(command, str(tmp_path / "in"), TAGTRAY_HOME=str(tmp_path / "in"))
+
+    _is_one_sentence(refused, "is TAGTRAY_HOME itself")
+    assert [path.name for path in (tmp_path / "in").rglob("*") if path.is_file()] == ["a.jpg"]
+
+
+def test_a_name_of_blanks_is_quoted(laptop: World) -> None:
+    _is_one_sentence(laptop.run("run", " "), "' ' does not exist")
+
+
 def test_links_that_lead_out_are_counted_and_followed_where_that_is_wanted(
     laptop: World, tmp_path: Path
 ) -> None:
