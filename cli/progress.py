@@ -72,10 +72,9 @@ class Snapshot:
         if not files:
             return ""
         what = f"{files:,} files" if files > 1 else "a file"
-        example = (
-            f" ({path}{', ...' if files > 1 else ''}), {self.waiting.seconds:.0f} s at most" if path else ""
-        )
-        return f"{what} that may still be written to{example}"
+        example = f" ({path}{', ...' if files > 1 else ''})" if path else ""
+        limit = f", {self.waiting.seconds:.0f} s at most" if self.waiting.seconds >= 1 else ""
+        return f"{what} that may still be written to{example}{limit}"
 
 
 class Meter:
