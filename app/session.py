@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ from tagtray.db.places import holds, roots
 from tagtray.db.places.following import Follower
 from tagtray.db.places.roots import Target
 from tagtray.db.reading import run_stats
-from tagtray.producer import scope
+from tagtray.producer import links, scope
+from tagtray.producer.links import Followed
 from tagtray.producer.producer import Producer
 from tagtray.producer.totals import Totals
 
@@ -32,15 +34,15 @@ class Session:
     def __init__(self, settings: Settings, database: Engine, folders: Sequence[str]) -> None:
         self.settings = settings
         self.ledger = Ledger(database)
-        self.targets = [_target(database, settings, folder) for folder in folders]
-        self._say([note for target in self.targets for note in target.notes])
         self.started = run_stats.moment(database)
         self._feeder = feeding.feeder(settings, self.ledger)
         self._follower = Follower(database, settings)
         self._removed: Refused | None = None
         self._earlier = Totals()
         self._watch = False
-        self.producer = self._new_producer()
+        named = [_target(database, settings, folder) for folder in folders]
+        self._take(named, self._followed(named))
+        self._say([note for target in self.targets for note in target.notes])
 
     def start(self, watch: bool) -> None:
         """Begin to scan (and to watch) and to feed."""
@@ -55,17 +57,19 @@ class Session:
         """
         try:
             targets, notes = self._follower.follow(self.targets)
+            if not notes:
+                return
+            named = [target for target in targets[: len(self._named)] if target]
+            followed = self._followed(named)
         except InfrastructureError as error:
             log.debug("database_away: %s", error)
-            return
-        if not notes:
+            self._follower = Follower(self.ledger.engine, self.settings)
             return
         self.producer.stop()
         self._earlier = self.progress
         self._earlier.begin_scan()
-        self.targets = targets
-        self.producer = self._new_producer()
-        if targets:
+        self._take(named, followed)
+        if named:
             self._say(notes)
             self.producer.start(self._watch)
         else:
@@ -105,8 +109,18 @@ class Session:
         """Images of the folders that are not in the queue yet; None while the database is away."""
         return self._count(run_stats.unqueued)
 
-    def _new_producer(self) -> Producer:
-        return Producer(self.settings, self.ledger, self._feeder.notify, self.targets)
+    def _followed(self, named: Sequence[Target]) -> Followed:
+        """These folders, and where that is wanted what links in them lead to."""
+        if self.settings.follow_links:
+            return links.follow(self.ledger.engine, self.settings, named)
+        return Followed(named, {})
+
+    def _take(self, named: Sequence[Target], followed: Followed) -> None:
+        self._named = named
+        self.targets = [*followed.targets, *followed.single]
+        self.producer = Producer(
+            self.settings, self.ledger, self._feeder.notify, followed.targets, followed.single
+        )
 
     def _say(self, notes: Sequence[str]) -> None:
         for note in notes:
@@ -120,10 +134,12 @@ class Session:
             return None
 
 
-def check_folders(arguments: Sequence[str]) -> None:
-    """Raise UsageError unless every folder is one that can be listed."""
+def check_folders(settings: Settings, arguments: Sequence[str]) -> None:
+    """Raise UsageError unless every folder is one that can be listed, and not tagtray's own."""
     for argument in arguments:
-        scope.check(split(argument)[1])
+        folder = split(argument)[1]
+        scope.check(folder)
+        scope.refuse_home(settings, os.fsencode(folder))
 
 
 def split(argument: str) -> tuple[str | None, Path]:

@@ -127,7 +127,9 @@ def world(
 
 def _files(folder: Path) -> Iterator[SeenFile]:
     for path in sorted(folder.iterdir()):
-        yield SeenFile(os.fsencode(path.name), path.stat().st_size, path.stat().st_mtime_ns)
+        info = path.stat()
+        times = info.st_mtime_ns, info.st_ctime_ns
+        yield SeenFile(os.fsencode(path.name), info.st_size, *times, info.st_ino)
 
 
 def _nothing_decoded(*_: object, **__: object) -> ImageInfo:

@@ -52,14 +52,20 @@ def failures(
 def retry(
     path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="One image, or a folder.")] = None,
     code: Code = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also those that are done: their files are read again.")
+    ] = False,
 ) -> None:
     """Try failed images again: all, those of a code, or those of a path."""
+    if force and code is not None:
+        raise UsageError("--code names failures and --force means every image; give one of them.")
     settings = startup.load()
     with bootstrap.changing(settings) as database:
         ids = None if path is None else _ids(database, settings, path)
-        count = Ledger(database).retry(code, ids)
+        count = Ledger(database).retry(code, ids, done=force)
+    images = f"{count:,} {'' if force else 'failed '}{'image is' if count == 1 else 'images are'}"
     hint = "; `tagtray run` on the folder classifies them" if count else ""
-    print(f"{count:,} failed {'image is' if count == 1 else 'images are'} pending again{hint}.")
+    print(f"{images} pending again{hint}.")
 
 
 def _ids(database: Engine, settings: Settings, path: str) -> Sequence[int]:
@@ -69,4 +75,4 @@ def _ids(database: Engine, settings: Settings, path: str) -> Sequence[int]:
     if place is None:
         raise UsageError(f"{shown(path)} lies in no folder that tagtray knows.")
     root, name = place
-    return queries.failed_ids(database, root.id, os.path.dirname(name) if is_folder else name)
+    return queries.ended_ids(database, root.id, os.path.dirname(name) if is_folder else name)

@@ -32,6 +32,12 @@ Exact = Annotated[
     bool | None,
     typer.Option("--exact", help="Decode at full size, as torchvision does; slower.", show_default=False),
 ]
+FollowLinks = Annotated[
+    bool | None,
+    typer.Option(
+        "--follow-links", help="Take in what links that lead out of the folders lead to.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

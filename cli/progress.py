@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from tagtray.cli import streams
+from tagtray.config.text import shown
+from tagtray.producer.settling import Waiting
 
 #: Seconds over which images per second are measured.
 WINDOW = 10.0
@@ -24,12 +26,12 @@ LINE_INTERVAL = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of a run; ``waiting``: files still being written; ``idle``: the producer is."""
+    """The state of a run; ``waiting``: files that may still be written to; ``idle``: the producer is."""
 
     left: int
     total: int
     rate: float
-    waiting: int
+    waiting: Waiting
     idle: bool
     phase: str
 
@@ -59,11 +61,20 @@ class Snapshot:
         return f"{duration(self.left / self.rate)} left" if self.rate else ""
 
     @property
+    def only_waits(self) -> bool:
+        """Whether everything is done but files that may still be written to."""
+        return bool(self.waiting.files) and not self.left
+
+    @property
     def waiting_text(self) -> str:
-        """The files that are still being written, as text."""
-        if not self.waiting:
+        """The files that may still be written to, as text: how many, one of them, how long it may take."""
+        files, path = self.waiting.files, shown(self.waiting.path)
+        if not files:
             return ""
-        return f"{self.waiting:,} {'file' if self.waiting == 1 else 'files'} still being written"
+        what = f"{files:,} files" if files > 1 else "a file"
+        example = f" ({path}{', ...' if files > 1 else ''})" if path else ""
+        limit = f", {self.waiting.seconds:.0f} s at most" if self.waiting.seconds >= 1 else ""
+        return f"{what} that may still be written to{example}{limit}"
 
 
 class Meter:
@@ -74,7 +85,7 @@ class Meter:
         self._total = 0
         self._samples: deque[tuple[float, int]] = deque()
 
-    def read(self, found: int, left: int, waiting: int, idle: bool, phase: str) -> Snapshot:
+    def read(self, found: int, left: int, waiting: Waiting, idle: bool, phase: str) -> Snapshot:
         """A snapshot: ``found`` images were added since the start, ``left`` are unfinished."""
         self._total = max(self._total, self._before + found, left)
         return Snapshot(left, self._total, self._rate(self._total - left), waiting, idle, phase)
@@ -107,13 +118,20 @@ class Lines:
 
     def __init__(self) -> None:
         self._due = time.monotonic() + LINE_INTERVAL
+        self._waits = False
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print a line if one is due."""
-        if time.monotonic() < self._due:
+        """Print a line if one is due: at once where a long wait begins."""
+        begins = snapshot.only_waits and snapshot.waiting.seconds >= LINE_INTERVAL and not self._waits
+        if time.monotonic() < self._due and not begins:
             return
         self._due = time.monotonic() + LINE_INTERVAL
-        parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, snapshot.waiting_text)
+        self._waits = snapshot.only_waits
+        if snapshot.only_waits:
+            streams.say(f"Waiting for {snapshot.waiting_text}.")
+            return
+        waiting = snapshot.waiting_text and f"waiting for {snapshot.waiting_text}"
+        parts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text, waiting)
         streams.say(f"{snapshot.phase}: {', '.join(filter(None, parts))}")
 
     def end(self) -> None:
@@ -152,11 +170,10 @@ class _Bar:
 
     def show(self, snapshot: Snapshot) -> None:
         """Update the bar."""
-        only_waiting = bool(snapshot.waiting) and not snapshot.left
         texts = (snapshot.count_text, snapshot.rate_text, snapshot.left_text)
         self._progress.update(
             self._task,
-            description=snapshot.waiting_text if only_waiting else snapshot.phase,
+            description=f"Waiting for {snapshot.waiting_text}" if snapshot.only_waits else snapshot.phase,
             completed=snapshot.done,
             total=snapshot.total or None,
             figures="  ".join(filter(None, texts)),

@@ -19,10 +19,16 @@ def run(
     precision: options.Precision = None,
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
+    follow_links: options.FollowLinks = None,
 ) -> int:
     """Classify all images in folders: ends when they are finished, unless --watch."""
     settings = options.for_work(
-        workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
+        workers,
+        engine=engine,
+        precision=precision,
+        batch_size=batch_size,
+        exact=exact,
+        follow_links=follow_links,
     )
     with StopRequest() as request, Crew(settings) as crew:
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.

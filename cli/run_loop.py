@@ -31,7 +31,7 @@ def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopReq
     start.
     """
     startup.name_process("run")
-    check_folders(folders)
+    check_folders(settings, folders)
     waits = startup.patience(request.wait)
     with bootstrap.writing(settings, waits) as database:
         models.current(database, settings)[1].verify()
@@ -65,7 +65,7 @@ class _Run:
             raise
         if failure := self._failure:
             raise InfrastructureError(failure)
-        summary.write(self._session, time.monotonic() - began)
+        summary.write(self._session, time.monotonic() - began, self._request.requested)
 
     @property
     def _failure(self) -> str | None:
@@ -104,7 +104,7 @@ class _Run:
 
     def _start_workers(self, snapshot: Snapshot) -> None:
         """Start them once there is work, or will be soon: a run with nothing new loads no network."""
-        if not self._working and (self._watch or snapshot.left or snapshot.waiting):
+        if not self._working and (self._watch or snapshot.left or snapshot.waiting.files):
             self._working = True
             self._workers.start()
 

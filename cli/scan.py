@@ -20,9 +20,9 @@ from tagtray.config.settings import Settings
 POLL = 0.25
 
 
-def scan(folders: options.Folders) -> int:
+def scan(folders: options.Folders, follow_links: options.FollowLinks = None) -> int:
     """Register the images of folders and queue them; ends when all are queued."""
-    return _produce(startup.load(), folders, watch=False)
+    return _produce(startup.load(follow_links=follow_links), folders, watch=False)
 
 
 def watch(
@@ -33,13 +33,14 @@ def watch(
             "--poll", help="Poll instead of using kernel events (network mounts).", show_default=False
         ),
     ] = None,
+    follow_links: options.FollowLinks = None,
 ) -> int:
     """Register and queue the images of folders and what arrives there, until Ctrl-C."""
-    return _produce(startup.load(poll=poll), folders, watch=True)
+    return _produce(startup.load(poll=poll, follow_links=follow_links), folders, watch=True)
 
 
 def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
-    check_folders(folders)
+    check_folders(settings, folders)
     startup.name_process("watch" if watch else "scan")
     with StopRequest() as request, _session(settings, folders, request) as session:
         try:

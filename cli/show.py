@@ -32,13 +32,22 @@ def show(
         with transactions.reading(database) as connection:
             summary = TagSummary.load(connection)
     if place is None or facts is None:
-        raise UsageError(f"{shown(path)} is not in the ledger; `tagtray run` on its folder brings it in.")
+        raise UsageError(f"{_named(path)} is not in the ledger; `tagtray run` on its folder brings it in.")
     root, name = place
     file = os.fsdecode(os.path.join(root.path, name))
     if json:
         print(output.json_text(_as_json(facts, file)))
     else:
         _print(facts, file, summary)
+
+
+def _named(path: str) -> str:
+    """The path that was given, and where it leads if it is a link."""
+    return (
+        f"{shown(path)} leads to {shown(os.path.realpath(path))}, which"
+        if os.path.islink(path)
+        else shown(path)
+    )
 
 
 def _as_json(facts: ImageFacts, file: str) -> dict[str, Any]:

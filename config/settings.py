@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     )
     rescan: float = Field(15.0, gt=0, le=10_080, description="Minutes between scans for what events missed.")
     poll: bool = Field(False, description="Watch by polling instead of kernel events (network mounts).")
+    follow_links: bool = Field(
+        False, description="Take in what links that lead out of the folders lead to: as roots of their own."
+    )
     exact: bool = Field(
         False, description="Decode at full size, as torchvision does, instead of the fast draft."
     )

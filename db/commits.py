@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import Connection, ScalarSelect, String, Update, bindparam, or_, select, update
 
 from tagtray.db import clock, dialects
 from tagtray.db.dialects import add_new
@@ -80,12 +81,13 @@ def end_images(
     connection: Connection, worker: str, outcomes: Sequence[Outcome], contents: Mapping[str, int]
 ) -> None:
     """Move the images that are still in the worker's hands to the state their outcome says."""
-    for kind, statement in _ENDS.items():
+    for kind, statement in _ends().items():
         rows = [_end_row(outcome, contents) for outcome in outcomes if isinstance(outcome, kind)]
         if rows:
             connection.execute(statement, [{**row, "holder": worker} for row in rows])
 
 
+@functools.cache
 def _ends() -> dict[type[Outcome], Update]:
     """How each kind of outcome ends an image; the parameters are those of ``_end_row``."""
     free: dict[str, Any] = {"worker": None, "lease_until": None, "updated_at": clock.now()}
@@ -94,15 +96,18 @@ def _ends() -> dict[type[Outcome], Update]:
     why: dict[str, Any] = {"error_code": bindparam("code"), "error_message": bindparam("message")}
     values: dict[type[Outcome], dict[str, Any]] = {
         Done: {**clean, "status": Status.DONE, "content_id": bindparam("content"), **stat},
-        # What an earlier reading found stays: only a file that changes loses its content.
-        Failed: {**free, "status": Status.FAILED, **why},
+        Failed: {**free, "status": Status.FAILED, **why, "content_id": _kept_content()},
         Gone: {**clean, "status": Status.MISSING},
         Deferred: {**free, "status": Status.PENDING, "not_before": clock.after(bindparam("seconds"))},
     }
     return {kind: _MINE.values(found) for kind, found in values.items()}
 
 
-_ENDS = _ends()
+def _kept_content() -> ScalarSelect[int]:
+    """What an earlier reading of a failed image found: it stays, unless other bytes were read now."""
+    sha256 = bindparam("sha256", type_=String)
+    same = or_(sha256.is_(None), Content.sha256 == sha256)
+    return select(Content.id).where(Content.id == Image.content_id, same).scalar_subquery()
 
 
 def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
@@ -112,7 +117,8 @@ def _end_row(outcome: Outcome, contents: Mapping[str, int]) -> dict[str, Any]:
             content = contents[outcome.sha256]
             return {**row, "content": content, "size": outcome.size_bytes, "mtime": outcome.mtime_ns}
         case Failed():
-            return {**row, "code": outcome.code, "message": outcome.message[:MESSAGE_LENGTH]}
+            message = outcome.message[:MESSAGE_LENGTH]
+            return {**row, "code": outcome.code, "message": message, "sha256": outcome.sha256}
         case Deferred():
             return {**row, "seconds": min(outcome.seconds, LONGEST_DEFERRAL)}
         case Gone():

@@ -9,7 +9,7 @@ InfrastructureError when the database stays away; nothing is half done then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select, update
@@ -46,19 +46,24 @@ class Ledger:
 
     # Producers
 
-    def register(self, root_id: int, files: Sequence[SeenFile]) -> Registration:
+    def register(
+        self, root_id: int, files: Sequence[SeenFile], again: Collection[bytes] = ()
+    ) -> Registration:
         """Compare files with their rows: new and changed ones become ``pending``, the rest is left alone.
 
-        Raises RootGone, with nothing changed, where there are new ones and the root is no more.
+        Those that are named ``again`` count as changed, whatever their stat says. Raises RootGone, with
+        nothing changed, where there are new ones and the root is no more.
         """
         known = self.lookup(root_id, [file.path for file in files])
         new = [file for file in files if file.path not in known]
         seen = {known[file.path].id: file for file in files if file.path in known}
-        changed = {row: file for row, file in seen.items() if known[file.path].differs(file)}
+        changed = {
+            row: file for row, file in seen.items() if file.path in again or known[file.path].differs(file)
+        }
 
         def work(connection: Connection) -> dict[bytes, int]:
             if changed:
-                registration.change(connection, changed)
+                registration.change(connection, changed, again)
             if not new:
                 return {}
             registration.require_root(connection, root_id)
@@ -264,9 +269,15 @@ class Ledger:
 
     # People
 
-    def retry(self, code: str | None = None, image_ids: Sequence[int] | None = None) -> int:
-        """Failed images, all or those of an error code or of ``image_ids``, become ``pending`` again."""
-        failed = update(Image).where(Image.status == Status.FAILED)
+    def retry(
+        self, code: str | None = None, image_ids: Sequence[int] | None = None, done: bool = False
+    ) -> int:
+        """Failed images, all or those of an error code or of ``image_ids``, become ``pending`` again.
+
+        With ``done`` those that are done, too: they are read again, and keep their results until then.
+        """
+        again = (Status.FAILED, Status.DONE) if done else (Status.FAILED,)
+        failed = update(Image).where(Image.status.in_(again))
         if code is not None:
             failed = failed.where(Image.error_code == code)
         cleared = _to(

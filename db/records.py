@@ -6,22 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-#: Largest mtime that the ledger's 64-bit column holds; some file systems (tmpfs, btrfs) store later ones.
+#: Largest number that a 64-bit column holds; some file systems (tmpfs, btrfs) store later times.
 MAX_NS = 2**63 - 1
 
 
-def stored_ns(mtime_ns: int) -> int:
-    """The mtime as the ledger holds it."""
-    return max(-MAX_NS, min(mtime_ns, MAX_NS))
+def stored_ns(moment_ns: int) -> int:
+    """A file's time as the ledger holds it."""
+    return max(-MAX_NS, min(moment_ns, MAX_NS))
+
+
+def stored_inode(inode: int) -> int:
+    """An inode number as the ledger holds it: the kernel's have 64 bits without a sign."""
+    return inode & MAX_NS
 
 
 @dataclass(frozen=True, slots=True)
 class SeenFile:
-    """A file as a scan or an event found it: the name relative to its root, and its stat."""
+    """A file as a scan or an event found it: the name relative to its root, and its stat.
+
+    ``inode`` is None where its file system does not keep it (``imaging.mounts.keeps_inodes``).
+    """
 
     path: bytes
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +94,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An image that cannot be classified."""
+    """An image that cannot be classified; ``sha256`` of its bytes if they were read."""
 
     image_id: int
     code: str
     message: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

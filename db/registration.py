@@ -1,11 +1,29 @@
-"""Seen files against their rows: what is new, what changed."""
+"""Seen files against their rows: what is new, what changed.
+
+A file is unchanged where size, modification time, ctime and inode are what they were. With size and time
+alone the same, it is in doubt: it is read again, and keeps its results until that was done.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from tagtray.config.errors import RootGone
 from tagtray.db import clock, paths
@@ -21,12 +39,21 @@ class RegisteredFile:
     id: int
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int | None
     status: str
 
     def differs(self, file: SeenFile) -> bool:
         """True where the file has to be looked at again."""
-        same = self.size_bytes == file.size_bytes and self.mtime_ns == file.mtime_ns
-        return not same or self.status in (Status.MISSING, Status.IGNORED)
+        mine = self.size_bytes, self.mtime_ns, self.ctime_ns
+        same = mine == (file.size_bytes, file.mtime_ns, file.ctime_ns)
+        replaced = None not in (self.inode, file.inode) and self.inode != file.inode
+        return not same or replaced or self.status in (Status.MISSING, Status.IGNORED)
+
+    @property
+    def was_read(self) -> bool:
+        """Whether what is known of it comes from its bytes, or soon will, and not only from its stat."""
+        return self.status in (Status.RUNNING, Status.DONE, Status.FAILED)
 
 
 def require_root(connection: Connection, root_id: int) -> None:
@@ -39,7 +66,8 @@ def require_root(connection: Connection, root_id: int) -> None:
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
     """The registered ones among the names ``raw``."""
     names = {paths.to_text(name)[0]: name for name in raw}
-    query = select(Image.path, Image.id, Image.size_bytes, Image.mtime_ns, Image.status)
+    stat = (Image.size_bytes, Image.mtime_ns, Image.ctime_ns, Image.inode)
+    query = select(Image.path, Image.id, *stat, Image.status)
     rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names))).all()
     return {names[row[0]]: RegisteredFile(*row[1:]) for row in rows}
 
@@ -59,6 +87,8 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict
                 "path_raw": path_raw,
                 "size_bytes": file.size_bytes,
                 "mtime_ns": file.mtime_ns,
+                "ctime_ns": file.ctime_ns,
+                "inode": file.inode,
                 "status": Status.PENDING,
                 "priority": Priority.NEW,
                 "first_seen_at": moment,
@@ -70,28 +100,33 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict
     return ids | {name: file.id for name, file in others.items()}
 
 
-def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
-    """Files that are others than their rows (by id) say: ``pending`` again, without the old content.
+def change(connection: Connection, files: Mapping[int, SeenFile], again: Collection[bytes]) -> None:
+    """Files that are others than their rows (by id) say, and those named ``again``, are ``pending`` again.
 
-    One that was merely ignored is what it was before.
+    They lose the old content where size or time differ. One that was merely ignored is what it was before.
     """
-    same = and_(Image.size_bytes == bindparam("size"), Image.mtime_ns == bindparam("mtime"))
+    alike = and_(Image.size_bytes == bindparam("size"), Image.mtime_ns == bindparam("mtime"))
+    replaced = func.coalesce(Image.inode != bindparam("file"), false())  # where both are known
+    same = and_(alike, Image.ctime_ns == bindparam("ctime"), ~replaced)
     back = and_(same, Image.status == Status.IGNORED)
     before = case(
         (and_(back, Image.error_code.is_not(None)), Status.FAILED.value),
         (and_(back, is_classified()), Status.DONE.value),
         else_=Status.PENDING.value,
     )
-    differs = or_(~same, Image.status == Status.MISSING, Image.status == Status.IGNORED)
+    away = or_(Image.status == Status.MISSING, Image.status == Status.IGNORED)
+    differs = or_(~same, away, bindparam("again", type_=Boolean))
     statement = (
         update(Image)
         .where(Image.id == bindparam("row"), differs)
         .values(
             status=before,
             priority=Priority.NEW,
-            content_id=case((back, Image.content_id), else_=None),
+            content_id=case((alike, Image.content_id), else_=None),
             size_bytes=bindparam("size"),
             mtime_ns=bindparam("mtime"),
+            ctime_ns=bindparam("ctime"),
+            inode=bindparam("file"),
             error_code=case((back, Image.error_code), else_=None),
             error_message=case((back, Image.error_message), else_=None),
             attempts=0,
@@ -101,8 +136,18 @@ def change(connection: Connection, files: Mapping[int, SeenFile]) -> None:
             updated_at=clock.now(),
         )
     )
-    rows = [{"row": row, "size": file.size_bytes, "mtime": file.mtime_ns} for row, file in files.items()]
-    connection.execute(statement, rows)
+    connection.execute(statement, [_change_row(row, file, again) for row, file in files.items()])
+
+
+def _change_row(row: int, file: SeenFile, again: Collection[bytes]) -> dict[str, Any]:
+    return {
+        "row": row,
+        "size": file.size_bytes,
+        "mtime": file.mtime_ns,
+        "ctime": file.ctime_ns,
+        "file": file.inode,
+        "again": file.path in again,
+    }
 
 
 def is_classified() -> ColumnElement[bool]:

@@ -120,6 +120,8 @@ class Image(Base):
     content_id: Mapped[int | None] = mapped_column(ForeignKey("contents.id"))
     size_bytes: Mapped[int]
     mtime_ns: Mapped[int]
+    ctime_ns: Mapped[int]
+    inode: Mapped[int | None]
     status: Mapped[str]
     priority: Mapped[int] = mapped_column(default=Priority.NEW)
     error_code: Mapped[str | None]

@@ -1,7 +1,12 @@
-"""File systems that other machines hold: the kernel does not hear of changes, and a refusal may pass."""
+"""What is known of a file system by its type.
+
+Of those that other machines hold the kernel does not hear of changes, and a refusal may pass. Some keep the
+inode number of a file for as long as it is there; network mounts, FAT and FUSE may give it another one.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 
@@ -15,6 +20,12 @@ _TYPES = """
 """
 NETWORK = frozenset(_TYPES.split())
 
+#: Types that keep inode numbers, across mounts and however many files there are.
+_KEEPING = """
+    apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs hfsplus jfs nilfs2 ntfs3 reiserfs tmpfs udf ufs xfs zfs
+"""
+KEEPING_INODES = frozenset(_KEEPING.split())
+
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
@@ -22,6 +33,18 @@ def network_type(folder: bytes) -> str | None:
     """The type of the network file system that ``folder`` (absolute, real) lies on; None for a local one."""
     kind = file_system(folder)
     return kind if kind in NETWORK else None
+
+
+@functools.cache
+def keeps_inodes(folder: bytes, device: int) -> bool:
+    """Whether files of ``folder`` (absolute, real) on ``device`` (``st_dev``) keep their inode numbers.
+
+    Of one that is mounted below ``folder`` nothing is known: False.
+    """
+    try:
+        return os.stat(folder).st_dev == device and file_system(folder) in KEEPING_INODES
+    except OSError:
+        return False
 
 
 def file_system(folder: bytes) -> str:

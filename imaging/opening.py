@@ -75,7 +75,8 @@ def open_image(root: bytes | str | Path, relative: bytes, *, max_bytes: int) -> 
             after = os.fstat(descriptor)
     except (OSError, MemoryError) as error:
         raise _deferred(error) from None
-    if (after.st_size, after.st_mtime_ns) != (len(data), before.st_mtime_ns):
+    changed = (after.st_mtime_ns, after.st_ctime_ns) != (before.st_mtime_ns, before.st_ctime_ns)
+    if changed or after.st_size != len(data):
         raise ImageDeferred("The file changed while it was read.", CHANGED_SECONDS)
     return Source(data, hashlib.sha256(data).hexdigest(), after.st_size, after.st_mtime_ns)
 

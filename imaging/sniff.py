@@ -18,8 +18,12 @@ TAIL_BYTES = 65_536
 #: Bytes of the pieces in which it is looked for everywhere else: a motion photo has megabytes behind it.
 PIECE_BYTES = 2**20
 
-#: Bytes at both ends of a file that are all zero where room was made for it and nothing is written yet.
+#: Bytes at a file's beginning, and before the end that it states, that are all zero where room was made for
+#: it and nothing is written yet.
 ZERO_BYTES = 512
+
+#: What begins a GIF's blocks, and ends them.
+_GIF_EXTENSION, _GIF_IMAGE, _GIF_TRAILER = 0x21, 0x2C, 0x3B
 
 #: Segments before a JPEG's first scan, or boxes of a HEIF, that are followed; cameras write < 100.
 MAX_STEPS = 1_000
@@ -102,11 +106,17 @@ def _complete(read: tiff.ReadAt, size: int) -> bool | None:
     kind = sniff(head) or ""
     check = _CHECKS.get(kind)
     try:
-        if kind in _BY_LENGTH and not read(max(0, size - ZERO_BYTES), ZERO_BYTES).strip(b"\0"):
-            return False
+        if end_of := _ENDS.get(kind):
+            return _is_written(read, size, end_of(read, size))
         return check(read, size) if check else None
     except (struct.error, IndexError):
         return False
+
+
+def _is_written(read: tiff.ReadAt, size: int, end: int) -> bool:
+    """Whether a file reaches to the end that it states, and what stands there is not mere room."""
+    start = max(0, end - ZERO_BYTES)
+    return 0 < end <= size and bool(read(start, end - start).strip(b"\0"))
 
 
 def _tail(read: tiff.ReadAt, size: int, start: int = 0) -> bytes:
@@ -135,51 +145,90 @@ def _jpeg(read: tiff.ReadAt, size: int) -> bool:
 
 
 def _jpeg_2000(read: tiff.ReadAt, size: int) -> bool:
-    return b"\xff\xd9" in _tail(read, size)
+    return _holds(read, size, 0, b"\xff\xd9")
 
 
 def _png(read: tiff.ReadAt, size: int) -> bool:
     return _holds(read, size, 0, b"IEND\xaeB`\x82")
 
 
-def _gif(read: tiff.ReadAt, size: int) -> bool:
-    return _tail(read, size).rstrip(b"\0").endswith(b";")
-
-
-def _webp(read: tiff.ReadAt, size: int) -> bool:
-    return int.from_bytes(read(4, 4), "little") + 8 <= size
-
-
-def _bmp(read: tiff.ReadAt, size: int) -> bool:
-    return int.from_bytes(read(2, 4), "little") <= size
-
-
-def _boxes(read: tiff.ReadAt, size: int) -> bool:
-    """Whether the top-level boxes fill the file; a box of size 0 reaches to its end."""
-    at = 0
-    for _ in range(MAX_STEPS):
-        if size - at < 8:
-            return at <= size
-        length = int.from_bytes(read(at, 4), "big")
-        if length == 1:
-            length = int.from_bytes(read(at + 8, 8), "big")
-        if length < 8:
-            return length == 0
-        at += length
+def _gif(read: tiff.ReadAt, _size: int) -> bool:
+    """The trailer, where the blocks end (GIF89a, section 12); what stands behind it does not matter."""
+    data = _Pieces(read)
+    at = 13 + _colours(data[10])
+    while (kind := data[at]) != _GIF_TRAILER:
+        if kind == _GIF_EXTENSION:
+            at += 2
+        elif kind == _GIF_IMAGE:
+            at += 11 + _colours(data[at + 9])
+        else:
+            return False
+        while length := data[at]:
+            at += 1 + length
+        at += 1
     return True
 
 
-#: Formats whose length is said in front, so that room that was made is no proof.
-_BY_LENGTH = frozenset({"WEBP", "BMP", "HEIF", "AVIF", "TIFF"})
+def _colours(flags: int) -> int:
+    """Bytes of the colour table that a GIF's flags announce."""
+    return 3 << (flags % 8 + 1) if flags & 0x80 else 0
+
+
+class _Pieces:
+    """Single bytes of a file, read in pieces; IndexError behind its end."""
+
+    def __init__(self, read: tiff.ReadAt) -> None:
+        self._read = read
+        self._start, self._piece = 0, b""
+
+    def __getitem__(self, at: int) -> int:
+        if not 0 <= at - self._start < len(self._piece):
+            self._start, self._piece = at, self._read(at, PIECE_BYTES)
+        return self._piece[at - self._start]
+
+
+def _webp(read: tiff.ReadAt, _size: int) -> int:
+    return int.from_bytes(read(4, 4), "little") + 8
+
+
+def _bmp(read: tiff.ReadAt, size: int) -> int:
+    return int.from_bytes(read(2, 4), "little") or size
+
+
+def _boxes(read: tiff.ReadAt, size: int) -> int:
+    """The end of the top-level boxes that a picture needs, whatever stands behind them.
+
+    A box of size 0 reaches to the end of the file. Raises IndexError for what is no box.
+    """
+    at, wanted = 0, {b"meta", b"mdat"}
+    for _ in range(MAX_STEPS):
+        if not wanted or size - at < 8:
+            break
+        header = read(at, 16)
+        length = int.from_bytes(header[:4], "big")
+        if length == 1:
+            length = int.from_bytes(header[8:], "big")
+        if not length:
+            return size
+        if length < 8:
+            raise IndexError(length)
+        wanted.discard(header[4:8])
+        at += length
+    return at
+
+
+#: Formats that state their length in front, so that a file of this length is no proof; how it is found.
+_ENDS: dict[str, Callable[[tiff.ReadAt, int], int]] = {
+    "WEBP": _webp,
+    "BMP": _bmp,
+    "HEIF": _boxes,
+    "AVIF": _boxes,
+    "TIFF": tiff.stated_end,
+}
 
 _CHECKS: dict[str, Callable[[tiff.ReadAt, int], bool]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "GIF": _gif,
-    "WEBP": _webp,
-    "BMP": _bmp,
-    "HEIF": _boxes,
-    "AVIF": _boxes,
-    "TIFF": tiff.is_complete,
     "JPEG2000": _jpeg_2000,
 }

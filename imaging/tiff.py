@@ -85,16 +85,19 @@ def is_raw(data: bytes) -> bool:
     return bool(kind & 1) and (_SUB_IFDS in entries or _DNG_VERSION in entries)
 
 
-def is_complete(read: ReadAt, size: int) -> bool:
-    """Whether the first directory and its last strip lie in the file; may raise struct.error if not."""
+def stated_end(read: ReadAt, size: int) -> int:
+    """Where the first directory and its last strip end; ``size`` where that is not said.
+
+    May raise struct.error where the directory lies behind the end of the file.
+    """
     head = read(0, 16)
     order, big = _form(head)
     entries = _entries(read, head, order, big)
     for offsets, counts in _EXTENTS:
         if offsets in entries and counts in entries:
-            end = _last(read, entries[offsets], order, big) + _last(read, entries[counts], order, big)
-            return end <= size
-    return bool(entries)
+            strip = _last(read, entries[offsets], order, big) + _last(read, entries[counts], order, big)
+            return max(strip, *(at + 4 for _, _, at in entries.values()))
+    return size if entries else 0
 
 
 def pixels_alone(data: bytes) -> bytes:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 
 from tagtray.db import paths
-from tagtray.db.records import SeenFile, stored_ns
-from tagtray.imaging import sniff
+from tagtray.db.records import SeenFile, stored_inode, stored_ns
+from tagtray.imaging import filenames, mounts, sniff
 
 
-@dataclass(frozen=True, slots=True)
 class FoundFile(SeenFile):
-    """A seen file with its ctime, which no program can set."""
+    """A seen file that may still be written to; no program can set its ctime."""
 
-    ctime_ns: int
+    __slots__ = ()
 
     def age(self, now_ns: int) -> float:
         """Seconds since the last change by the wall clock.
@@ -43,7 +41,9 @@ def from_stat(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | Non
         return None
     if not paths.fits(path):
         raise OSError(errno.ENAMETOOLONG, "its path is too long for the ledger")
-    return FoundFile(path, info.st_size, stored_ns(info.st_mtime_ns), info.st_ctime_ns)
+    times = stored_ns(info.st_mtime_ns), stored_ns(info.st_ctime_ns)
+    inode = stored_inode(info.st_ino) if mounts.keeps_inodes(root, info.st_dev) else None
+    return FoundFile(path, info.st_size, *times, inode)
 
 
 def is_gone(root: bytes, path: bytes) -> bool:
@@ -73,6 +73,17 @@ def has_end(root: bytes, path: bytes) -> bool | None:
         return False
     finally:
         os.close(descriptor)
+
+
+def leads_to(root: bytes, path: bytes) -> bytes | None:
+    """The folder or file, with an image's name, outside of ``root`` that a link leads to; None for others."""
+    real = os.path.realpath(os.path.join(root, path))
+    if real == root or paths.is_below(real, root):
+        return None
+    if os.path.isdir(real):
+        return real
+    may_be_image = filenames.classify_name(os.path.basename(real)) is filenames.Kind.REGISTER
+    return real if may_be_image and os.path.isfile(real) else None
 
 
 def _inside(root: bytes, path: bytes) -> os.stat_result | None:

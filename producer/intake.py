@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tagtray.config.limits import Limits
 from tagtray.config.outage import Outage
@@ -61,7 +61,10 @@ class Intake:
             self._notify()
 
     def take_named(self, scope: Scope, paths: dict[bytes, bool], totals: Totals) -> None:
-        """Take up files that events named; the value tells whether one was closed or moved into place."""
+        """Take up files that events named; the value tells whether one was closed or moved into place.
+
+        Such a one is read again, even where its stat is what it was: clocks of file systems are coarse.
+        """
         candidates, gone = [], []
         entered: dict[bytes, tuple[bool, Rules | None]] = {}
         for path, closed in paths.items():
@@ -99,14 +102,15 @@ class Intake:
         complete = []
         for candidate in candidates:
             row = known.get(candidate.found.path)
-            if row is not None and not row.differs(candidate.found):
+            if row is not None and not (row.differs(candidate.found) or (candidate.closed and row.was_read)):
                 totals.unchanged += 1
                 self._settling.discard(candidate.key)
             elif seconds := candidate.delay(self._stable, self._settle):
                 self._settling.put(candidate, seconds)
             else:
                 complete.append(candidate)
-        self._register(scope, [candidate.found for candidate in complete], totals)
+        again = {c.found.path for c in complete if c.closed and c.found.path in known}
+        self._register(scope, [candidate.found for candidate in complete], totals, again)
         for candidate in complete:
             self._settling.discard(candidate.key)
         return [row.id for row in known.values()]
@@ -117,10 +121,12 @@ class Intake:
             return earlier.updated(found, closed)
         return Candidate(scope, found, closed, time.monotonic())
 
-    def _register(self, scope: Scope, found: Sequence[SeenFile], totals: Totals) -> list[int]:
+    def _register(
+        self, scope: Scope, found: Sequence[SeenFile], totals: Totals, again: Collection[bytes] = ()
+    ) -> list[int]:
         if not found:
             return []
-        result = self._outage.retry(lambda: self._ledger.register(scope.root.id, found))
+        result = self._outage.retry(lambda: self._ledger.register(scope.root.id, found, again))
         totals.new += result.new
         totals.changed += result.changed
         totals.unchanged += result.unchanged

@@ -47,6 +47,7 @@ def mark_missing(
             (row, path)
             for row, path in page
             if row not in seen
+            and scope.covers(path)
             and (not below or is_below(path, below))
             and not (unknown and _lies_in(path, unknown))
         ]

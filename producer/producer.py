@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from tagtray.config import logs, outage
 from tagtray.config.errors import Refused, RootGone
@@ -20,7 +21,7 @@ from tagtray.producer.intake import Intake
 from tagtray.producer.scan import Scanner
 from tagtray.producer.scan_loop import ScanLoop
 from tagtray.producer.scope import Scope, outermost
-from tagtray.producer.settling import Settling
+from tagtray.producer.settling import Settling, Waiting
 from tagtray.producer.totals import Totals
 from tagtray.producer.watch import Watch
 
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 
 
 class Producer:
-    """Keeps the ledger in step with ``targets``; ``notify`` is called when images were registered.
+    """Keeps the ledger in step with ``targets``, and with ``single`` files (names in the root) of others.
+
+    ``notify`` is called when images were registered.
 
     Either ``scan()`` once in the caller's thread, or ``start()`` ... ``stop()`` in threads of its own. It
     outlives outages of the database and errors that nobody expected, but not its roots: where one is no more
@@ -39,9 +42,15 @@ class Producer:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, notify: Callable[[], None], targets: Sequence[Target]
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        notify: Callable[[], None],
+        targets: Sequence[Target],
+        single: Mapping[Target, frozenset[bytes]] = MappingProxyType({}),
     ) -> None:
         self._scopes = [Scope(target, settings) for target in outermost(targets)]
+        self._scopes += [Scope(target, settings, names) for target, names in single.items()]
         self._totals = {scope: Totals() for scope in self._scopes}
         # Each thread counts for itself.
         self._events = Totals()
@@ -68,9 +77,9 @@ class Producer:
         return self._outage.refusal
 
     @property
-    def waiting(self) -> int:
-        """Files that may still be being written."""
-        return len(self._settling)
+    def waiting(self) -> Waiting:
+        """Files that may still be written to."""
+        return self._settling.waiting(self._settings.stable, self._settings.settle)
 
     @property
     def idle(self) -> bool:

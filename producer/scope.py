@@ -22,18 +22,25 @@ Identity = tuple[int, int]
 
 
 class Scope:
-    """A target with its place on this host, and without tagtray's own files."""
+    """A target with its place on this host, and without tagtray's own files.
 
-    def __init__(self, target: Target, settings: Settings) -> None:
+    With ``only`` it is no more of the target than the files of these names (relative to the root).
+    """
+
+    def __init__(self, target: Target, settings: Settings, only: frozenset[bytes] | None = None) -> None:
+        self.only = only
         self.root = target.root
         self.below = target.below
         self.folder = os.path.join(target.root.path, target.below).rstrip(b"/") or b"/"
         self.shown = shown(self.folder)
         #: Identity of the folder when it was last scanned or watched; another one is another mount.
         self.known: Identity | None = None
+        refuse_home(settings, self.folder)
         self._home = self.relative(os.path.realpath(os.fsencode(settings.home)))
-        if self._home == self.below:
-            raise UsageError(f"{self.shown} is TAGTRAY_HOME itself; keep the photos or the home elsewhere.")
+
+    def covers(self, path: bytes) -> bool:
+        """Whether a file of the target belongs to the scope."""
+        return self.only is None or path in self.only
 
     def identity(self) -> Identity | None:
         """Device and inode of the folder; None if it is not there or no folder."""
@@ -86,15 +93,24 @@ class Scope:
 
     def kind(self, path: bytes, rules: ignore.Rules | None) -> Kind:
         """What to do with a file, by its name and the rules of its folder; for scans and events alike."""
+        if not self.covers(path):
+            return Kind.IGNORE
         kind = filenames.classify_name(os.path.basename(path))
         if kind is Kind.REGISTER and rules is not None and rules.verdict(path, False):
             return Kind.IGNORE
         return kind
 
 
+def refuse_home(settings: Settings, folder: bytes) -> None:
+    """Raise UsageError where ``folder`` is tagtray's own."""
+    if os.path.realpath(folder) == os.path.realpath(os.fsencode(settings.home)):
+        sentence = "is TAGTRAY_HOME itself; keep the photos or the home elsewhere."
+        raise UsageError(f"{shown(folder)} {sentence}")
+
+
 def check(folder: Path) -> None:
     """Raise UsageError, with one sentence, unless ``folder`` is a folder that can be listed."""
-    name = shown(folder)
+    name = shown(folder) if str(folder).strip() else repr(str(folder))
     try:
         with os.scandir(folder):
             return

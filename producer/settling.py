@@ -14,8 +14,22 @@ from tagtray.producer.scope import Scope
 
 #: The delay of a file that is complete.
 COMPLETE = 0.0
+#: Files that wait up to which it is found out for how long: more are about to settle, not to be explained.
+EXPLAINED = 1_000
 
 Key = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Files that may still be written to: how many, and the one that is waited for longest.
+
+    ``seconds`` are those until it is taken as it is. Where too many wait to tell, ``path`` is empty.
+    """
+
+    files: int = 0
+    path: bytes = b""
+    seconds: float = 0.0
 
 
 def delay(
@@ -62,9 +76,12 @@ class Candidate:
 
     def delay(self, stable: float, settle: float) -> float:
         """``delay`` of this file as it is."""
-        # Whichever clock says longer: that of a file system may be wrong.
-        age = max(self.found.age(time.time_ns()), time.monotonic() - self.since)
-        return delay(self.found.size_bytes, age, self.closed, self._has_end, stable, settle)
+        return delay(self.found.size_bytes, self._age(), self.closed, self._has_end, stable, settle)
+
+    def remaining(self, stable: float, settle: float) -> float:
+        """Seconds until this file, if nobody changes it, is taken as it is."""
+        lacks_end = not self.found.size_bytes or self.end is False
+        return max(0.0, (max(stable, settle) if lacks_end else stable) - self._age())
 
     def updated(self, found: FoundFile, closed: bool = False) -> Candidate:
         """The same file as it is now: unchanged it keeps its age."""
@@ -72,6 +89,10 @@ class Candidate:
             self.closed |= closed
             return self
         return Candidate(self.scope, found, closed, time.monotonic())
+
+    def _age(self) -> float:
+        # Whichever clock says longer: that of a file system may be wrong.
+        return max(self.found.age(time.time_ns()), time.monotonic() - self.since)
 
     def _has_end(self) -> bool | None:
         """Whether its end marker is there; read once per state of the file."""
@@ -91,6 +112,15 @@ class Settling:
 
     def __len__(self) -> int:
         return len(self._candidates)
+
+    def waiting(self, stable: float, settle: float) -> Waiting:
+        """What is waited for, and how long."""
+        with self._lock:
+            candidates = list(self._candidates.values()) if len(self) <= EXPLAINED else []
+        if not candidates:
+            return Waiting(len(self))
+        last = max(candidates, key=lambda candidate: candidate.remaining(stable, settle))
+        return Waiting(len(candidates), last.found.path, last.remaining(stable, settle))
 
     def put(self, candidate: Candidate, seconds: float) -> None:
         """Make ``candidate`` due in ``seconds``."""

@@ -20,13 +20,14 @@ class Totals:
     unchanged: int = 0
     missing: int = 0
     skipped: Counter[str] = field(default_factory=Counter)  #: by group: text, video, audio, archive, sidecar
-    ignored: int = 0  #: hidden, temporary, ``.tagtrayignore``, no regular file, a link that leads out
+    ignored: int = 0  #: hidden, temporary, ``.tagtrayignore``, no regular file
+    links: int = 0  #: that lead out of the root, to a folder or to a file whose name may be an image's
     caches: int = 0  #: folders in which other programs keep copies
     unreadable: int = 0  #: folders that could not be listed
 
     def begin_scan(self) -> None:
         """Reset the counts of the last scan."""
-        self.seen = self.unchanged = self.ignored = self.caches = self.unreadable = 0
+        self.seen = self.unchanged = self.ignored = self.links = self.caches = self.unreadable = 0
         self.skipped = Counter()
 
     @classmethod

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tagtray.config import logs
 from tagtray.config.logs import Throttle
@@ -55,6 +55,8 @@ class Walk:
         self.blocked: set[bytes] = set()
         #: Folders on another file system than the target.
         self.mounts: set[bytes] = set()
+        #: Folders and files outside of the root that links lead to.
+        self.outside: set[bytes] = set()
         #: Files and left out folders that were met and are not hidden; 0 may be an unmounted disk.
         self.met = 0
 
@@ -70,6 +72,18 @@ class Walk:
             yield batch
 
     def _files(self) -> Iterator[FoundFile]:
+        return self._below() if self._scope.only is None else self._named(self._scope.only)
+
+    def _named(self, names: Iterable[bytes]) -> Iterator[FoundFile]:
+        """Those files alone, where they are there."""
+        self.met += os.path.isdir(self._scope.folder)
+        for path in sorted(names):
+            with contextlib.suppress(OSError):
+                if found := files.find(self._root, path):
+                    self._totals.seen += 1
+                    yield found
+
+    def _below(self) -> Iterator[FoundFile]:
         pending = [(self._start, ignore.read_chain(self._root, self._start))]
         while pending:
             folder, outer = pending.pop()
@@ -115,10 +129,18 @@ class Walk:
         # One that a rule leaves out is there all the same; a hidden one may mark a disk that is not.
         self.met += found is not None or filenames.classify_name(entry.name) is Kind.REGISTER
         if found is None:
-            self._totals.ignored += 1
+            self._leave_out(entry, path, kind)
             return None
         self._totals.seen += 1
         return found
+
+    def _leave_out(self, entry: os.DirEntry[bytes], path: bytes, kind: Kind) -> None:
+        is_link = kind is Kind.REGISTER and entry.is_symlink()
+        if is_link and (outside := files.leads_to(self._root, path)):
+            self.outside.add(outside)
+            self._totals.links += 1
+        else:
+            self._totals.ignored += 1
 
     def _block(self, folder: bytes, error: OSError) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError) and folder != self._start:

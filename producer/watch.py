@@ -48,7 +48,12 @@ class Watch:
         return scope in self._polled
 
     def renew(self, scope: Scope) -> bool:
-        """Watch a scope that is not watched yet or any more; True if that changed: it needs a scan now."""
+        """Watch a scope that is not watched yet or any more; True if that changed: it needs a scan now.
+
+        Single files are left to the rescans: their folder may be a large one.
+        """
+        if scope.only is not None:
+            return False
         if self._observer is not None and self._observer.is_exhausted:
             self._give_up(errno.ENOSPC)
         elif self._observer is not None and not self._observer.is_listening:

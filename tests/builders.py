@@ -113,9 +113,11 @@ def root(ledger: Ledger, settings: Settings, name: str = "photos") -> roots.Root
     return roots.resolve(ledger.engine, settings, folder).root
 
 
-def seen(name: str | bytes, size: int = 10, mtime: int = 1) -> SeenFile:
+def seen(
+    name: str | bytes, size: int = 10, mtime: int = 1, ctime: int = 1, inode: int | None = 1
+) -> SeenFile:
     """A file as a scan finds it."""
-    return SeenFile(name.encode() if isinstance(name, str) else name, size, mtime)
+    return SeenFile(name.encode() if isinstance(name, str) else name, size, mtime, ctime, inode)
 
 
 def register(ledger: Ledger, root_id: int, count: int, prefix: str = "") -> list[int]:

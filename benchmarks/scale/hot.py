@@ -34,7 +34,7 @@ def looks(made: Scaled) -> dict[str, Any]:
 
 def register(made: Scaled, prefix: str, count: int) -> None:
     """New files, as a scan brings them in."""
-    files = [SeenFile(f"{prefix}/{number}.jpg".encode(), 3_000_000, 1) for number in range(count)]
+    files = [SeenFile(f"{prefix}/{number}.jpg".encode(), 3_000_000, 1, 1, 1) for number in range(count)]
     made.ledger.register(made.target.root.id, files)
 
 
@@ -98,6 +98,7 @@ def questions(made: Scaled) -> dict[str, Callable[[], object]]:
         "summary_tallies": lambda: run_stats.tallies(database, targets, since),
         "summary_forwarded": lambda: run_stats.forwarded(database, targets, since),
         "summary_labels": lambda: run_stats.frequent_labels(database, targets, 10),
+        "summary_categories": lambda: run_stats.frequent_categories(database, targets, 10),
         "summary_some_done": lambda: run_stats.some_done(database, targets, 3),
     }
 

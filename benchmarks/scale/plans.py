@@ -96,7 +96,9 @@ def report(made: Scaled) -> dict[str, list[str]]:
 def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
     """Every statement that runs for each image, or again and again, by what it is for."""
     ledger, root_id = made.ledger, made.target.root.id
-    file = SeenFile(b"folder_0000000/IMG_0000002.jpg", 3_000_000, 1_700_000_000_000_000_000)
+    file = SeenFile(
+        b"folder_0000000/IMG_0000002.jpg", 3_000_000, 1_700_000_000_000_000_000, 1_700_000_000_000_000_000, 1
+    )
     ids: list[int] = []
 
     def feed() -> None:
@@ -118,7 +120,7 @@ def operations(made: Scaled) -> Mapping[str, Callable[[], object]]:
     none_classified = replace(basis, model_id=0)
     return {
         "register": lambda: ledger.register(root_id, [file]),
-        "change": lambda: ledger.register(root_id, [SeenFile(file.path, 1, 1)]),
+        "change": lambda: ledger.register(root_id, [SeenFile(file.path, 1, 1, 1, 1)]),
         "walk_rows": lambda: next(ledger.present(root_id, up_to=ledger.newest_id())),
         "mark_missing": lambda: ledger.mark_missing([1]),
         "feed": feed,

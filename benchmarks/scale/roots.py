@@ -112,7 +112,7 @@ def _batch(ledger: Ledger, run: Provenance, root_id: int, spent: dict[str, list[
         return result
 
     prefix = str(time.time_ns())
-    files = [SeenFile(f"{prefix}/{number}.jpg".encode(), BYTES, 1) for number in range(hot.BATCH)]
+    files = [SeenFile(f"{prefix}/{number}.jpg".encode(), BYTES, 1, 1, None) for number in range(hot.BATCH)]
     timed("register", lambda: ledger.register(root_id, files))
     ids = [image.id for image in timed("feed", lambda: ledger.take_pending(hot.BATCH))]
     claimed = timed("claim", lambda: ledger.claim(ids, hot.WORKER, 30.0, run.model_id))

@@ -51,11 +51,11 @@ SELECT n, {hash}, 'JPEG', 4032, 3024, CASE WHEN n % 10 > 0 THEN {taken} END,
        n < 0 FROM numbers
 """
 _IMAGES = """
-INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, status, error_code, error_message,
-                    priority, attempts, first_seen_at, updated_at) {numbers}
+INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, ctime_ns, inode, status, error_code,
+                    error_message, priority, attempts, first_seen_at, updated_at) {numbers}
 SELECT n, :root, 'folder_' || {folder} || '/IMG_' || {name} || '.jpg',
        CASE WHEN state IN ('done', 'missing') THEN CASE WHEN n % {copy} = 0 THEN n - 1 ELSE n END END,
-       {bytes}, {mtime}, state,
+       {bytes}, {mtime}, {mtime}, n, state,
        CASE WHEN state = 'failed' THEN 'broken' END, CASE WHEN state = 'failed' THEN 'It ends early.' END,
        1, 0, {moment}, {moment}
 FROM (SELECT n, CASE WHEN n % {pending} = 7 THEN 'pending' WHEN n % {failed} = 3 THEN 'failed'

@@ -26,10 +26,10 @@ class Follower:
         self._settings = settings
         self._seen: Mapping[int, tuple[str, str]] | None = None
 
-    def follow(self, targets: Sequence[Target]) -> tuple[list[Target], list[str]]:
+    def follow(self, targets: Sequence[Target]) -> tuple[list[Target | None], list[str]]:
         """``targets`` under the roots that have their folders now, and sentences about what changed.
 
-        Those whose folder no root has are left out. Raises InfrastructureError.
+        None stands for one whose folder no root has. Raises InfrastructureError.
         """
         query = select(Root.id, Root.name, Root.path)
         rows = read(self._engine, lambda connection: connection.execute(query).all())
@@ -40,7 +40,7 @@ class Follower:
         self._seen = seen
         pairs = [(target, _followed(target, known)) for target in targets]
         notes = [note for before, after in pairs if (note := _change(before, after))]
-        return [after for _, after in pairs if after], notes
+        return [after for _, after in pairs], notes
 
 
 def _followed(target: Target, known: Mapping[int, RootFolder]) -> Target | None:

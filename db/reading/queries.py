@@ -113,12 +113,12 @@ def failures(engine: Engine, code: str | None, limit: int) -> tuple[list[Failure
     return [Failure(*row) for row in rows], total or 0
 
 
-def failed_ids(engine: Engine, root_id: int, name: bytes) -> list[int]:
-    """The failed image with this relative name, or those in the folder of this name."""
+def ended_ids(engine: Engine, root_id: int, name: bytes) -> list[int]:
+    """The image with this relative name, or those in the folder of this name, that are done or failed."""
     path, _ = paths.to_text(name)
     query = select(Image.id).where(
         Image.root_id == root_id,
-        Image.status == Status.FAILED,
+        Image.status.in_((Status.DONE, Status.FAILED)),
         (Image.path == path) | dialects.below(Image.path, name),
     )
     return read(engine, lambda connection: list(connection.scalars(query)))

@@ -20,12 +20,24 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.orm import aliased
 
 from tagtray.db import clock, dialects, paths, stale
 from tagtray.db.access.transactions import read
 from tagtray.db.places import holds
 from tagtray.db.places.roots import Target
-from tagtray.db.tables import Classification, Image, Label, Model, Prediction, Root, Status
+from tagtray.db.tables import (
+    Category,
+    Classification,
+    Image,
+    Label,
+    Model,
+    Prediction,
+    Root,
+    Status,
+    Tag,
+    Threshold,
+)
 
 #: Images that are deferred for more than this many seconds keep nobody waiting.
 SOON = 10.0
@@ -50,11 +62,11 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelCount:
-    """How many images have a label as their first."""
+class NameCount:
+    """How many images have a label as their first, or a category among their tags."""
 
-    label: str
-    label_zh: str
+    name: str
+    name_zh: str
     images: int
 
 
@@ -127,7 +139,7 @@ def forwarded(engine: Engine, targets: Sequence[Target], since: datetime) -> int
     return _number(engine, query)
 
 
-def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> list[LabelCount]:
+def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> list[NameCount]:
     """The most frequent first labels of ``targets`` under the current model."""
     count = func.count().label("images")
     first = and_(
@@ -145,7 +157,28 @@ def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> li
         .limit(limit)
     )
     rows = read(engine, lambda connection: connection.execute(query).all())
-    return [LabelCount(*row) for row in rows]
+    return [NameCount(*row) for row in rows]
+
+
+def frequent_categories(engine: Engine, targets: Sequence[Target], limit: int) -> list[NameCount]:
+    """The most frequent everyday categories of ``targets`` under the current model, where they are shown."""
+    count = func.count().label("images")
+    default = aliased(Threshold)
+    query = (
+        select(Category.name, Category.name_zh, count)
+        .join_from(Image, Model, Model.is_current.is_(True))
+        .join(Tag, and_(Tag.content_id == Image.content_id, Tag.model_id == Model.id))
+        .join(Category, and_(Category.wnid == Tag.wnid, Category.curated, Category.everyday))
+        .join(default, and_(default.model_id == Model.id, default.wnid == ""))
+        .outerjoin(Threshold, and_(Threshold.model_id == Model.id, Threshold.wnid == Tag.wnid))
+        .where(Image.status == Status.DONE, _within(targets))
+        .where(Tag.score >= func.coalesce(Threshold.score, default.score))
+        .group_by(Category.name, Category.name_zh)
+        .order_by(count.desc(), Category.name)
+        .limit(limit)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [NameCount(*row) for row in rows]
 
 
 def some_done(engine: Engine, targets: Sequence[Target], limit: int) -> list[tuple[int, bytes]]:

@@ -131,3 +131,44 @@ def test_damaged_weights_are_one_sentence(laptop: World, tmp_path: Path) -> None
     assert (run.code, run.output) == (1, "")
     (line,) = run.errors.splitlines()
     assert str(file) in line and "damaged" in line
+
+
+@pytest.mark.parametrize("command", ["run", "scan"])
+def test_the_home_is_refused_before_any_file_is_put_into_it(
+    laptop: World, tmp_path: Path, command: str
+) -> None:
+    photos.write(tmp_path / "in", b"a.jpg", photos.picture(1, "JPEG"))
+
+    refused = laptop.run(command, str(tmp_path / "in"), TAGTRAY_HOME=str(tmp_path / "in"))
+
+    _is_one_sentence(refused, "is TAGTRAY_HOME itself")
+    assert [path.name for path in (tmp_path / "in").rglob("*") if path.is_file()] == ["a.jpg"]
+
+
+def test_a_name_of_blanks_is_quoted(laptop: World) -> None:
+    _is_one_sentence(laptop.run("run", " "), "' ' does not exist")
+
+
+def test_links_that_lead_out_are_counted_and_followed_where_that_is_wanted(
+    laptop: World, tmp_path: Path
+) -> None:
+    # Given a folder of nothing but links
+    photos.write(tmp_path / "elsewhere", b"2023/a.jpg", photos.picture(1, "JPEG"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "2023").symlink_to("../elsewhere/2023")
+    (folder / "photo.jpg").symlink_to("../elsewhere/2023/a.jpg")
+
+    # When it is run, then one line says that there are links, and how to go on
+    first = laptop.run("run", str(folder))
+    lines = [" ".join(line.split()) for line in first.output.splitlines()]
+    assert any(line.startswith("links 2 lead out of the folder") for line in lines)
+    assert lines[-1] == f"tagtray run --follow-links {folder}"
+    assert laptop.query("SELECT path FROM images") == []
+    shown = laptop.run("show", str(folder / "photo.jpg"))
+    assert f"leads to {tmp_path / 'elsewhere/2023/a.jpg'}, which is not in the ledger" in shown.errors
+
+    # When they are followed, then the photo has one row, in a root of its own
+    second = laptop.run("run", "--follow-links", str(folder))
+    assert laptop.query("SELECT path, status FROM images") == [("a.jpg", "done")]
+    assert "put images into the folder" not in second.output

@@ -68,7 +68,7 @@ def test_the_summary_counts_and_says_what_to_type_next(first: Ended) -> None:
     failed = next(line for line in lines if line.startswith(f"failed {len(photos.BROKEN)} "))
     assert all(f"{code} 1" in failed for code in photos.BROKEN.values())
     assert any(line.startswith("skipped 2 ") for line in lines)
-    assert {"Most frequent labels", "Next", "tagtray failures"} <= set(lines)
+    assert {"Most frequent categories", "Most frequent labels", "Next", "tagtray failures"} <= set(lines)
     assert any(line.startswith("tagtray show ") for line in lines)
 
 

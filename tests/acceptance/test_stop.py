@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -63,7 +64,9 @@ def test_signals_end_a_run_in_order_and_the_next_one_goes_on(everywhere: World, 
 
     # Then it has finished its batch, says what is left and exits 0
     assert terminated.code == 0
-    assert "left" in terminated.output
+    lines = [" ".join(line.split()) for line in terminated.output.splitlines()]
+    assert any(re.fullmatch(r"left [1-9]\d* the run was stopped", line) for line in lines)
+    assert f"tagtray run --batch-size 2 --exact {folder}" in lines[lines.index("Next") :]
     _is_whole(everywhere, terminated)
 
     # When the next one gets Ctrl-C, then it exits 130

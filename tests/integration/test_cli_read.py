@@ -120,6 +120,27 @@ def test_retry_moves_the_failed_ones_that_are_meant(
     assert builders.query(ledger, names) == [(name,) for name in again]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "again"),
+    [([], "0123"), (["FOLDER/1.jpg"], "1"), (["FOLDER"], "0123"), (["FOLDER/6.jpg"], "")],
+)
+def test_a_forced_retry_moves_whatever_ended_and_keeps_its_results(
+    command: Command, ledger: Ledger, mixed: roots.RootFolder, arguments: list[str], again: str
+) -> None:
+    before = builders.query(ledger, "SELECT path, label FROM top1 ORDER BY path")
+
+    said = command("retry", "--force", *(a.replace("FOLDER", os.fsdecode(mixed.path)) for a in arguments))
+
+    assert said.startswith(f"{len(again)} image")
+    names = "SELECT path FROM images WHERE status = 'pending' AND path < '4' ORDER BY path"
+    assert builders.query(ledger, names) == [(f"{number}.jpg",) for number in again]
+    assert builders.query(ledger, "SELECT path, label FROM top1 ORDER BY path") == before != []
+
+
+def test_a_forced_retry_of_a_code_is_refused(command: Command, mixed: roots.RootFolder) -> None:
+    assert "give one of them" in command("retry", "--force", "--code", "empty", code=2)
+
+
 def test_status_without_redis_says_so(command: Command, mixed: roots.RootFolder) -> None:
     facts = json.loads(command("status", "--json"))
 
@@ -232,7 +253,10 @@ def test_known_content_is_no_forward_pass(ledger: Ledger, mixed: roots.RootFolde
     # Then one was classified, and since now none
     assert run_stats.forwarded(engine, [target], long_ago) == 1
     assert run_stats.forwarded(engine, [target], run_stats.moment(engine)) == 0
-    assert [(row.label, row.images) for row in run_stats.frequent_labels(engine, [target], 10)] == [
+    assert [(row.name, row.images) for row in run_stats.frequent_labels(engine, [target], 10)] == [
         ("beagle", 2)
+    ]
+    assert [(row.name, row.images) for row in run_stats.frequent_categories(engine, [target], 10)] == [
+        ("dog", 2)
     ]
     assert run_stats.some_done(engine, [target], 1) == [(mixed.id, b"0.jpg")]

@@ -11,7 +11,7 @@ from benchmarks.scale.rows import Scaled, scaled
 
 ROWS = 2_000
 #: These are about all images of the folders, once in a run.
-WHOLE = {"summary_tallies", "summary_labels", "summary_some_done"}
+WHOLE = {"summary_tallies", "summary_labels", "summary_categories", "summary_some_done"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Deferred, Done, Failed, Gone, NewContent, Outcome
@@ -315,6 +318,64 @@ def test_a_failed_second_reading_keeps_the_results_of_the_first(ledger: Ledger, 
     assert query(ledger, "SELECT * FROM results") == before != []
     ledger.register(root, [seen("0.jpg", mtime=2)])
     assert query(ledger, "SELECT * FROM results") == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"ctime": 2}, {"inode": 2}, {"ctime": 2, "inode": None}],
+    ids=["ctime", "inode", "ctime where inodes are not kept"],
+)
+def test_a_file_in_doubt_is_read_again_and_keeps_its_results_until_then(
+    ledger: Ledger, root: int, other: dict[str, Any]
+) -> None:
+    # Given an image with results
+    (image_id,) = builders.running(ledger, root, 1)
+    commit(ledger, done(image_id, "dog", content()))
+    before = query(ledger, "SELECT * FROM results")
+
+    # When it has the size and the time that it had, and may be another file all the same
+    result = ledger.register(root, [seen("0.jpg", **other)])
+
+    # Then it waits, and once is enough
+    assert (result.changed, status(ledger, image_id)) == (1, ["pending"])
+    assert query(ledger, "SELECT * FROM results") == before != []
+    assert ledger.register(root, [seen("0.jpg", **other)]).unchanged == 1
+
+
+def test_an_inode_that_is_not_known_says_nothing(ledger: Ledger, root: int) -> None:
+    ledger.register(root, [seen("a.jpg", inode=None), seen("b.jpg", inode=7)])
+
+    assert ledger.register(root, [seen("a.jpg", inode=7), seen("b.jpg", inode=None)]).unchanged == 2
+
+
+def test_a_file_that_is_named_again_is_read_though_its_stat_is_the_same(ledger: Ledger, root: int) -> None:
+    named, other, held = builders.running(ledger, root, 3)
+    commit(ledger, done(named, "dog", content()), done(other, "dog", content()))
+    files = [seen(f"{number}.jpg") for number in range(3)]
+
+    result = ledger.register(root, files, again={b"0.jpg", b"2.jpg"})
+
+    assert (result.changed, result.unchanged) == (2, 1)
+    assert status(ledger, named, other, held) == ["pending", "done", "pending"]
+    assert row(ledger, held)["worker"] is None
+
+
+@pytest.mark.parametrize(("word", "kept"), [("dog", True), ("cat", False)], ids=["the same", "others"])
+def test_a_failure_of_other_bytes_does_not_keep_the_results_of_the_former_ones(
+    ledger: Ledger, root: int, word: str, kept: bool
+) -> None:
+    # Given an image with results that is in doubt
+    (image_id,) = builders.running(ledger, root, 1)
+    commit(ledger, done(image_id, "dog", content()))
+    ledger.register(root, [seen("0.jpg", ctime=2)])
+    ledger.take_pending(1)
+    ledger.claim([image_id], "w", 60, MODEL_ID)
+
+    # When its bytes, whether they are the former ones or not, cannot be decoded
+    commit(ledger, Failed(image_id, "corrupt", "The picture is damaged.", sha(word)))
+
+    # Then only what belongs to these bytes shows
+    assert (query(ledger, "SELECT * FROM results") != []) == kept
 
 
 def test_to_commit_twice_changes_nothing(ledger: Ledger, root: int) -> None:

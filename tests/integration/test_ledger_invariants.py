@@ -62,9 +62,10 @@ class Meddling(RuleBasedStateMachine):
         for image_id in IDS:
             builders.execute(
                 self.ledger,
-                "INSERT INTO images (id, root_id, path, size_bytes, mtime_ns, status, priority, attempts, "
-                f"first_seen_at, updated_at) VALUES ({image_id}, {self.root}, '{image_id}', 10, 1, "
-                "'pending', 1, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
+                "INSERT INTO images (id, root_id, path, size_bytes, mtime_ns, ctime_ns, status, priority, "
+                "attempts, first_seen_at, updated_at) "
+                f"VALUES ({image_id}, {self.root}, '{image_id}', 10, 1, 1, 'pending', 1, 0, "
+                "CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
             )
 
     @rule(ids=some_ids, mtime=st.sampled_from([1, 2]))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import math
 import os
@@ -20,13 +21,16 @@ from tagtray.config.logs import Throttle
 from tagtray.db.places import roots
 from tagtray.db.places.roots import RootFolder, Target
 from tagtray.db.tables import Status
-from tagtray.producer import missing
+from tagtray.imaging import mounts
+from tagtray.producer import files, missing
+from tagtray.producer.files import FoundFile
 from tagtray.producer.missing import IdSet
 from tagtray.producer.producer import Producer
 from tagtray.producer.scope import Scope
 from tagtray.producer.totals import Totals
 from tagtray.producer.walk import Walk
 from tests.producing import HALF, JPEG, Studio
+from tests.waiting import wait_for
 
 MISSING, PENDING = Status.MISSING, Status.PENDING
 
@@ -64,6 +68,63 @@ def test_every_name_that_linux_allows_becomes_a_row(studio: Studio, age: float) 
     # And a second scan changes nothing
     again = studio.producer().scan()
     assert (again.seen, again.new, again.changed, again.unchanged) == (len(names), 0, 0, len(names))
+
+
+@pytest.mark.parametrize("way", ["swapped", "replaced", "overwritten", "restored"])
+def test_content_that_changes_while_size_and_time_stay_is_seen(studio: Studio, way: str) -> None:
+    # Given two files of one size and one time
+    a, b = studio.put("a.jpg"), studio.put("b.jpg", JPEG[::-1])
+    then = a.stat().st_mtime_ns
+    os.utime(b, ns=(then, then))
+    studio.producer().scan()
+    # When one or both change their content, and no stat but those that no program can set
+    if way == "swapped":
+        a.rename(studio.folder / "t")
+        b.rename(a)
+        (studio.folder / "t").rename(b)
+    elif way == "replaced":
+        (studio.folder / "t").write_bytes(JPEG.upper())
+        os.utime(studio.folder / "t", ns=(then, then))
+        (studio.folder / "t").rename(a)
+    else:
+        a.unlink() if way == "restored" else None
+        a.write_bytes(JPEG.upper())
+        os.utime(a, ns=(then, then))
+    totals = studio.producer().scan()
+    # Then they are looked at again, once
+    assert totals.changed == (2 if way == "swapped" else 1)
+    assert studio.producer().scan().changed == 0
+
+
+def test_file_systems_that_do_not_keep_inodes_make_no_scan_read_everything(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given a mount whose files have other inode numbers at every look
+    numbers = itertools.count(1)
+
+    def renumbered(root: bytes, path: bytes, info: os.stat_result) -> FoundFile | None:
+        fields = list(info)
+        fields[1] = next(numbers)
+        times = {"st_mtime_ns": info.st_mtime_ns, "st_ctime_ns": info.st_ctime_ns}
+        return real(root, path, os.stat_result(fields, times))
+
+    real = files.from_stat
+    monkeypatch.setattr(files, "from_stat", renumbered)
+    table = tmp_path / "mounts"
+    table.write_text(f"/dev/sda / ext4 rw 0 0\nnas:/photos {studio.folder} nfs4 rw 0 0\n")
+    monkeypatch.setattr(mounts, "MOUNTS", str(table))
+    mounts.keeps_inodes.cache_clear()
+    for number in range(20):
+        studio.put(f"{number}.jpg")
+    studio.producer().scan()
+    # When
+    again = studio.producer().scan()
+    # Then nothing is in doubt
+    assert (again.changed, again.unchanged) == (0, 20)
+    # And a file that was replaced is seen by its ctime
+    studio.put("t.part", JPEG.upper()).rename(studio.folder / "0.jpg")
+    assert studio.producer().scan().changed == 1
+    mounts.keeps_inodes.cache_clear()
 
 
 def test_an_empty_folder_is_plain_success(studio: Studio, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,6 +166,8 @@ def test_links_are_followed_to_files_inside_the_root_alone(studio: Studio, tmp_p
     # Then
     assert set(studio.rows()) == {b"album/real.jpg", b"good.jpg"}
     assert totals.unreadable == 0
+    # And those that lead out to what may be images are counted
+    assert totals.links == 2
 
 
 def test_tagtrayignore_is_honoured_in_every_folder(studio: Studio) -> None:
@@ -281,6 +344,24 @@ def test_a_half_copied_file_waits_until_it_is_settled(studio: Studio) -> None:
     # Then
     assert totals.new == 3
     assert time.monotonic() - started >= studio.settings.settle
+
+
+def test_a_producer_says_what_it_waits_for_and_how_long(studio: Studio) -> None:
+    # Given a file without its end, and one that only has to be stable
+    studio = Studio(studio.settings.home, studio.folder, stable=300, settle=900)
+    studio.put("whole.jpg", JPEG, age=0)
+    producer = studio.producer()
+    studio.running.append(producer)
+    producer.start(watch=True)
+    wait_for(lambda: producer.waiting.files == 1)
+    assert 0 < producer.waiting.seconds <= 300
+    # When
+    studio.put("empty.jpg", b"", age=0)
+    wait_for(lambda: producer.waiting.files == 2)
+    # Then the one that takes longest is named
+    assert producer.waiting.path == b"empty.jpg"
+    assert 300 < producer.waiting.seconds <= 900
+    studio.close()
 
 
 def test_the_home_in_a_drop_folder_is_left_out(tmp_path: Path) -> None:

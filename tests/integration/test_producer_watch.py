@@ -19,8 +19,9 @@ from tagtray.cli import main
 from tagtray.config import settings as configuration
 from tagtray.db.records import Done
 from tagtray.db.tables import Status
+from tagtray.producer import files, scan_loop
 from tagtray.producer import producer as producers
-from tagtray.producer import scan_loop
+from tagtray.producer.files import FoundFile
 from tagtray.producer.inotify import ReportingInotify
 from tests import builders
 from tests.producing import HALF, JPEG, Studio, two_turns
@@ -60,6 +61,24 @@ def test_a_dropped_photo_becomes_a_row_when_it_is_closed(tmp_path: Path, home: P
     wait_for(lambda: studio.rows() == {b"a.jpg": PENDING})
     wait_for(lambda: studio.news == 1)
     studio.close()
+
+
+@pytest.mark.parametrize("way", ["written", "renamed over"])
+def test_an_event_always_leads_to_a_look(studio: Studio, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    # Given a file system whose clock stands still and which keeps no inodes, and an image that is done
+    monkeypatch.setattr(files, "from_stat", lambda _root, path, _info: FoundFile(path, len(JPEG), 1, 1, None))
+    studio.put("a.jpg")
+    producer = studio.watching()
+    builders.execute(studio.ledger, "UPDATE images SET status = 'done'")
+    # When other bytes take its place
+    if way == "written":
+        (studio.folder / "a.jpg").write_bytes(JPEG.upper())
+    else:
+        (studio.folder / "b.part").write_bytes(JPEG.upper())
+        (studio.folder / "b.part").rename(studio.folder / "a.jpg")
+    # Then it is looked at again
+    wait_for(lambda: studio.rows() == {b"a.jpg": PENDING})
+    assert producer.progress.changed == 1
 
 
 def test_names_that_are_no_text_come_through_events(studio: Studio) -> None:
@@ -116,7 +135,7 @@ def test_killed_copies_wait_to_be_resumed(patient: Studio) -> None:
     # When all are killed half-way: the kernel closes them
     for name in names:
         (patient.folder / name).write_bytes(HALF)
-    wait_for(lambda: producer.waiting == len(names))
+    wait_for(lambda: producer.waiting.files == len(names))
     time.sleep(1.5 * patient.settings.stable)
     two_turns(producer)
     assert patient.rows() == {}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -165,6 +166,20 @@ def test_a_trace_that_no_record_vouches_for_is_not_loaded(
     gone = dataclasses.replace(DEFAULT, folder=tmp_path)
     with pytest.raises(WeightsError, match=r"^The network could not be prepared: .* is missing\.$"):
         torchscript.load(gone, tmp_path)
+
+
+def test_a_disk_that_takes_no_trace_is_one_sentence(tmp_path: Path) -> None:
+    # Given a process that may not write files as large as a trace
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    # When
+    try:
+        with pytest.raises(WeightsError, match=r"^The network could not be prepared: File too large\.$"):
+            torchscript.load(DEFAULT, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    # Then nothing half-made is left
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def test_weights_with_another_hash_are_not_traced(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tagtray.cli import progress
 from tagtray.cli.progress import Lines, Meter, Snapshot
+from tagtray.producer.settling import Waiting
 
 COUNTS = st.integers(0, 1000)
 
@@ -26,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def _read(meter: Meter, found: int, left: int) -> Snapshot:
-    return meter.read(found, left, 0, True, "Classifying")
+    return meter.read(found, left, Waiting(), True, "Classifying")
 
 
 @given(before=COUNTS, readings=st.lists(st.tuples(COUNTS, COUNTS), min_size=1))
@@ -81,7 +82,7 @@ def test_the_rate_is_that_of_the_last_seconds(clock: Clock) -> None:
 def test_a_run_is_over_when_the_producer_is_idle_and_nothing_is_left(
     idle: bool, left: int, over: bool
 ) -> None:
-    assert Meter(0).read(5, left, 0, idle, "").over is over
+    assert Meter(0).read(5, left, Waiting(), idle, "").over is over
 
 
 def test_without_a_terminal_a_line_is_said_now_and_then(
@@ -90,14 +91,38 @@ def test_without_a_terminal_a_line_is_said_now_and_then(
     # Given a run of 25 seconds
     lines, meter = Lines(), Meter(0)
     for second in range(26):
-        lines.show(meter.read(1000, 1000 - 4 * second, 2, False, "Classifying"))
+        lines.show(meter.read(1000, 1000 - 4 * second, Waiting(2, b"a.jpg", 52.4), False, "Classifying"))
         clock.now += 1
 
     # Then two lines were said
     assert capsys.readouterr().err.splitlines() == [
-        "Classifying: 40/1,000, 4.0 images/s, 4:00 left, 2 files still being written",
-        "Classifying: 80/1,000, 4.0 images/s, 3:50 left, 2 files still being written",
+        "Classifying: 40/1,000, 4.0 images/s, 4:00 left, "
+        "waiting for 2 files that may still be written to (a.jpg, ...), 52 s at most",
+        "Classifying: 80/1,000, 4.0 images/s, 3:50 left, "
+        "waiting for 2 files that may still be written to (a.jpg, ...), 52 s at most",
     ]
+
+
+def test_a_run_that_stands_still_says_at_once_what_it_waits_for(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a run whose images are all done, and a file without its end
+    lines, meter = Lines(), Meter(0)
+    for second in range(12):
+        waiting = Waiting(1, b"new\nline.jpg", 58.0 - second)
+        lines.show(meter.read(3, 0, waiting, False, "Classifying"))
+        clock.now += 1
+
+    # Then it is said when the wait begins, and now and then
+    assert capsys.readouterr().err.splitlines() == [
+        "Waiting for a file that may still be written to (new\\nline.jpg), 58 s at most.",
+        "Waiting for a file that may still be written to (new\\nline.jpg), 48 s at most.",
+    ]
+
+
+def test_a_short_wait_is_not_worth_a_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    Lines().show(Meter(0).read(3, 0, Waiting(1, b"a.jpg", 1.5), False, ""))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import io
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pillow_heif
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tagtray.config.errors import ImageCode
 from tagtray.imaging import foreign, sniff
+from tests import tiffs
 
 pillow_heif.register_heif_opener()
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "JPEG2000"]
@@ -63,7 +65,7 @@ def test_an_unknown_format_has_no_known_end() -> None:
     assert sniff.data_has_end_marker(b"hello world") is None
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize(
     "appendix", [b"", bytes(100), bytes(40_000), b"SEFT", b"x" * 60_000, b"x" * 3_000_000]
 )
@@ -72,6 +74,30 @@ def test_what_phones_append_does_not_hide_the_end(kind: str, appendix: bytes, tm
     file.write_bytes(encoded(kind) + appendix)
 
     assert sniff.has_end_marker(file) is True
+
+
+def test_a_tiff_that_ends_in_black_has_its_end() -> None:
+    # Given one whose only strip is zeros, in front of its directory
+    data = tiffs.grey(np.zeros((200, 300), np.uint8), 8)
+
+    assert sniff.data_has_end_marker(data) is True
+    assert sniff.data_has_end_marker(data[:50_000]) is False
+
+
+@given(st.binary(max_size=1_000), st.integers(1, 9_000))
+def test_an_animation_is_followed_to_its_trailer(noise: bytes, missing: int) -> None:
+    data = _animation()
+
+    assert sniff.data_has_end_marker(data + noise) is True
+    assert sniff.data_has_end_marker(data[:-missing]) is False
+
+
+@cache
+def _animation() -> bytes:
+    buffer = io.BytesIO()
+    frames = [Image.effect_noise((120, 90), 60 + number) for number in range(3)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
 
 
 def test_an_end_that_lies_across_two_pieces_is_found() -> None:

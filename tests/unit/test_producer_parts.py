@@ -30,9 +30,9 @@ def test_the_age_is_that_of_the_later_change_and_the_future_says_nothing() -> No
     now = time.time_ns()
     second = 10**9
     # An old mtime, as rsync sets it, does not make a copy old
-    assert FoundFile(b"a", 1, now - 900 * second, now - 5 * second).age(now) == 5
-    assert FoundFile(b"a", 1, now + 900 * second, now - 5 * second).age(now) == 5
-    assert FoundFile(b"a", 1, now + 900 * second, now + 5 * second).age(now) == 0
+    assert FoundFile(b"a", 1, now - 900 * second, now - 5 * second, None).age(now) == 5
+    assert FoundFile(b"a", 1, now + 900 * second, now - 5 * second, None).age(now) == 5
+    assert FoundFile(b"a", 1, now + 900 * second, now + 5 * second, None).age(now) == 0
 
 
 def test_a_date_beyond_64_bits_fits_the_ledger(tmp_path: Path) -> None:

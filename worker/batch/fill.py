@@ -75,7 +75,7 @@ class Filler:
                 max_pixels=settings.max_pixels,
             )
         except ImageError as error:
-            batch.end(_failed(image, error))
+            batch.end(_failed(image, error, source.sha256))
             return False
         batch.fill_slot(source.sha256, replace(info, taken=self._taken(image, info)))
         return True
@@ -90,9 +90,9 @@ class Filler:
         return found or info.taken or taken.from_name(os.path.basename(image.path))
 
 
-def _failed(image: ClaimedImage, error: ImageError) -> Failed:
+def _failed(image: ClaimedImage, error: ImageError, sha256: str | None = None) -> Failed:
     logs.event(
         log, logging.INFO, "image_failed", "image={image} code={code} {error}",
         image=image.id, code=error.code, error=error,
     )  # fmt: skip
-    return Failed(image.id, error.code, str(error))
+    return Failed(image.id, error.code, str(error), sha256)

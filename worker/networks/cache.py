@@ -136,6 +136,11 @@ def _make_apart(target: Path, model: Model, module: str, form: str) -> None:
         raise WeightsError(f"The network could not be prepared: {reasons[-1]}")
 
 
+def sentence(error: Exception) -> str:
+    """What was wrong, for whoever started the process that makes a network."""
+    return f"{error.strerror}." if isinstance(error, OSError) and error.strerror else str(error)
+
+
 @contextlib.contextmanager
 def _locked(target: Path, mode: int) -> Iterator[None]:
     handle = os.open(target.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

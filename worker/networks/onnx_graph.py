@@ -188,7 +188,7 @@ def main(arguments: list[str]) -> int:
         limits = activation_ranges.load(model) if form.precision == "int8" else None
         cache.keep(target, build(model, form, limits).SerializeToString())
     except (OSError, WeightsError) as error:
-        print(error, file=sys.stderr)
+        print(cache.sentence(error), file=sys.stderr)
         return 1
     return 0
 

@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
     try:
         cache.keep(target, make(model, precision))
     except (OSError, WeightsError) as error:
-        print(error, file=sys.stderr)
+        print(cache.sentence(error), file=sys.stderr)
         return 1
     return 0
 

@@ -144,6 +144,8 @@ def upgrade() -> None:
         sa.Column("content_id", BIG_ID, nullable=True),
         sa.Column("size_bytes", BIG_ID, nullable=False),
         sa.Column("mtime_ns", BIG_ID, nullable=False),
+        sa.Column("ctime_ns", BIG_ID, nullable=False),
+        sa.Column("inode", BIG_ID, nullable=True),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("priority", BIG_ID, nullable=False),
         sa.Column("error_code", sa.String(), nullable=True),
