@@ -103,7 +103,8 @@ def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict
 def change(connection: Connection, files: Mapping[int, SeenFile], again: Collection[bytes]) -> None:
     """Files that are others than their rows (by id) say, and those named ``again``, are ``pending`` again.
 
-    They lose the old content where size or time differ. One that was merely ignored is what it was before.
+    They lose the old content where size or time differ, or where they were gone. One that was merely ignored
+    is what it was before.
     """
     alike = and_(Image.size_bytes == bindparam("size"), Image.mtime_ns == bindparam("mtime"))
     replaced = func.coalesce(Image.inode != bindparam("file"), false())  # where both are known
@@ -122,7 +123,7 @@ def change(connection: Connection, files: Mapping[int, SeenFile], again: Collect
         .values(
             status=before,
             priority=Priority.NEW,
-            content_id=case((alike, Image.content_id), else_=None),
+            content_id=case((and_(alike, Image.status != Status.MISSING), Image.content_id), else_=None),
             size_bytes=bindparam("size"),
             mtime_ns=bindparam("mtime"),
             ctime_ns=bindparam("ctime"),
