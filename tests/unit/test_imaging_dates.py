@@ -112,7 +112,7 @@ def test_a_moment_is_read_from_a_name(name: str, expected: datetime) -> None:
         "received_10154321098765432.jpeg",
         "2019-0314.jpg",
         "18990101_101010.jpg",
-        f"IMG_{datetime.now() + timedelta(days=3):%Y%m%d_%H%M%S}.jpg",
+        pytest.param(f"IMG_{datetime.now() + timedelta(days=3):%Y%m%d_%H%M%S}.jpg", id="in three days"),
     ],
 )
 def test_a_number_in_a_name_is_no_moment(name: str) -> None:
