@@ -31,7 +31,7 @@ def photos(ledger: Ledger, host: Settings) -> None:
         ledger,
         builders.done(ids[0], "a", NewContent("JPEG", 4, 3, may, None, [(1, 1.0), (2, 0.0), (0, 0.0)], dog)),
         builders.done(ids[1], "a", None),
-        builders.done(ids[2], "b", NewContent("JPEG", 4, 3, may, None, [(2, 0.7), (1, 0.2), (0, 0)], dog)),
+        builders.done(ids[2], "b", NewContent("JPEG", 4, 3, may, None, [(2, 0.7), (1, 0.2), (0, 0.0)], dog)),
         builders.done(
             ids[3], "c", builders.content([(0, 0.05), (1, 0.04), (2, 0.0)], [("c_cat", 0.8), *dog])
         ),
