@@ -312,6 +312,7 @@ def test_an_album_without_photos_is_one_all_the_same(command: Command, folder: P
     assert command("--album", f"{tmp_path}/a").startswith("2 files changed")
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)  # nobody else may ask the server
 def test_a_folder_that_may_not_be_written_is_said(host: Settings, folder: Path) -> None:
     environment = {**os.environ, **configuration.environment(host)}
     folder.chmod(0o555)
