@@ -44,7 +44,7 @@ COMMANDS = {
     ),
     "stats": (
         "stats",
-        "Count the photos by category and month, the scores of their labels, and the failures.",
+        "Count photos by category and month, the scores of their labels, and the failures.",
     ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
