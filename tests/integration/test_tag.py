@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from lxml import etree
 
 from tagtray.cli import main
 from tagtray.config import settings as configuration
+from tagtray.config import subprocesses
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tests import builders
+from tests.acceptance.world import without_privileges
 from tests.unit.test_exchange_xmp import FOREIGN
 
 Command = Callable[..., str]
@@ -307,3 +310,22 @@ def test_a_link_that_leads_elsewhere_is_made_again(command: Command, folder: Pat
 def test_an_album_without_photos_is_one_all_the_same(command: Command, folder: Path, tmp_path: Path) -> None:
     assert command("--album", f"{tmp_path}/a", "path:2").startswith("0 files changed")
     assert command("--album", f"{tmp_path}/a").startswith("2 files changed")
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)  # nobody else may ask the server
+def test_a_folder_that_may_not_be_written_is_said(host: Settings, folder: Path) -> None:
+    environment = {**os.environ, **configuration.environment(host)}
+    folder.chmod(0o555)
+    ended = subprocess.run(
+        [*subprocesses.command("tagtray"), "tag", "--xmp", "dog"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=without_privileges,
+    )
+    folder.chmod(0o755)
+    assert ended.returncode == 1 and ended.stdout == "0 files changed, 0 unchanged, 2 refused.\n"
+    assert sorted(ended.stderr.splitlines()) == [
+        f"{folder}/{number}.jpg.xmp cannot be written: Permission denied." for number in (0, 1)
+    ]
