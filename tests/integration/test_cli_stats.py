@@ -85,7 +85,10 @@ def test_people_see_lists_with_bars(command: Command, photos: None) -> None:
     assert f"  empty         1  {'▇' * 40}" in lines
 
 
-def test_a_picture_is_drawn(command: Command, photos: None, tmp_path: Path) -> None:
+def test_a_picture_is_drawn(
+    command: Command, photos: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Picture, "MAX_IMAGE_PIXELS", None)  # other tests decode with a limit of their own
     command("--plot", f"{tmp_path}/a.png")
     command("--plot", f"{tmp_path}/a.SVG", "--json")
 
