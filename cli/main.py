@@ -62,8 +62,8 @@ COMMANDS = {
     "db": ("database", "The database: upgrade, check."),
 }
 
-#: New objects after which Python looks for garbage. By default 700: among the modules that a command imports it
-#: finds none, and takes an eighth of the start.
+#: New objects after which Python looks for garbage. By default 700: among the modules that a command imports
+#: it finds none, and takes an eighth of the start.
 GARBAGE = 50_000
 
 
