@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet  # type: ignore[import-untyped]
 
+from tagtray.config.errors import EngineError
 from tagtray.weights.architectures import ARCHITECTURES, recognise
 from tagtray.weights.model import Model
 from tagtray.worker.engines import rollup, selection
@@ -73,7 +74,12 @@ def test_a_network_of_seven_classes_answers_as_torchvision_says(
     "choice", selection.available(), ids=lambda found: f"{found.engine}-{found.precision}"
 )
 def test_every_engine_gives_the_same_features(choice: Choice) -> None:
-    # Given the features of torch in fp32
+    # Given a processor that has the precision: where it has not, the engine says so
+    if not selection.is_native(choice):
+        with pytest.raises(EngineError, match="no bf16 of its own"):
+            answers(choice, models.DEFAULT, traces.home())
+        return
+    # And the features of torch in fp32
     expected = answers(Choice("torch", "fp32"), models.DEFAULT, traces.home()).features.astype(np.float32)
     # When another engine or precision runs the default model
     found = answers(choice, models.DEFAULT, traces.home()).features.astype(np.float32)
