@@ -16,6 +16,7 @@ from tagtray.db.records import ClaimedImage, Failed, Outcome
 from tagtray.worker.batch import after_commit
 from tagtray.worker.batch.batch import CommittedBatch
 from tests import builders
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -73,6 +74,14 @@ def test_a_command_that_fails_or_reads_nothing_is_no_fault_of_an_image(
     assert builders.status(ledger, *(outcome.image_id for outcome in outcomes)) == ["done", "failed"]
 
 
+def _is_gone(pid: int) -> bool:
+    """Whether the process has ended, reaped or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 def test_a_command_that_hangs_is_killed_with_all_that_it_started(
     host: Settings,
     ledger: Ledger,
@@ -85,9 +94,7 @@ def test_a_command_that_hangs_is_killed_with_all_that_it_started(
     _tell(ledger, _with(host, on_done=f"sleep 600 & echo $! > '{tmp_path}/pid'; wait"), outcomes)
 
     assert "was killed; the results of 1 images are stored." in caplog.text
-    pid = int((tmp_path / "pid").read_text())
-    state = Path(f"/proc/{pid}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_for(lambda: _is_gone(int((tmp_path / "pid").read_text())))
 
 
 def test_sidecars_are_kept_as_photos_are_done(
