@@ -24,6 +24,7 @@ COMMANDS = {
     "scan": ("scan", "Register the images of folders and queue them; ends when all are queued."),
     "watch": ("scan", "Register and queue the images of folders and what arrives there, until Ctrl-C."),
     "work": ("work", "Run workers that classify what others have queued, until Ctrl-C."),
+    "serve": ("serve", "Serve the web pages and the HTTP API, until Ctrl-C."),
     "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
     "find": (
         "find",

@@ -38,6 +38,14 @@ FollowLinks = Annotated[
         "--follow-links", help="Take in what links that lead out of the folders lead to.", show_default=False
     ),
 ]
+Host = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Address of the web pages; any but loopback needs TAGTRAY_TOKEN."),
+]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65_535, metavar="N", help="Port of the web pages; 0: a free one.")
+]
+NoAuth = Annotated[bool, typer.Option("--no-auth", help="Let everybody who reaches the web pages use them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -51,7 +51,9 @@ def _named(path: str) -> str:
 
 
 def _as_json(facts: ImageFacts, file: str) -> dict[str, Any]:
-    return {"file": os.fsencode(file).decode("utf-8", "backslashreplace"), **dataclasses.asdict(facts)}
+    found = dataclasses.asdict(facts)
+    del found["root_id"], found["path_raw"]  # the file says them
+    return {"file": os.fsencode(file).decode("utf-8", "backslashreplace"), **found}
 
 
 def _print(facts: ImageFacts, file: str, summary: TagSummary) -> None:

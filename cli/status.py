@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 from typing import Annotated, Any
 
-import redis
 import typer
-from sqlalchemy import Engine
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap, standing, startup
 from tagtray.cli import options, output
-from tagtray.config.errors import InfrastructureError
-from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import current_model, workers
-from tagtray.db.access import urls
-from tagtray.db.ledger import Ledger
-from tagtray.db.places import holds
-from tagtray.db.reading import queries, run_stats
-from tagtray.db.workers import LiveWorker
-from tagtray.jobs.connection import connect
-from tagtray.jobs.embedded_redis import server
-from tagtray.jobs.queue import ImageQueue
 
-#: Seconds over which images per second are measured.
-WINDOW = 60.0
 #: Seconds between two looks with --watch.
 EVERY = 2.0
 #: ECMA-48: cursor to the upper left corner, then the screen empty.
@@ -41,10 +25,10 @@ def status(
     """Show the ledger's states, the queue, the workers and the speed; starts nothing."""
     settings = startup.load()
     with bootstrap.reading(settings) as database:
-        _show(_look(settings, database), json, watch)
+        _show(standing.look(settings, database), json, watch)
         while watch:
             time.sleep(EVERY)
-            _show(_look(settings, database), json, watch)
+            _show(standing.look(settings, database), json, watch)
 
 
 def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
@@ -55,38 +39,6 @@ def _show(facts: dict[str, Any], json: bool, again: bool) -> None:
         print(CLEAR, end="")
     _print(facts)
     sys.stdout.flush()
-
-
-def _look(settings: Settings, database: Engine) -> dict[str, Any]:
-    waited, model = queries.oldest_wait(database), current_model.find(database)
-    return {
-        "database": urls.where(database.url),
-        "images": Ledger(database).counts(),
-        "model": model.name if model else None,
-        "stale": run_stats.stale_images(database),
-        "images_per_second": round(queries.classified(database, WINDOW) / WINDOW, 2),
-        "oldest_pending_seconds": None if waited is None else round(waited, 1),
-        "held": [dataclasses.asdict(hold) for hold in holds.held(database)],
-        "workers": [_worker(worker) for worker in workers.alive(database)],
-        "redis": _look_at_redis(settings),
-    }
-
-
-def _look_at_redis(settings: Settings) -> dict[str, Any]:
-    nothing: dict[str, Any] = dict.fromkeys(("jobs", "images", "refused"))
-    if settings.redis_url is None and not server.running(settings.home):
-        return {"running": False, "answer": "not running", **nothing}
-    try:
-        queue = ImageQueue(settings.queue, connect(settings, start=False))
-        return {
-            "running": True,
-            "answer": "running",
-            "jobs": queue.count,
-            "images": len(queue.waiting_ids()),
-            "refused": queue.refused(),
-        }
-    except (InfrastructureError, redis.RedisError) as error:
-        return {"running": False, "answer": str(error), **nothing}
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -116,12 +68,6 @@ def _model_text(facts: dict[str, Any]) -> str:
     stale = facts["stale"]
     name = facts["model"] or "none yet"
     return f"{name}; {stale:,} images are still to be classified by it" if stale else name
-
-
-def _worker(worker: LiveWorker) -> dict[str, Any]:
-    moments = {"started_at": worker.started_at, "heartbeat_at": worker.heartbeat_at}
-    rate = round(worker.images_per_second, 2)
-    return {**dataclasses.asdict(worker.info), **moments, "images": worker.images, "images_per_second": rate}
 
 
 def _worker_text(worker: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tagtray.config import machine, urls
@@ -147,6 +147,34 @@ class Settings(BaseSettings):
         description="Command of the shell that gets the results of each batch on its standard input, as the "
         "JSON lines of `tagtray export`.",
     )
+    host: str = Field(
+        "127.0.0.1",
+        pattern=r"^[A-Za-z0-9_.:-]{1,255}$",
+        description="Address that the web pages listen on; any but this machine's loopback needs a token.",
+    )
+    port: int = Field(8765, ge=0, le=65_535, description="Port that the web pages listen on; 0: a free one.")
+    hosts: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.,\s-]*$",
+        description="Further names, with commas between, under which browsers may ask for the web pages; "
+        "addresses, localhost and this host's name are always among them.",
+    )
+    token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="What a program or a browser has to know to use the web pages; unset: nothing.",
+    )
+    upload_max_bytes: int = Field(20_000_000, ge=1, description="Bytes of an uploaded file at most.")
+    upload_max: int = Field(
+        64, ge=1, le=10_000, description="Requests with uploads at once; more of them are refused with 429."
+    )
+    upload_timeout: Seconds = Field(60.0, description="Seconds that a request may take to send its files.")
+    upload_wait: Seconds = Field(
+        30.0, description="Seconds that a request waits for its results; the work goes on after that."
+    )
+    upload_days: float = Field(
+        30.0, gt=0, le=36_500, description="Days after which uploaded files are removed; results are kept."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
     )
@@ -204,6 +232,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables with which another process loads these very settings."""
     names = (settings.model_fields_set | machine.NAMES | {"home"}) - {"roots"}
     given = {"workers": "auto"} | settings.model_dump(include=names, exclude_none=True)
+    if settings.token is not None:
+        given["token"] = settings.token.get_secret_value()
     roots = {ROOT_PREFIX + name.upper(): str(path) for name, path in settings.roots.items()}
     return {variable(name): str(value) for name, value in given.items()} | roots
 

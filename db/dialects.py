@@ -15,6 +15,7 @@ from sqlalchemy import (
     Row,
     Select,
     SQLColumnExpression,
+    String,
     bindparam,
     func,
     select,
@@ -125,6 +126,16 @@ def frequent(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return _Frequent(condition)
 
 
+class _Month(FunctionElement[str]):
+    type = String()
+    inherit_cache = True
+
+
+def month(moment: SQLColumnExpression[Any] | InstrumentedAttribute[Any]) -> SQLColumnExpression[str]:
+    """The month of a moment as ``YYYY-MM``."""
+    return _Month(moment)
+
+
 class _Least(FunctionElement[float]):
     type = Float()
     inherit_cache = True
@@ -155,6 +166,16 @@ _NAMES = {
 @compiles(_Greatest)
 def _extreme(element: _Least | _Greatest, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{_NAMES[type(element)][compiler.dialect.name]}({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Month, "sqlite")
+def _sqlite_month(element: _Month, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **kw)}, 1, 7)"
+
+
+@compiles(_Month, "postgresql")
+def _postgresql_month(element: _Month, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"to_char({compiler.process(element.clauses, **kw)}, 'YYYY-MM')"
 
 
 @compiles(_Frequent, "sqlite")

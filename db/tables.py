@@ -306,3 +306,18 @@ class AlbumFile(Base):
     size_bytes: Mapped[int]
     mtime_ns: Mapped[int]
     written_at: Mapped[datetime]
+
+
+class Audit(Base):
+    """An upload: when it came from whom, what it was, what came of it and after how long."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_at", "at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    client: Mapped[str]
+    user_agent: Mapped[str]
+    # None where the file did not arrive as a whole.
+    sha256: Mapped[str | None]
+    outcome: Mapped[str]
+    milliseconds: Mapped[int]

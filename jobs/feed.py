@@ -151,6 +151,10 @@ class FeederLoop:
         """Whether no image has to be classified anew by another model, as far as is known."""
         return self._feeder.settled
 
+    def enqueue(self, ids: Sequence[int]) -> int:
+        """Put images that somebody waits for before all others; how many. Raises redis.RedisError."""
+        return self._feeder.enqueue(ids)
+
     def notify(self) -> None:
         """Images were registered."""
         self._news.set()

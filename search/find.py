@@ -37,6 +37,9 @@ class Hit:
     wnid: str | None
     taken_at: datetime | None
     sha256: str
+    width: int
+    height: int
+    color: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class Search:
 _SHOWN = (
     *(Image.root_id, Root.name.label("root"), Image.path, Image.path_raw),
     *(Label.name.label("label"), Label.name_zh.label("label_zh"), Label.wnid),
-    *(Content.taken_at, Content.sha256),
+    *(Content.taken_at, Content.sha256, Content.width, Content.height, Content.color),
 )
 _FIELDS = tuple(field.name for field in dataclasses.fields(Hit))
 

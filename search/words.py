@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -79,6 +80,15 @@ class Vocabulary:
         parts = [known for known in self._senses if len(word) > 1 and word in known.split()]
         found = difflib.get_close_matches(word, self._senses, SUGGESTIONS, NEARNESS)
         return list(dict.fromkeys([*found, *sorted(parts, key=len)]))[:SUGGESTIONS]
+
+    def completions(self, text: str, limit: int) -> list[Sense]:
+        """What words that begin with ``text`` can mean, the shortest words first; each sense once."""
+        word = plain(text)
+        known = sorted(
+            (known for known in self._senses if known.startswith(word)), key=lambda name: (len(name), name)
+        )
+        senses = (sense for name in known for sense in self._senses[name] if word and sense.curated)
+        return list(itertools.islice(dict.fromkeys(senses), limit))
 
     def _classes(self, sense: Sense) -> set[str]:
         return {sense.wnid or ""} if sense.kind == "label" else self._members.get(sense.wnid or "", {""})

@@ -27,7 +27,7 @@ from tagtray.db import migrate, workers
 from tagtray.db.access import engine
 from tagtray.db.ledger import Ledger
 from tagtray.db.workers import WorkerInfo
-from tagtray.jobs import refusals
+from tagtray.jobs import hints, refusals
 from tagtray.jobs.connection import connect
 from tagtray.jobs.queue import ImageQueue
 from tagtray.worker import loading
@@ -74,13 +74,14 @@ class WorkerProcess:
             loaded.classifier,
             loaded.roll_up,
             progress,
-            (self._count, *_asked_for(settings, database), *hooks),
+            (self._count, self._tell, *_asked_for(settings, database), *hooks),
         )
         passed_over = " ".join(loaded.classifier.passed_over)
         self._info = workers.this_process(name, loaded.provenance, (), passed_over)
         self._images = 0
         self._stopping = False
         self._worker: ImageWorker | None = None
+        self._queue: ImageQueue | None = None
 
     def serve(self) -> int:
         """Work until ``stop``, or until another model is current; the exit status.
@@ -121,7 +122,7 @@ class WorkerProcess:
 
     def _serve_queue(self) -> None:
         settings = self._settings
-        queue = ImageQueue(settings.queue, connect(settings))
+        queue = self._queue = ImageQueue(settings.queue, connect(settings))
         worker = self._worker = ImageWorker(
             queue,
             self._info.id,
@@ -153,6 +154,13 @@ class WorkerProcess:
 
     def _count(self, batch: CommittedBatch) -> None:
         self._images += len(batch.images)
+
+    def _tell(self, batch: CommittedBatch) -> None:
+        """Give those who wait for these images a hint; where none arrives they look by themselves."""
+        if self._queue is not None:
+            with contextlib.suppress(redis.RedisError):
+                ids = [image.id for image in batch.images]
+                hints.publish(self._queue.connection, self._queue.name, ids)
 
     def _pause(self, seconds: float) -> bool:
         time.sleep(seconds)

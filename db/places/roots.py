@@ -20,6 +20,9 @@ from tagtray.db.dialects import insert
 from tagtray.db.places import folders, merging, recognition
 from tagtray.db.tables import Root
 
+#: The root of uploaded files (``db.places.uploads``): no folder of people's has its name or takes it in.
+UPLOADS = "uploads"
+
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -136,6 +139,8 @@ def check_name(name: str) -> None:
     """Raise UsageError unless ``name`` is fit for a root."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a root: use a-z, 0-9 and _ (64 at most).")
+    if name == UPLOADS:
+        raise UsageError(f"{name} is the root of uploaded files; choose another name.")
 
 
 def _resolve(connection: Connection, settings: Settings, path: bytes, name: str | None) -> Target:
@@ -194,7 +199,7 @@ def _carry_over(connection: Connection, known: Sequence[RootFolder], path: bytes
     """Move the roots whose places are gone and whose files are in ``path``, below it or around it."""
     notes = []
     for root in known:
-        if not folders.is_gone(root.path):
+        if root.name == UPLOADS or not folders.is_gone(root.path):
             continue
         places = recognition.places(root.path, path)
         found = (place for place in places if recognition.has_moved(connection, root.id, place))
@@ -239,13 +244,17 @@ def holder(known: Iterable[RootFolder], path: bytes) -> tuple[RootFolder, bytes]
 
 
 def nested(known: Iterable[RootFolder], outer: RootFolder) -> list[tuple[RootFolder, bytes]]:
-    """The other roots that lie in ``outer``, and where in it; the same folder is there as well."""
-    found = [(root, folders.relative(root.path, outer.path)) for root in known if root.id != outer.id]
+    """The other roots that lie in ``outer``, and where in it; the same folder is there as well.
+
+    Uploads are never taken in.
+    """
+    others = [root for root in known if root.id != outer.id and root.name != UPLOADS]
+    found = [(root, folders.relative(root.path, outer.path)) for root in others]
     return [(root, below) for root, below in found if below is not None]
 
 
 def _free_name(path: bytes, taken: set[str]) -> str:
     folder = os.path.basename(path).decode("utf-8", "ignore").lower()
     base = re.sub(r"[^a-z0-9_]+", "_", folder).strip("_")[:56] or "photos"
-    numbered = (f"{base}_{number}" for number in range(2, len(taken) + 3))
-    return next(name for name in (base, *numbered) if name not in taken)
+    numbered = (f"{base}_{number}" for number in range(2, len(taken) + 4))
+    return next(name for name in (base, *numbered) if name not in {*taken, UPLOADS})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
 
 from tagtray.db import clock, dialects, feeding, paths
@@ -51,8 +51,11 @@ class TagResult:
 class ImageFacts:
     """All that the ledger knows of an image; results are the current model's, best first."""
 
+    id: int
+    root_id: int
     root: str
     path: str
+    path_raw: bytes | None
     status: str
     error_code: str | None
     error_message: str | None
@@ -64,7 +67,9 @@ class ImageFacts:
     width: int | None
     height: int | None
     taken_at: datetime | None
+    taken_from: str | None
     camera: str | None
+    color: str | None
     model: str | None
     engine: str | None
     precision: str | None
@@ -78,6 +83,7 @@ class ImageFacts:
 class Failure:
     """An image that failed, as the view ``failures`` has it."""
 
+    id: int
     root: str
     path: str
     error_code: str | None
@@ -89,7 +95,13 @@ class Failure:
 def image(engine: Engine, root_id: int, name: bytes) -> ImageFacts | None:
     """The image with this relative name; None where the ledger has none."""
     path, _ = paths.to_text(name)
-    return read(engine, lambda connection: _image(connection, root_id, path))
+    wanted = and_(Image.root_id == root_id, Image.path == path)
+    return read(engine, lambda connection: _image(connection, wanted))
+
+
+def image_by_id(engine: Engine, image_id: int) -> ImageFacts | None:
+    """The image of this id; None where the ledger has none."""
+    return read(engine, lambda connection: _image(connection, Image.id == image_id))
 
 
 def failures(engine: Engine, code: str | None, limit: int) -> tuple[list[Failure], int]:
@@ -97,7 +109,10 @@ def failures(engine: Engine, code: str | None, limit: int) -> tuple[list[Failure
     wanted = [Image.status == Status.FAILED]
     if code is not None:
         wanted.append(Image.error_code == code)
-    columns = (Root.name, Image.path, Image.error_code, Image.error_message, Image.attempts, Image.updated_at)
+    columns = (
+        *(Image.id, Root.name, Image.path, Image.error_code, Image.error_message),
+        *(Image.attempts, Image.updated_at),
+    )
     query = (
         select(*columns)
         .join_from(Image, Root, Root.id == Image.root_id)
@@ -149,15 +164,25 @@ def _oldest_wait(connection: Connection) -> float | None:
 
 
 _FACTS = (
-    *(Root.name.label("root"), Image.path, Image.status, Image.error_code, Image.error_message),
+    *(
+        Image.id,
+        Image.root_id,
+        Root.name.label("root"),
+        Image.path,
+        Image.path_raw,
+        Image.status,
+        Image.error_code,
+        Image.error_message,
+    ),
     *(Image.attempts, Image.size_bytes, Image.updated_at),
-    *(Content.sha256, Content.format, Content.width, Content.height, Content.taken_at, Content.camera),
+    *(Content.sha256, Content.format, Content.width, Content.height, Content.taken_at, Content.taken_from),
+    *(Content.camera, Content.color),
     *(Model.name.label("model"), Classification.engine, Classification.precision, Classification.decode),
     Classification.classified_at,
 )
 
 
-def _image(connection: Connection, root_id: int, path: str) -> ImageFacts | None:
+def _image(connection: Connection, wanted: ColumnElement[bool]) -> ImageFacts | None:
     classification = and_(
         Classification.content_id == Content.id, Classification.model_id == Model.id, Model.is_current
     )
@@ -167,7 +192,7 @@ def _image(connection: Connection, root_id: int, path: str) -> ImageFacts | None
         .outerjoin(Content, Content.id == Image.content_id)
         .outerjoin(Model, Model.is_current.is_(True))
         .outerjoin(Classification, classification)
-        .where(Image.root_id == root_id, Image.path == path)
+        .where(wanted)
     )
     row = connection.execute(query).one_or_none()
     if row is None:

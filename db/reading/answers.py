@@ -1,0 +1,119 @@
+"""What the current model has found, for many images or contents at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, ScalarSelect, Select, and_, func, select
+from sqlalchemy.orm import aliased
+
+from tagtray.db import views
+from tagtray.db.reading.queries import Result, TagResult
+from tagtray.db.tables import (
+    Category,
+    Classification,
+    Content,
+    Image,
+    Label,
+    Model,
+    Prediction,
+    Tag,
+    Threshold,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The results of a content, best first."""
+
+    results: Sequence[Result]
+    tags: Sequence[TagResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An image's state, and its content if one is known."""
+
+    status: str
+    error_code: str | None
+    error_message: str | None
+    content_id: int | None
+    sha256: str | None
+
+
+def classified(connection: Connection, hashes: Collection[str]) -> dict[str, int]:
+    """The ids of those contents, by SHA-256, that the current model has classified."""
+    query = (
+        select(Content.sha256, Content.id)
+        .join(Classification, Classification.content_id == Content.id)
+        .where(Content.sha256.in_(hashes), Classification.model_id == _current())
+    )
+    return dict(connection.execute(query).all())
+
+
+def images(connection: Connection, content_ids: Collection[int]) -> dict[int, int]:
+    """An image of each content that can be shown: its id by the content's."""
+    query = (
+        select(Image.content_id, func.min(Image.id))
+        .where(Image.content_id.in_(content_ids), views.is_shown())
+        .group_by(Image.content_id)
+    )
+    return {content_id: image_id for content_id, image_id in connection.execute(query) if content_id}
+
+
+def states(connection: Connection, image_ids: Collection[int]) -> dict[int, Ended]:
+    """What became of images, by id."""
+    query = (
+        select(Image.id, Image.status, Image.error_code, Image.error_message, Content.id, Content.sha256)
+        .outerjoin(Content, Content.id == Image.content_id)
+        .where(Image.id.in_(image_ids))
+    )
+    return {row[0]: Ended(*row[1:]) for row in connection.execute(query)}
+
+
+def results(connection: Connection, content_ids: Collection[int]) -> Mapping[int, Found]:
+    """The results of contents; those that the current model has not classified are left out."""
+    labels: dict[int, list[Result]] = defaultdict(list)
+    for content_id, *row in connection.execute(_labels(content_ids)):
+        labels[content_id].append(Result(*row))
+    tags: dict[int, list[TagResult]] = defaultdict(list)
+    if labels:
+        for content_id, *row in connection.execute(_tags(content_ids)):
+            tags[content_id].append(TagResult(*row))
+    return {content_id: Found(found, tags[content_id]) for content_id, found in labels.items()}
+
+
+def _current() -> ScalarSelect[int]:
+    return select(Model.id).where(Model.is_current).scalar_subquery()
+
+
+def _labels(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Prediction.content_id, Prediction.rank, Label.name, Label.name_zh, Label.wnid, Prediction.score
+        )
+        .join_from(Prediction, Model, and_(Model.id == Prediction.model_id, Model.is_current))
+        .join(Label, and_(Label.label_set == Model.label_set, Label.class_index == Prediction.class_index))
+        .where(Prediction.content_id.in_(content_ids))
+        .order_by(Prediction.content_id, Prediction.rank)
+    )
+
+
+def _tags(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
+    default = aliased(Threshold)
+    return (
+        select(Tag.content_id, Category.name, Category.name_zh, Category.wnid, Tag.score)
+        .join_from(Tag, Category, Category.wnid == Tag.wnid)
+        .join(Model, and_(Model.id == Tag.model_id, Model.is_current))
+        .join(default, and_(default.model_id == Tag.model_id, default.wnid == ""))
+        .outerjoin(Threshold, and_(Threshold.model_id == Tag.model_id, Threshold.wnid == Tag.wnid))
+        .where(
+            Tag.content_id.in_(content_ids),
+            Category.curated,
+            Tag.score >= func.coalesce(Threshold.score, default.score),
+        )
+        .order_by(Tag.content_id, Tag.score.desc(), Category.name)
+    )

@@ -1,0 +1,95 @@
+"""The web application: its routes, its guard, and the services that live as long as it does."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+import anyio.to_thread
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from starlette.staticfiles import StaticFiles
+
+from tagtray.app import feeding
+from tagtray.config.settings import Settings
+from tagtray.db.ledger import Ledger
+from tagtray.web import (
+    collection,
+    events,
+    guard,
+    images,
+    login,
+    pages,
+    predict,
+    problems,
+    schemas,
+    standing,
+    thumb,
+)
+from tagtray.web.auditing import Auditor
+from tagtray.web.classify import Classifier
+from tagtray.web.context import Context
+from tagtray.web.facets import Facets
+from tagtray.web.live import Live
+from tagtray.web.places import Places
+from tagtray.web.thumbnails import Thumbnails
+from tagtray.web.vocabulary import Words
+
+#: Threads for what waits for the database: no more than it gives connections.
+THREADS = 12
+
+_DESCRIPTION = """
+What photos show, and which photos show something. Every error is a problem document (RFC 9457) with a stable
+`code` and a sentence in `detail`.
+"""
+
+
+def create(settings: Settings, database: Engine) -> FastAPI:
+    """The application over a ledger that is ready; nothing is started before it is served.
+
+    Raises InfrastructureError or UsageError where there is no Redis, or no place for uploads.
+    """
+    ledger = Ledger(database)
+    feeder = feeding.feeder(settings, ledger)
+    live = Live(settings, ledger)
+    context = Context(
+        settings,
+        ledger,
+        live,
+        Classifier(settings, ledger, live, feeder),
+        Places(settings.upload_max),
+        Auditor(database),
+        Thumbnails(settings, database),
+        Words(),
+        Facets(database),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        feeder.start()
+        await live.start()
+        yield
+        await context.classifier.drain()
+        await context.auditor.stop()
+        await context.thumbnails.stop()
+        await live.stop()
+        await anyio.to_thread.run_sync(feeder.stop)
+
+    app = FastAPI(
+        title="tagtray",
+        version=version("tagtray"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": schemas.Problem, "description": "What is wrong."}},
+    )
+    app.state.context = context
+    problems.install(app)
+    for module in (predict, images, collection, thumb, standing, events, login, pages):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.add_middleware(guard.Guard, settings=settings)
+    return app

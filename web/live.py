@@ -1,0 +1,134 @@
+"""News of images: who waits for one is told when it has ended, and browsers see the work go on.
+
+A worker's commit is heard of through Redis; where nothing is heard, the ledger is looked at all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+
+import redis
+from anyio import to_thread
+from sqlalchemy import select
+
+from tagtray.config import logs
+from tagtray.config.errors import InfrastructureError
+from tagtray.config.outage import Outage
+from tagtray.config.settings import Settings
+from tagtray.db.access.transactions import read
+from tagtray.db.ledger import Ledger
+from tagtray.db.tables import Image, Status
+from tagtray.jobs import hints, refusals
+from tagtray.jobs.connection import connect
+
+#: Seconds between looks at the images that somebody waits for.
+LOOK_SECONDS = 1.0
+#: Seconds between looks for a request to stop.
+TICK_SECONDS = 0.5
+#: Hints that a browser may lag behind; it is told of the latest.
+BACKLOG = 100
+
+ENDED = (Status.DONE, Status.FAILED, Status.MISSING, Status.IGNORED)
+
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """The waiters of one server; everything but the listener's thread belongs to the event loop."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._waiting: dict[int, set[asyncio.Future[None]]] = defaultdict(set)
+        self._followers: set[asyncio.Queue[Sequence[int]]] = set()
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._listen, name="hints", daemon=True)
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        self._loop = asyncio.get_running_loop()
+        self._looking = asyncio.create_task(self._look_again())
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End; the thread does so by itself."""
+        self._stop.set()
+        if self._looking:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+
+    async def ended(self, image_id: int) -> None:
+        """Return when an image has ended."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[image_id].add(future)
+        try:
+            await future
+        finally:
+            self._waiting[image_id].discard(future)
+            if not self._waiting[image_id]:
+                del self._waiting[image_id]
+
+    async def follow(self, seconds: float) -> AsyncIterator[Sequence[int]]:
+        """The ids of images that ended, as they do; empty after ``seconds`` without any."""
+        queue: asyncio.Queue[Sequence[int]] = asyncio.Queue(BACKLOG)
+        self._followers.add(queue)
+        try:
+            while True:
+                try:
+                    yield await asyncio.wait_for(queue.get(), seconds)
+                except TimeoutError:
+                    yield []
+        finally:
+            self._followers.discard(queue)
+
+    @property
+    def followers(self) -> int:
+        """How many follow."""
+        return len(self._followers)
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._waiting:
+                try:
+                    self._wake(await to_thread.run_sync(self._ended, list(self._waiting)))
+                except InfrastructureError as error:
+                    logs.event(log, logging.WARNING, "look_missed", "{error}", error=error)
+
+    def _ended(self, image_ids: Sequence[int]) -> set[int]:
+        query = select(Image.id).where(Image.id.in_(image_ids), Image.status.in_(ENDED))
+        return set(read(self._ledger.engine, lambda connection: connection.scalars(query).all()))
+
+    def _wake(self, image_ids: Collection[int]) -> None:
+        for image_id in self._waiting.keys() & set(image_ids):
+            for future in self._waiting[image_id]:
+                if not future.done():
+                    future.set_result(None)
+
+    def _tell(self, image_ids: Sequence[int]) -> None:
+        self._wake(image_ids)
+        for queue in self._followers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(image_ids)
+
+    def _listen(self) -> None:
+        outage = Outage(log, "hints_wait", self._stop.wait)
+        while not self._stop.is_set() and not outage.refusal:
+            try:
+                connection = connect(self._settings)
+                for image_ids in hints.listen(connection, self._settings.queue, TICK_SECONDS):
+                    if self._stop.is_set():
+                        return
+                    if image_ids and self._loop:
+                        self._loop.call_soon_threadsafe(self._tell, image_ids)
+            except (redis.RedisError, InfrastructureError) as error:
+                outage.wait(refusals.explained(error, self._settings.redis_url))

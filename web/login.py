@@ -1,0 +1,56 @@
+"""``/login``: a browser proves the token once, and then by a cookie."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from tagtray.web import pages, tokens
+from tagtray.web.context import Shared
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+def ask(request: Request, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
+    """The form that asks for the token."""
+    return pages.render(request, "login.html", next=_local(next), wrong=False)
+
+
+@router.post("/login")
+def answer(
+    request: Request,
+    context: Shared,
+    token: Annotated[str, Form(max_length=1000)] = "",
+    next: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Set the cookie where the token is right, and lead back to the page that was asked for."""
+    right = context.settings.token
+    if right is None or not tokens.is_token(token, right.get_secret_value()):
+        return pages.render(request, "login.html", status=401, next=_local(next), wrong=True)
+    response = RedirectResponse(_local(next), 303)
+    tokens.set_cookie(response, right.get_secret_value(), secure=request.url.scheme == "https")
+    return response
+
+
+@router.post("/logout")
+def leave() -> Response:
+    """Forget the cookie."""
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(tokens.COOKIE)
+    return response
+
+
+def _local(place: str) -> str:
+    """``place`` where it is an address on this server, else the first page."""
+    parts = urlsplit(place)
+    inside = (
+        place.startswith("/")
+        and not place.startswith(("//", "/\\"))
+        and not parts.scheme
+        and not parts.netloc
+    )
+    return place if inside and place.isprintable() else "/"

@@ -1,0 +1,42 @@
+"""The token that proves who may use the pages: in a header, or as a cookie that does not tell it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+COOKIE = "tagtray"
+#: Seconds that a browser stays logged in.
+COOKIE_SECONDS = 30 * 86_400
+
+
+def proves(headers: Headers, token: str) -> bool:
+    """Whether a request carries the token, or the cookie of a login with it."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and is_token(given.strip(), token):
+        return True
+    try:
+        cookies = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return False
+    return COOKIE in cookies and hmac.compare_digest(cookies[COOKIE].value.encode(), _proof(token).encode())
+
+
+def is_token(given: str, token: str) -> bool:
+    """Whether ``given`` is the token, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+def set_cookie(response: Response, token: str, *, secure: bool) -> None:
+    """Have the browser prove the token from now on; only to this site, and never to scripts."""
+    response.set_cookie(
+        COOKIE, _proof(token), COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure
+    )
+
+
+def _proof(token: str) -> str:
+    return hmac.new(token.encode(), b"tagtray login", hashlib.sha256).hexdigest()
