@@ -125,13 +125,18 @@ def forget(connection: Connection, wnid: str) -> int:
 
 
 def publish(connection: Connection, classifier: Classifier, found: Mapping[int, float]) -> bool:
-    """Have a classifier count, with the scores that it gave to contents; False where the tag is gone.
+    """Have a classifier count, with the scores that it gave to contents.
+
+    False where the tag is gone, or where one counts that was learned from later examples.
 
     Where a verdict stands over a score, the score is kept for the day when that is taken back.
     """
     lock(connection)
     wnid, model_id = classifier.wnid, classifier.model_id
-    if connection.scalar(select(OwnTag.wnid).where(OwnTag.wnid == wnid)) is None:
+    mine = and_(OwnTagClassifier.wnid == OwnTag.wnid, OwnTagClassifier.model_id == model_id)
+    learned = select(OwnTagClassifier.examples_version).select_from(OwnTag).outerjoin(OwnTagClassifier, mine)
+    versions = connection.scalars(learned.where(OwnTag.wnid == wnid)).all()
+    if not versions or (versions[0] or 0) > classifier.examples_version:
         return False
     row = {
         name: getattr(classifier, name)
@@ -143,18 +148,21 @@ def publish(connection: Connection, classifier: Classifier, found: Mapping[int, 
     threshold = {"model_id": model_id, "wnid": wnid, "score": classifier.threshold}
     replace(connection, Threshold, [threshold], ("model_id", "wnid"))
     judged = _judged(connection, wnid)
-    mine = and_(Tag.wnid == wnid, Tag.model_id == model_id)
-    connection.execute(delete(Tag).where(mine, Tag.content_id.not_in(judged)))
+    here = and_(Tag.wnid == wnid, Tag.model_id == model_id)
+    connection.execute(delete(Tag).where(here, Tag.content_id.not_in(judged)))
     here = and_(OverruledTag.wnid == wnid, OverruledTag.model_id == model_id)
     connection.execute(update(OverruledTag).where(here).values(score=None))
     _store(connection, wnid, model_id, found)
     return True
 
 
-def add_scores(connection: Connection, wnid: str, model_id: int, found: Mapping[int, float]) -> None:
-    """Add the scores of contents that a classifier had not seen when it was published."""
+def add_scores(connection: Connection, classifier: Classifier, found: Mapping[int, float]) -> None:
+    """Add the scores of contents that a classifier had not seen when it was published, if it counts still."""
     lock(connection)
-    if connection.scalar(select(OwnTag.wnid).where(OwnTag.wnid == wnid)) is not None:
+    wnid, model_id = classifier.wnid, classifier.model_id
+    mine = and_(OwnTagClassifier.wnid == wnid, OwnTagClassifier.model_id == model_id)
+    version = connection.scalar(select(OwnTagClassifier.examples_version).where(mine))
+    if version == classifier.examples_version:
         _store(connection, wnid, model_id, found)
 
 

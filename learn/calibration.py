@@ -19,7 +19,7 @@ from tagtray.learn.classifier import HeldOut, Margins
 
 #: Share of the photos from the threshold on that show the tag, by the number of examples: the fewer there
 #: are, the less the estimate is worth.
-TARGETS = ((5, 0.93), (10, 0.88), (20, 0.84))
+TARGETS = ((5, 0.95), (10, 0.92), (20, 0.88))
 #: The usual spread of examples, in margins, and how many examples this experience counts for.
 USUAL_SPREAD, EXPERIENCE = 1.0, 4
 #: The quantile of what does not show the tag from which the tail is looked at, and two that its fall is

@@ -221,7 +221,7 @@ def _publish(
         if not len(late):
             return
         ids, page = vectors.of(connection, known.model_id, late.tolist())
-        own_tags.add_scores(connection, wnid, known.model_id, _scores(ids, scaled.margins(page)))
+        own_tags.add_scores(connection, learned, _scores(ids, scaled.margins(page)))
 
     write(engine, catch_up)
 
