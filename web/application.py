@@ -25,12 +25,14 @@ from tagtray.web import (
     problems,
     schemas,
     standing,
+    teaching,
     thumb,
 )
 from tagtray.web.auditing import Auditor
 from tagtray.web.classify import Classifier
 from tagtray.web.context import Context
 from tagtray.web.facets import Facets
+from tagtray.web.learner import Learner
 from tagtray.web.live import Live
 from tagtray.web.places import Places
 from tagtray.web.thumbnails import Thumbnails
@@ -53,16 +55,18 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     ledger = Ledger(database)
     feeder = feeding.feeder(settings, ledger)
     live = Live(settings, ledger)
+    words = Words()
     context = Context(
         settings,
         ledger,
         live,
-        Classifier(settings, ledger, live, feeder),
+        Classifier(settings, ledger, live, feeder, words),
         Places(settings.upload_max),
         Auditor(database),
         Thumbnails(settings, database),
-        Words(),
+        words,
         Facets(database),
+        Learner(database),
     )
 
     @contextlib.asynccontextmanager
@@ -88,7 +92,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (predict, images, collection, thumb, standing, events, login, pages):
+    for module in (predict, images, collection, teaching, thumb, standing, events, login, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_middleware(guard.Guard, settings=settings)
