@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,7 +52,7 @@ class Tag(_Answer):
     category_zh: str
     wnid: str
     score: float = Field(description="From 0 to 1.")
-    origin: Literal["model", "taught", "person"]
+    origin: str = Field(description="model, taught (an own tag) or person (somebody said so).")
     named: bool = Field(description="Whether a short list has it: cat, animal, but not mammal between them.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection, select
@@ -144,10 +144,10 @@ def _contents(context: Context, image_ids: Sequence[int]) -> list[int]:
 
 def _by_id(connection: Connection, image_ids: Collection[int]) -> dict[int, int]:
     query = select(Image.id, Image.content_id).where(Image.id.in_(image_ids), Image.content_id.is_not(None))
-    return dict(connection.execute(query).all())
+    return {image_id: content_id for image_id, content_id in connection.execute(query) if content_id}
 
 
-def _photo(photo: Photo) -> dict[str, object]:
+def _photo(photo: Photo) -> dict[str, Any]:
     return {
         "id": photo.image_id,
         "root": photo.root,
