@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from tagtray.app import feeding
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import uploads
 from tagtray.web import (
     collection,
     events,
@@ -30,6 +31,7 @@ from tagtray.web import (
 )
 from tagtray.web.auditing import Auditor
 from tagtray.web.classify import Classifier
+from tagtray.web.cleaning import Cleaner
 from tagtray.web.context import Context
 from tagtray.web.facets import Facets
 from tagtray.web.learner import Learner
@@ -56,11 +58,13 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     feeder = feeding.feeder(settings, ledger)
     live = Live(settings, ledger)
     words = Words()
+    root = uploads.ensure(database, settings)
+    cleaner = Cleaner(settings, ledger, root)
     context = Context(
         settings,
         ledger,
         live,
-        Classifier(settings, ledger, live, feeder, words),
+        Classifier(settings, ledger, root, live, feeder, words),
         Places(settings.upload_max),
         Auditor(database),
         Thumbnails(settings, database),
@@ -73,6 +77,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         feeder.start()
+        cleaner.start()
         await live.start()
         yield
         await context.classifier.drain()
@@ -80,6 +85,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         await context.thumbnails.stop()
         await live.stop()
         await anyio.to_thread.run_sync(feeder.stop)
+        await anyio.to_thread.run_sync(cleaner.stop)
 
     app = FastAPI(
         title="tagtray",

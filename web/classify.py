@@ -20,7 +20,6 @@ from tagtray.config.settings import Settings
 from tagtray.db import workers
 from tagtray.db.access.transactions import read
 from tagtray.db.ledger import Ledger
-from tagtray.db.places import uploads
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading import answers
 from tagtray.db.reading.answers import Ended, Result
@@ -78,14 +77,20 @@ class Classifier:
     """Takes uploads for one server."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, live: Live, feeder: FeederLoop, words: Words
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        root: RootFolder,
+        live: Live,
+        feeder: FeederLoop,
+        words: Words,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._live = live
         self._feeder = feeder
         self._words = words
-        self._root: RootFolder = uploads.ensure(ledger.engine, settings)
+        self._root = root
         self._accepting = Batches(self._accept)
         self._answering = Batches(self._answers)
         self._looked_at = -WORKERS_SECONDS

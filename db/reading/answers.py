@@ -93,6 +93,16 @@ def images(connection: Connection, content_ids: Collection[int]) -> dict[int, in
     return {content_id: image_id for content_id, image_id in connection.execute(query) if content_id}
 
 
+def shown(connection: Connection, hashes: Collection[str]) -> set[str]:
+    """Those contents, by SHA-256, of which there is an image that can be shown."""
+    query = (
+        select(Content.sha256)
+        .join(Image, Image.content_id == Content.id)
+        .where(Content.sha256.in_(hashes), views.is_shown())
+    )
+    return set(connection.scalars(query))
+
+
 def states(connection: Connection, image_ids: Collection[int]) -> dict[int, Ended]:
     """What became of images, by id."""
     query = (
