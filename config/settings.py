@@ -25,10 +25,18 @@ MAX_WORKERS = 256
 #: Seconds that any lease lasts at most: one further ahead was given before a clock was set back.
 LONGEST_LEASE = 60.0
 
+#: Characters of a token at least.
+LEAST_TOKEN = 8
+
 #: Names of schemas in PostgreSQL that are taken.
 SCHEMA = r"^[A-Za-z_][A-Za-z0-9_$-]{0,62}$"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _is_plain(token: SecretStr) -> bool:
+    text = token.get_secret_value()
+    return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _data_folder() -> Path:
@@ -161,7 +169,6 @@ class Settings(BaseSettings):
     )
     token: SecretStr | None = Field(
         None,
-        min_length=8,
         description="What a program or a browser has to know to use the web pages; unset: nothing.",
     )
     upload_max_bytes: int = Field(20_000_000, ge=1, description="Bytes of an uploaded file at most.")
@@ -192,6 +199,13 @@ class Settings(BaseSettings):
     @classmethod
     def _plain(cls, value: str | None) -> str | None:
         return urls.plain(value) if value else None
+
+    @field_validator("token", mode="after")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not (len(value.get_secret_value()) >= LEAST_TOKEN and _is_plain(value)):
+            raise ValueError(f"{LEAST_TOKEN} characters or more, of ASCII and without blanks at its ends")
+        return value
 
     @field_validator("workers", mode="before")
     @classmethod
@@ -286,4 +300,5 @@ def _sentence(error: ValidationError, kept: Mapping[str, Any], home: Path) -> st
     if field in kept:
         name = f"{machine.path(home)}: {field}"
     message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{name}={first['input']} is not accepted: it should be {message}."
+    value = "" if field == "token" else f"={first['input']}"
+    return f"{name}{value} is not accepted: it should be {message}."

@@ -29,7 +29,7 @@ from tagtray.jobs.connection import connect
 #: Seconds between looks at the images that somebody waits for.
 LOOK_SECONDS = 1.0
 #: Seconds between looks for a request to stop.
-TICK_SECONDS = 0.5
+TICK_SECONDS = 0.2
 #: Hints that a browser may lag behind; it is told of the latest.
 BACKLOG = 100
 
@@ -58,8 +58,9 @@ class Live:
         self._thread.start()
 
     async def stop(self) -> None:
-        """End; the thread does so by itself."""
+        """End."""
         self._stop.set()
+        await to_thread.run_sync(self._thread.join)
         if self._looking:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -250,6 +250,7 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 def test_a_short_token_is_refused() -> None:
-    with pytest.raises(UsageError, match="TAGTRAY_TOKEN") as caught:
-        configuration.load(token="short")
-    assert "short" not in str(caught.value)
+    for token in ("short", "not ascii: 猫猫猫", " blank at the end "):
+        with pytest.raises(UsageError, match=r"^TAGTRAY_TOKEN is not accepted: .* 8 characters") as caught:
+            configuration.load(token=token)
+        assert token not in str(caught.value)
