@@ -23,7 +23,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.reading import recipes
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
-from tools import performance_page
+from tools import http_page, performance_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -93,6 +93,7 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/sql.md", "recipes", sql_recipes),
     ("docs/reference/settings.md", "settings", settings),
     ("docs/reference/commands.md", "commands", commands),
+    ("docs/reference/http.md", "operations", http_page.operations),
     ("docs/performance.md", "comparison", performance_page.comparison),
     ("docs/performance.md", "stages", performance_page.stages),
     ("docs/performance.md", "ablations", performance_page.ablations),

@@ -10,6 +10,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.staticfiles import StaticFiles
+from starlette.types import Lifespan
 
 from tagtray.app import feeding
 from tagtray.config.settings import Settings
@@ -21,6 +22,7 @@ from tagtray.web import (
     guard,
     images,
     login,
+    openapi,
     pages,
     predict,
     problems,
@@ -87,6 +89,14 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         await anyio.to_thread.run_sync(feeder.stop)
         await anyio.to_thread.run_sync(cleaner.stop)
 
+    app = bare(lifespan)
+    app.state.context = context
+    app.add_middleware(guard.Guard, settings=settings)
+    return app
+
+
+def bare(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The routes and how they answer, with nothing behind them: enough to describe them."""
     app = FastAPI(
         title="tagtray",
         version=version("tagtray"),
@@ -96,10 +106,9 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         redoc_url=None,
         responses={"default": {"model": schemas.Problem, "description": "What is wrong."}},
     )
-    app.state.context = context
     problems.install(app)
+    openapi.install(app)
     for module in (predict, images, collection, teaching, thumb, standing, events, login, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
-    app.add_middleware(guard.Guard, settings=settings)
     return app

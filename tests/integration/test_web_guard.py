@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,6 +241,7 @@ def test_loopback_needs_nothing(tmp_path: Path) -> None:
     for host in ("127.0.0.1", "localhost", "127.0.0.2"):
         with binding.bind(configuration.load(host=host, port=0)) as bound:
             assert binding.address(bound).startswith("http://127.0.0.")
+            assert bound.proto == socket.IPPROTO_TCP  # so that asyncio sends answers at once
 
 
 def test_a_port_that_is_taken_is_said() -> None:
