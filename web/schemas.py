@@ -8,81 +8,10 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from tagtray.web import examples
+
 #: The id of an image in an address.
 ImageId = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of an image.", examples=[17])]
-
-_LABEL: dict[str, Any] = {
-    "rank": 1,
-    "label": "tabby",
-    "label_zh": "虎斑猫",
-    "wnid": "n02123045",
-    "score": 0.8713,
-}
-_TAG: dict[str, Any] = {
-    "category": "cat",
-    "category_zh": "猫",
-    "wnid": "n02121808",
-    "score": 0.9812,
-    "origin": "model",
-    "named": True,
-}
-_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-_IMAGE_ITEM: dict[str, Any] = {
-    "id": 17,
-    "root": "pictures",
-    "path": "2024/spain/IMG_0412.jpg",
-    "label": "tabby",
-    "label_zh": "虎斑猫",
-    "wnid": "n02123045",
-    "score": 0.8713,
-    "taken_at": "2024-05-17T10:30:00",
-    "width": 4032,
-    "height": 3024,
-    "color": "#8a7f66",
-    "sha256": _SHA256,
-    "thumb": "/thumb/17?v=9f86d081884c",
-}
-_IMAGE_DETAILS: dict[str, Any] = {
-    "id": 17,
-    "root": "pictures",
-    "path": "2024/spain/IMG_0412.jpg",
-    "file": "/srv/pictures/2024/spain/IMG_0412.jpg",
-    "status": "done",
-    "error_code": None,
-    "error_message": None,
-    "attempts": 0,
-    "size_bytes": 3482113,
-    "updated_at": "2026-11-29T17:00:00Z",
-    "sha256": _SHA256,
-    "format": "JPEG",
-    "width": 4032,
-    "height": 3024,
-    "taken_at": "2024-05-17T10:30:00",
-    "taken_from": "exif",
-    "camera": "Nikon Z6",
-    "color": "#8a7f66",
-    "model": "resnet18",
-    "engine": "torch",
-    "precision": "fp32",
-    "decode": "draft",
-    "classified_at": "2026-11-29T17:00:00Z",
-    "results": [_LABEL],
-    "tags": [_TAG],
-    "thumb": "/thumb/17?v=9f86d081884c",
-    "preview": "/thumb/17?v=9f86d081884c&size=large",
-}
-_FAILURE_ITEM: dict[str, Any] = {
-    "id": 18,
-    "root": "pictures",
-    "path": "half.jpg",
-    "error_code": "truncated",
-    "error_message": "The JPEG image ends too early.",
-    "attempts": 0,
-    "updated_at": "2026-11-29T17:00:00Z",
-}
-_SUGGESTION: dict[str, Any] = {"name": "golden retriever", "name_zh": "金毛寻回犬", "kind": "label"}
-_CATEGORY_CHIP: dict[str, Any] = {"category": "dog", "category_zh": "狗", "icon": "🐶", "photos": 1204}
-_MONTH_CHIP: dict[str, Any] = {"month": "2024-05", "photos": 311}
 
 
 class _Answer(BaseModel):
@@ -92,7 +21,7 @@ class _Answer(BaseModel):
 class Label(_Answer):
     """One of the three best labels."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_LABEL]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.LABEL]})
     rank: int
     label: str
     label_zh: str
@@ -103,7 +32,7 @@ class Label(_Answer):
 class Tag(_Answer):
     """A broader tag that is worth showing."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_TAG]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.TAG]})
     category: str
     category_zh: str
     wnid: str
@@ -143,7 +72,13 @@ class Prediction(_Answer):
         from_attributes=True,
         json_schema_extra={
             "examples": [
-                {"sha256": _SHA256, "image": 17, "results": [_LABEL], "tags": [_TAG], "cached": False}
+                {
+                    "sha256": examples.SHA256,
+                    "image": 17,
+                    "results": [examples.LABEL],
+                    "tags": [examples.TAG],
+                    "cached": False,
+                }
             ]
         },
     )
@@ -165,7 +100,7 @@ class Predictions(_Answer):
 class ImageItem(_Answer):
     """A photo in a list; ``score`` is how well it fits the query, else that of its first label."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_IMAGE_ITEM]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.IMAGE_ITEM]})
     id: int
     root: str
     path: str
@@ -194,7 +129,7 @@ class ImagePage(_Answer):
 class ImageDetails(_Answer):
     """All that is known of an image."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_IMAGE_DETAILS]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.IMAGE_DETAILS]})
     id: int
     root: str
     path: str
@@ -227,7 +162,7 @@ class ImageDetails(_Answer):
 class FailureItem(_Answer):
     """An image that could not be classified."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_FAILURE_ITEM]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.FAILURE_ITEM]})
     id: int
     root: str
     path: str
@@ -261,7 +196,7 @@ class Retried(BaseModel):
 class Suggestion(_Answer):
     """A word that a query may go on with."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_SUGGESTION]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.SUGGESTION]})
     name: str
     name_zh: str
     kind: str = Field(description="label or category")
@@ -270,7 +205,7 @@ class Suggestion(_Answer):
 class CategoryChip(_Answer):
     """A frequent category, and how many photos show it."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_CATEGORY_CHIP]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.CATEGORY_CHIP]})
     category: str
     category_zh: str
     icon: str
@@ -280,7 +215,7 @@ class CategoryChip(_Answer):
 class MonthChip(_Answer):
     """A month (``YYYY-MM``), and how many photos are of it."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_MONTH_CHIP]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.MONTH_CHIP]})
     month: str
     photos: int
 
