@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from tagtray.cli import main
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.web import binding, guard
@@ -256,3 +257,17 @@ def test_a_short_token_is_refused() -> None:
         with pytest.raises(UsageError, match=r"^TAGTRAY_TOKEN is not accepted: .* 8 characters") as caught:
             configuration.load(token=token)
         assert token not in str(caught.value)
+
+
+def test_the_token_is_shown_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGTRAY_TOKEN", TOKEN)
+
+    assert main.invoke(["config"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "TAGTRAY_TOKEN" in shown and TOKEN not in shown
+    settings = configuration.load()
+    assert TOKEN not in repr(settings)
+    assert configuration.environment(settings)["TAGTRAY_TOKEN"] == TOKEN
