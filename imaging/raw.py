@@ -20,6 +20,8 @@ from tagtray.imaging.taken import Source, Taken
 _ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)
 #: What LibRaw's clock says without a date.
 _NO_YEAR = 1970
+#: How a TIFF begins by its byte order; bytes of other raw files in which their EXIF stands.
+_TIFF, _EXIF_BYTES = {b"II": b"II*\0", b"MM": b"MM\0*"}, 2**24
 #: Bytes in which a CR3 keeps its EXIF, and the boxes of the first and of the Exif directory.
 _CR3_HEADER, _CR3_BLOCKS = 65_536, (b"CMT1", b"CMT2")
 
@@ -47,7 +49,7 @@ def opened(data: bytes, side: int, max_pixels: int) -> Shot:
         turned = orientation >= 5
         if turned and (image.width > image.height) != (sizes.width > sizes.height):
             orientation = 1  # some cameras turn the preview themselves
-        tags = _tags(data, image)
+        tags = metadata(data, image)
         if tags.taken is None:
             tags = replace(tags, taken=_date(rawpy, raw))
         tags = replace(tags, orientation=orientation)
@@ -71,8 +73,8 @@ def _developed(raw: Any, max_pixels: int) -> Image.Image:
     return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, user_flip=0))
 
 
-def _tags(data: bytes, image: Image.Image) -> exif.Exif:
-    """EXIF of the raw file, else of its preview."""
+def metadata(data: bytes, image: Image.Image) -> exif.Exif:
+    """EXIF of the raw file ``data``, else that of its preview ``image``."""
     found = [_of_block(block) for block in _directories(data)] or [exif.read(image, b"")]
     taken = next((tags.taken for tags in reversed(found) if tags.taken), None)
     return replace(found[0], taken=taken)
@@ -94,10 +96,8 @@ def _date(rawpy: Any, raw: Any) -> Taken | None:
 
 def _directories(data: bytes) -> list[bytes]:
     """The TIFFs that hold EXIF: most raw files are one, with other magic numbers; a CR3 has two."""
-    if data.startswith(b"II"):
-        return [b"II*\0" + data[4:]]
-    if data.startswith(b"MM"):
-        return [b"MM\0*" + data[4:]]
+    if magic := _TIFF.get(data[:2]):
+        return [data if data.startswith(magic) else magic + data[len(magic) : _EXIF_BYTES]]
     starts = (data.find(name, 0, _CR3_HEADER) for name in _CR3_BLOCKS)
     return [data[at + 4 :][: int.from_bytes(data[at - 4 : at], "big") - 8] for at in starts if at >= 4]
 

@@ -388,6 +388,20 @@ def test_a_raw_file_is_told_from_a_tiff(tags: dict[int, tiffs.Tag], expected: bo
     assert tiff.is_raw(tiffs.tiff(b"pixels", tags)) is expected
 
 
+def test_exif_of_a_cr3_is_in_two_boxes() -> None:
+    first, details = Image.Exif(), Image.Exif()
+    first[271], first[272], first[306] = "Canon", "Canon EOS R6", "2024:01:02 03:04:05"
+    details[36_867] = "2019:03:14 10:11:12"
+    boxes = [(b"ftyp", b"crx " + bytes(12))]
+    boxes += [(b"CMT1", first.tobytes()[6:]), (b"CMT2", details.tobytes()[6:])]
+    data = b"".join(struct.pack(">I", len(content) + 8) + name + content for name, content in boxes)
+
+    found = raw.metadata(data, SHOT)
+
+    assert found.camera == "Canon EOS R6"
+    assert found.taken == Taken(datetime(2019, 3, 14, 10, 11, 12), Source.EXIF)
+
+
 def test_a_date_that_libraw_makes_up_is_none() -> None:
     assert decoded(tiffs.raw(SHOT, SHOT))[0].taken is None
     assert raw.opened(tiffs.raw(SHOT, SHOT), models.SPEC.side, 10**8).tags.camera == "Maker Model 1"
