@@ -98,6 +98,7 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/performance.md", "ablations", performance_page.ablations),
     ("docs/performance.md", "overhead", performance_page.overhead),
     ("docs/performance.md", "agreement", performance_page.agreement),
+    ("docs/performance.md", "heic", performance_page.heic),
     ("docs/performance.md", "scale", performance_page.scale),
     ("docs/performance.md", "exchange", performance_page.exchange),
     ("docs/performance.md", "memory", performance_page.memory),
