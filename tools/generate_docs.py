@@ -56,7 +56,7 @@ def commands() -> str:
 
 def figures() -> str:
     """How good the models are that ship, the default one first."""
-    models = ModelStore().models()
+    models = [model for model in ModelStore().models() if model.package is None]
     columns = [dict(_figures(model)) for model in models]
     rows = [(line, *(column[line] for column in columns)) for line in columns[0]]
     return _table(("", *(f"`{model.name}`" for model in models)), rows)
