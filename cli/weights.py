@@ -14,7 +14,7 @@ import typer
 from tagtray.app import bootstrap, models, startup
 from tagtray.app import weights as choice
 from tagtray.app.crew import plan_workers
-from tagtray.cli import options, output
+from tagtray.cli import evaluate, options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
@@ -27,7 +27,7 @@ from tagtray.worker.measure import speeds
 from tagtray.worker.measure.speeds import Speed
 from tagtray.worker.supervision.resources import Plan
 
-app = typer.Typer(help="The models: list, use, add, verify, trace, export.", no_args_is_help=True)
+app = typer.Typer(help="The models: list, use, add, evaluate, verify, trace, export.", no_args_is_help=True)
 
 _Named = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model; without it the current one.")]
 _Listed = Annotated[str, typer.Argument(metavar="NAME", help="A model of `tagtray weights list`.")]
@@ -123,6 +123,9 @@ def add(
         raise UsageError(f"This input is not accepted: {error}.") from None
     model = choice.add(settings, file, name, spec, arch, labels)
     print(f"{model.name} ({model.architecture}, {model.classes:,} classes) can be used now.")
+
+
+app.command()(evaluate.evaluate)
 
 
 @app.command()
