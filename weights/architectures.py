@@ -90,6 +90,8 @@ ARCHITECTURES: Mapping[str, Network] = {
     "resnet152": ResNet((3, 8, 36, 3), bottleneck=True),
     "efficientnet-lite0": EfficientNetLite(),
 }
+#: Those that torchvision publishes weights of.
+OFFICIAL = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 
 
 def recognise(shapes: Mapping[str, Shape]) -> str | None:

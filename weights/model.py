@@ -66,7 +66,7 @@ class LabelledSet:
     photos: Count
     top1: Share
     top3: Share | None
-    top5: Share
+    top5: Share | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,10 @@ class ModelStore:
             if description.is_installed
         )
 
+    def names(self) -> set[str]:
+        """Names of all models, those whose weights are in a package that is not here among them."""
+        return {description.name for found in self._manifests.values() for description in found.models}
+
     def model(self, name: str, weights_sha256: str | None = None) -> Model:
         """The model of this name, and with these weights where they are given; raises WeightsError."""
         models = self.models()

@@ -67,7 +67,7 @@ def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Com
     assert (facts[0]["classes"], facts[0]["sha256"]) == (DEFAULT.classes, DEFAULT.weights.sha256)
     header, first = command("list").splitlines()[:2]
     assert header.split("\t") == [
-        "name", "architecture", "classes", "top-1", "size", "images/s", "current"
+        "name", "architecture", "classes", "top-1", "measured on", "size", "images/s", "current"
     ]  # fmt: skip
     assert first.startswith(f"{DEFAULT.name}\t{DEFAULT.architecture}\t{DEFAULT.classes}\t")
     assert first.endswith("\t*")
