@@ -1,4 +1,4 @@
-"""``tagtray weights fetch``: torchvision's loader, and servers with a file, with another one, or none at all."""
+"""``tagtray weights fetch``: torchvision's loader, and servers with a file, with another one, or none."""
 
 from __future__ import annotations
 
