@@ -54,6 +54,7 @@ class Classifier:
     examples_version: int
     positives: int
     negatives: int
+    others: int
     weights: bytes
     bias: float
     threshold: float
@@ -140,10 +141,11 @@ def publish(connection: Connection, classifier: Classifier, found: Mapping[int, 
         return False
     row = {
         name: getattr(classifier, name)
-        for name in ("wnid", "model_id", "examples_version", "positives", "negatives", "weights", "bias")
+        for name in ("wnid", "model_id", "examples_version", "positives", "negatives", "others")
     }
     moment = connection.scalar(select(clock.now()))
-    row |= {"precision": classifier.precision, "fit": uuid.uuid4().hex, "trained_at": moment}
+    row |= {"weights": classifier.weights, "bias": classifier.bias, "precision": classifier.precision}
+    row |= {"fit": uuid.uuid4().hex, "trained_at": moment}
     replace(connection, OwnTagClassifier, [row], ("wnid", "model_id"))
     threshold = {"model_id": model_id, "wnid": wnid, "score": classifier.threshold}
     replace(connection, Threshold, [threshold], ("model_id", "wnid"))

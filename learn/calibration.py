@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagtray.learn.classifier import HeldOut, Margins
+from tagtray.learn.classifier import HeldOut, Linear, Margins
 
 #: Share of the photos from the threshold on that show the tag, by the number of examples: the fewer there
 #: are, the less the estimate is worth.
-TARGETS = ((5, 0.95), (10, 0.92), (20, 0.88))
+TARGETS = ((5, 0.96), (10, 0.94), (20, 0.9))
 #: The usual spread of examples, in margins, and how many examples this experience counts for.
 USUAL_SPREAD, EXPERIENCE = 1.0, 4
 #: The quantile of what does not show the tag from which the tail is looked at, and two that its fall is
 #: estimated from; how far what is seen of the tail itself may differ from that estimate.
-TAIL, BULK, TRUST = 0.9, (0.8, 0.92), (0.8, 1.05)
+TAIL, BULK, TRUST = 0.9, (0.8, 0.92), (0.6, 0.9)
 #: Rounds at most, and the change of a probability at which they end.
 ROUNDS, SETTLED = 100, 1e-4
 #: Steepest and flattest slope of the logistic curve that stands for the probabilities.
@@ -39,15 +39,19 @@ LEAST_SCORE, HIGHEST_THRESHOLD = 0.5, 0.95
 class Calibration:
     """A score is ``sigmoid(slope * margin + offset)``, shown from ``threshold`` on.
 
-    ``precision`` is the share of those shown that is expected to be right; ``found`` how many there are.
-    Where enough are right at none, the threshold is 1, which verdicts alone reach.
+    ``precision`` is the share of those shown that is expected to be right. Where enough are right at none,
+    the threshold is 1, which verdicts alone reach.
     """
 
     slope: float
     offset: float
     threshold: float
     precision: float
-    found: int
+
+    def applied(self, classifier: Linear) -> Linear:
+        """The classifier whose margins' sigmoids are the scores."""
+        weights = (classifier.weights * self.slope).astype(np.float32)
+        return Linear(weights, classifier.bias * self.slope + self.offset)
 
     @property
     def tells(self) -> bool:
@@ -68,12 +72,12 @@ def calibrate(held_out: HeldOut, collection: Margins) -> Calibration:
     enough &= counted[::-1] <= LARGEST_SHARE * len(margins)
     enough &= margins > _least_margin(held_out, target)
     if not enough.any():
-        return Calibration(slope, offset, 1.0, 0.0, 0)
+        return Calibration(slope, offset, 1.0, 0.0)
     first = int(np.argmax(enough))
     # The curve goes through this point, whatever it is elsewhere.
     threshold = float(min(probabilities[first], HIGHEST_THRESHOLD))
     offset = math.log(threshold / (1 - threshold)) - slope * float(margins[first])
-    return Calibration(slope, offset, threshold, float(precisions[first]), len(margins) - first)
+    return Calibration(slope, offset, threshold, float(precisions[first]))
 
 
 def _least_margin(held_out: HeldOut, target: float) -> float:
