@@ -10,20 +10,16 @@ from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
 from tagtray.db import paths
 from tagtray.db.places import roots
-from tagtray.imaging import grey, opening
-from tagtray.imaging.grey import Grey
+from tagtray.imaging import opening, small
+from tagtray.imaging.small import Picture
 from tagtray.learn.similar import Photo
 
-#: Correlation from which two small grey pictures are one. Of 100 photos all have more with what was made of
-#: them by half the size, a crop of a tenth, light or quality; of 2,500 pairs of others that were most alike
-#: by their features none, but for copies.
-SAME = 0.87
-#: Small pictures that are kept.
-KEPT = 20_000
+#: Small pictures that are kept: 28 KB each.
+KEPT = 5_000
 
 
 class Pictures:
-    """Small grey pictures of the photos of a ledger, read from their files."""
+    """Small pictures of the photos of a ledger, read from their files."""
 
     def __init__(self, settings: Settings, database: Engine) -> None:
         self._settings = settings
@@ -33,15 +29,13 @@ class Pictures:
     def are_same(self, one: Photo, other: Photo) -> bool | None:
         """Whether both show one picture; None where one of the files cannot be read here."""
         first, second = self._of(one), self._of(other)
-        if first is None or second is None:
-            return None
-        return grey.likeness(first, second) >= SAME
+        return None if first is None or second is None else small.are_one(first, second)
 
-    def _read(self, photo: Photo) -> Grey | None:
+    def _read(self, photo: Photo) -> Picture | None:
         folder, limits = self._folders[photo.root_id].path, self._settings
         try:
             name = paths.to_bytes(photo.path, photo.path_raw)
             source = opening.open_image(folder, name, max_bytes=limits.max_bytes)
-            return grey.picture(source.data, limits.max_pixels)
+            return small.picture(source.data, limits.max_pixels)
         except TagtrayError:
             return None
