@@ -97,6 +97,25 @@ def add(connection: Connection, name: str, wnid: str | None = None) -> str:
     return wnid
 
 
+def named(connection: Connection, name: str) -> str | None:
+    """The wnid of the own tag of this name, whatever the case of its letters; None where there is none."""
+    wanted = clean_name(name).casefold()
+    query = select(OwnTag.wnid, Category.name).join(Category, Category.wnid == OwnTag.wnid)
+    return next((wnid for wnid, called in connection.execute(query) if called.casefold() == wanted), None)
+
+
+def exist(connection: Connection) -> bool:
+    """Whether there is any."""
+    return connection.scalar(select(OwnTag.wnid).limit(1)) is not None
+
+
+def stamp(connection: Connection) -> tuple[Any, ...]:
+    """Another one whenever there are other own tags, or other thresholds of them."""
+    names = select(Category.name).join(OwnTag, OwnTag.wnid == Category.wnid).order_by(Category.name)
+    fits = select(OwnTagClassifier.fit).order_by(OwnTagClassifier.fit)
+    return (*connection.scalars(names), *connection.scalars(fits))
+
+
 def rename(connection: Connection, wnid: str, name: str) -> None:
     """Give an own tag another name; raises UsageError for one that cannot be one."""
     connection.execute(update(Category).where(Category.wnid == wnid).values(name=clean_name(name)))

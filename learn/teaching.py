@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, case, func, select
 
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.db import current_model, own_scores, own_tags, verdicts
@@ -141,29 +141,34 @@ def outdated(engine: Engine) -> list[str]:
             row.wnid: row for row in connection.execute(query.where(OwnTagClassifier.model_id == model_id))
         }
         photos = connection.scalar(select(func.count()).where(Classification.model_id == model_id)) or 0
-        there = _examples_with_features(connection, model_id)
+        there, shows = _examples_with_features(connection, model_id)
         return [
             wnid
             for wnid, version in tags.items()
-            if (row := learned.get(wnid)) is None
-            or row.examples_version != version
-            or row.positives + row.negatives < there.get(wnid, 0)
-            or photos - there.get(wnid, 0) >= GROWN * row.others
+            if shows.get(wnid, 0) >= LEAST_EXAMPLES
+            and (
+                (row := learned.get(wnid)) is None
+                or row.examples_version != version
+                or row.positives + row.negatives < there.get(wnid, 0)
+                or photos - there.get(wnid, 0) >= GROWN * row.others
+            )
         ]
 
     return read(engine, work)
 
 
-def _examples_with_features(connection: Connection, model_id: int) -> dict[str, int]:
-    """How many examples of each own tag have features under a model."""
+def _examples_with_features(connection: Connection, model_id: int) -> tuple[dict[str, int], dict[str, int]]:
+    """How many examples of each own tag have features under a model, and how many of them show it."""
+    confirms = func.sum(case((Verdict.verdict > 0, 1), else_=0))
     query = (
-        select(Verdict.wnid, func.count())
+        select(Verdict.wnid, func.count(), confirms)
         .join(OwnTag, OwnTag.wnid == Verdict.wnid)
         .join(Feature, (Feature.content_id == Verdict.content_id) & (Feature.model_id == model_id))
         .where(verdicts.counts())
         .group_by(Verdict.wnid)
     )
-    return dict(connection.execute(query).all())
+    rows = connection.execute(query).all()
+    return {wnid: count for wnid, count, _ in rows}, {wnid: int(shows) for wnid, _, shows in rows}
 
 
 def _model_id(connection: Connection) -> int:
