@@ -57,6 +57,9 @@ class Examples:
     def of(self, names: Sequence[str]) -> Found:
         """The contents of files, and of all photos in folders; raises UsageError for what is not there."""
         places = [self._place(name) for name in names]
+        for name, place in zip(names, places, strict=True):
+            if not os.path.lexists(name) and not self._images(place):
+                raise UsageError(f"{shown(name)} does not exist.")
         if missing := self._missing(places):
             self._bring_in(missing)
         found = Found()

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.taught HOME``: the price of own tags, similar photos and duplicates in large collections.
+"""``python -m benchmarks.taught HOME``: own tags, similar photos and duplicates in large ledgers.
 
 HOME has a ledger of real photos. Vectors are generated around pairs of theirs, one in a hundred close to the
 one before, as near copies are; there are no files, so that of duplicates the search for candidates is

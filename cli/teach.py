@@ -137,7 +137,7 @@ def _teach(
                 shows = Found(shows.contents | more.contents, shows.refused + more.refused)
             if request.requested:
                 return request.exit_code
-            wnid = _say(database, name, shows, shows_not)
+            wnid = _say(database, name, shows, shows_not, parent)
         else:
             wnid = read(database, lambda connection: names.require(connection, name))
         _change(database, wnid, parent, new_name)
@@ -146,12 +146,13 @@ def _teach(
     return request.exit_code
 
 
-def _say(database: Engine, name: str, shows: Found, shows_not: Found) -> str:
+def _say(database: Engine, name: str, shows: Found, shows_not: Found, parent: str | None) -> str:
     for sentence in shows.refused + shows_not.refused:
         streams.say(sentence)
     if not shows.contents and not shows_not.contents:
         raise UsageError(f'None of these photos can be used; nothing was taught of "{name}".')
-    return teaching.say(database, name, list(shows.contents), list(shows_not.contents), people.name())
+    above = None if parent == _NONE else parent
+    return teaching.say(database, name, list(shows.contents), list(shows_not.contents), people.name(), above)
 
 
 def _change(database: Engine, wnid: str, parent: str | None, new_name: str | None) -> None:
