@@ -63,7 +63,7 @@ def calibrate(held_out: HeldOut, collection: Margins) -> Calibration:
     """Calibrate on the margins of held-out examples and of all other photos of the collection."""
     order = np.argsort(collection)
     margins = collection[order]
-    probabilities = _mixture(held_out.shows, margins)
+    probabilities, tail = _mixture(held_out.shows, margins)
     slope, offset = _logistic(margins, probabilities, float(np.median(held_out.shows)))
     target = next(share for count, share in reversed(TARGETS) if count <= max(len(held_out.shows), 5))
     counted = np.arange(1, len(margins) + 1)
@@ -71,6 +71,8 @@ def calibrate(held_out: HeldOut, collection: Margins) -> Calibration:
     enough = (precisions >= target) & (probabilities >= LEAST_SCORE)
     enough &= counted[::-1] <= LARGEST_SHARE * len(margins)
     enough &= margins > _least_margin(held_out, target)
+    # Examples like anything else are told from nothing.
+    enough &= float(np.median(held_out.shows)) > tail
     if not enough.any():
         return Calibration(slope, offset, 1.0, 0.0)
     first = int(np.argmax(enough))
@@ -92,8 +94,11 @@ def _least_margin(held_out: HeldOut, target: float) -> float:
     return float(margins[order[wrong[0]]]) if len(wrong) else -math.inf
 
 
-def _mixture(examples: Margins, margins: Margins) -> NDArray[np.float64]:
-    """The probability that a photo shows the tag, for each of the collection's ``margins`` in their order."""
+def _mixture(examples: Margins, margins: Margins) -> tuple[NDArray[np.float64], float]:
+    """The probability that a photo shows the tag, for each of the collection's ``margins`` in their order.
+
+    And where the tail of the others begins.
+    """
     count, middle = len(examples), float(examples.mean())
     squares = float(np.square(examples - middle).sum())
     spread = math.sqrt((squares + EXPERIENCE * USUAL_SPREAD**2) / (count - 1 + EXPERIENCE))
@@ -103,7 +108,7 @@ def _mixture(examples: Margins, margins: Margins) -> NDArray[np.float64]:
     # To begin with, what looks like an example is none of the tail that the others are measured by.
     bulk = 1.5 * np.quantile(margins, 0.5) - 0.5 * np.quantile(margins, 0.16)
     found = np.where(margins > max(middle - spread, bulk), 1.0, 0.0)
-    share = 0.02
+    share, start = 0.02, float(margins[-1])
     for _ in range(ROUNDS):
         start, fall = _tail(margins, 1 - found)
         other = (1 - TAIL) / fall * np.exp(-np.maximum(margins - start, 0) / fall)
@@ -114,7 +119,7 @@ def _mixture(examples: Margins, margins: Margins) -> NDArray[np.float64]:
         if change < SETTLED:
             break
     # A higher margin is no lower a probability.
-    return np.maximum.accumulate(found)
+    return np.maximum.accumulate(found), start
 
 
 def _tail(margins: Margins, weights: NDArray[np.float64]) -> tuple[float, float]:
