@@ -38,6 +38,13 @@ COMMANDS = {
         "tag",
         "Put categories into photo programs: --xmp writes keywords beside photos, --album folders of links.",
     ),
+    "teach": (
+        "teach",
+        "Teach a tag of your own from a few photos; it is found on all others.",
+    ),
+    "correct": ("correct", 'Say what a photo shows and what not: +dog -wolf +"our boat".'),
+    "similar": ("similar", "Find the photos that look most like one."),
+    "duplicates": ("duplicates", "List copies of photos, and which one to keep; nothing is deleted."),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "datasette": (
         "datasette",

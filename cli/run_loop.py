@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from tagtray.app import bootstrap, models, startup
+from tagtray.app import bootstrap, models, refresher, startup
 from tagtray.app.crew import GRACE, Crew
 from tagtray.app.session import Session, check_folders
 from tagtray.cli import progress, summary
@@ -53,10 +53,12 @@ class _Run:
         """Run; raises InfrastructureError where workers cannot work or a store refuses for good."""
         began = time.monotonic()
         try:
-            with progress.display() as display:
+            with progress.display() as display, refresher.beside(self._session.ledger.engine):
                 self._session.start(self._watch)
                 self._poll_until_over(display)
                 self._stop()
+            if not (self._request.requested or self._failure):
+                refresher.refresh(self._session.ledger.engine)
         except AtOnce:
             self._workers.kill()
             os._exit(self._request.exit_code)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap, refresher, startup
 from tagtray.app.session import Session, check_folders
 from tagtray.cli import options, progress, streams
 from tagtray.cli.signals import AtOnce, StopRequest
@@ -47,8 +47,9 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
             session.start(watch)
             if watch:
                 _print_watching(session)
-                while not session.refusal and not request.wait(POLL):
-                    session.follow()
+                with refresher.beside(session.ledger.engine):
+                    while not session.refusal and not request.wait(POLL):
+                        session.follow()
             else:
                 _poll_until_queued(session, request)
             session.stop()

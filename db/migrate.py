@@ -20,7 +20,7 @@ from tagtray.db.access.ownership import VERSION_TABLE
 from tagtray.db.access.transactions import read, write
 
 #: The revision that this version's code is written for; a test holds it against Alembic's head.
-REVISION = "0001"
+REVISION = "0002"
 #: The folder of Alembic's environment.
 FOLDER = Path(__file__).parent / "migrations"
 #: Key of PostgreSQL's advisory lock for migrations, which ends with the transaction: the bytes of "tagt".
