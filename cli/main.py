@@ -48,6 +48,10 @@ COMMANDS = {
         "Count photos by category and month, the scores of their labels, and the failures.",
     ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
+    "doctor": (
+        "doctor",
+        "Look for what is wrong with this machine, its folders and both stores; exit code 1 if anything is.",
+    ),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
     "resume": ("pause", "Go on with roots that were paused."),
     "failures": ("failures", "List the images that could not be classified, and why."),
