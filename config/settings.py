@@ -147,6 +147,15 @@ class Settings(BaseSettings):
         description="Command of the shell that gets the results of each batch on its standard input, as the "
         "JSON lines of `tagtray export`.",
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port on which `run`, `watch`, `scan`, `work` show Prometheus metrics; 0: any free one.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that the metrics are shown on; 0.0.0.0 is for others to read them."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
     )

@@ -160,13 +160,17 @@ class WorkerProcess:
 
 
 def _asked_for(settings: Settings, database: Engine) -> Sequence[Hook]:
-    """What the user wants done after each commit."""
-    if not (settings.xmp or settings.on_done):
-        return ()
-    # Here, not above: most workers do without XML and the format of exports.
-    from tagtray.worker.batch import after_commit
+    """What the user wants done after each commit; most workers do without these imports."""
+    hooks: list[Hook] = []
+    if settings.metrics_port is not None:
+        from tagtray.worker.batch import metrics
 
-    return after_commit.hooks(settings, database)
+        hooks.append(metrics.count)
+    if settings.xmp or settings.on_done:
+        from tagtray.worker.batch import after_commit
+
+        hooks += after_commit.hooks(settings, database)
+    return hooks
 
 
 def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int:
