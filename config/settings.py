@@ -156,6 +156,9 @@ class Settings(BaseSettings):
     metrics_host: str = Field(
         "127.0.0.1", description="Address that the metrics are shown on; 0.0.0.0 is for others to read them."
     )
+    log: Literal["text", "json"] = Field(
+        "text", description="How log lines are written: for people, or an object of JSON each."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
     )

@@ -126,7 +126,7 @@ def main() -> int:
 
 def _import() -> int:
     settings = configuration.load()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log)
     isolation.keep_in(settings.home)
     with _without_garbage_collection():
         from tagtray.worker import process  # noqa: F401

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
+import socket
 from pathlib import Path
 
 from tagtray.config.errors import InfrastructureError
@@ -12,8 +14,9 @@ from tagtray.config.text import shown
 
 #: By this variable prometheus_client knows, when it is imported, that several processes count together.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-#: How the folders in TAGTRAY_HOME/run are called, before the number of the process that shows them.
-PREFIX = "metrics-"
+#: How the folders in TAGTRAY_HOME/run are called, before the number of the process that shows them. A home
+#: that hosts or containers share has folders of all.
+PREFIX = f"metrics-{socket.gethostname()}-"
 
 
 def prepare(settings: Settings) -> None:
@@ -26,7 +29,7 @@ def prepare(settings: Settings) -> None:
     run = settings.home / "run"
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in run.glob(f"{PREFIX}*"):
+        for left in run.glob(f"{glob.escape(PREFIX)}*"):
             if not Path("/proc", left.name.removeprefix(PREFIX)).exists():
                 shutil.rmtree(left, ignore_errors=True)
         own = run / f"{PREFIX}{os.getpid()}"
