@@ -63,7 +63,7 @@ COMMANDS = {
     "config": ("config", "List every setting with its value, its origin and what it does."),
     "weights": ("weights", "The models: list, use, add, verify, trace, export."),
     "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
-    "db": ("database", "The database: upgrade, check."),
+    "db": ("database", "The database: upgrade, check, vacuum, back up."),
 }
 
 #: New objects after which Python looks for garbage. By default 700: among the modules that a command imports

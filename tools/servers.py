@@ -31,6 +31,9 @@ PATIENCE = 60.0
 #: The unprivileged user PostgreSQL runs as where the tests run as root, which it refuses.
 UNPRIVILEGED = "nobody"
 
+#: Of the user of a Redis with rights.
+PASSWORD = "correct-horse"
+
 _SOCKET_ONLY = {"listen_addresses": ""}
 #: Durability is of no use to a test; each of these makes it faster.
 _FAST = {
@@ -107,8 +110,14 @@ def postgres(options: Mapping[str, str] = _FAST) -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[str]:
-    """A Redis on a loopback port, which stores nothing, with more ``options``; its URL."""
+def redis_server(*options: str, rights: str | None = None) -> Iterator[str]:
+    """A Redis on a loopback port, which stores nothing, with more ``options``; its URL.
+
+    With ``rights`` (as an ACL rule says them) its only user is ``tagtray``, with a password, in the URL.
+    """
+    if rights is not None:
+        user = f"--user default off --user tagtray on >{PASSWORD} {rights}"
+        options = (*options, *user.split())
     with _folder(None) as folder:
         # A cluster's servers talk on another port, 10,000 higher.
         port = next(port for port in iter(_free_port, 0) if port < 55_536)
@@ -119,7 +128,7 @@ def redis_server(*options: str) -> Iterator[str]:
             redis.from_url(url, protocol=2) as client,
         ):
             _wait(lambda: _answers(client), folder, redis.ConnectionError)
-            yield url
+            yield url if rights is None else url.replace("redis://", f"redis://tagtray:{PASSWORD}@")
 
 
 def _answers(client: redis.Redis) -> None:
