@@ -38,6 +38,16 @@ FollowLinks = Annotated[
         "--follow-links", help="Take in what links that lead out of the folders lead to.", show_default=False
     ),
 ]
+Nice = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=19,
+        help="How far workers stand back behind other programs.",
+        show_default=False,
+    ),
+]
 Metrics = Annotated[
     int | None,
     typer.Option(

@@ -20,6 +20,7 @@ def run(
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
     follow_links: options.FollowLinks = None,
+    nice: options.Nice = None,
     metrics: options.Metrics = None,
 ) -> int:
     """Classify all images in folders: ends when they are finished, unless --watch."""
@@ -30,6 +31,7 @@ def run(
         batch_size=batch_size,
         exact=exact,
         follow_links=follow_links,
+        nice=nice,
         metrics_port=metrics,
     )
     with StopRequest() as request, Crew(settings) as crew:

@@ -25,6 +25,7 @@ def work(
     precision: options.Precision = None,
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
+    nice: options.Nice = None,
     metrics: options.Metrics = None,
 ) -> int:
     """Run workers that classify what others have queued, until Ctrl-C."""
@@ -34,6 +35,7 @@ def work(
         precision=precision,
         batch_size=batch_size,
         exact=exact,
+        nice=nice,
         metrics_port=metrics,
     )
     startup.name_process("work")

@@ -77,8 +77,8 @@ def backup(engine: Engine, target: Path) -> int:
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
     with contextlib.closing(sqlite3.connect(target)) as copy:
-        # In one step: after a write of another process in between, SQLite would begin anew, maybe for ever. In
-        # WAL mode the copy keeps no writer waiting.
+        # In one step, else SQLite would begin anew after each write of others. A log ahead (WAL) lets them
+        # write meanwhile.
         source.backup(copy)
         # One file, which needs no log beside it to be read.
         copy.execute("PRAGMA journal_mode = DELETE")
