@@ -82,7 +82,7 @@ app = typer.Typer(
     cls=Commands,
     help="Classifies the images of folders and keeps the answers in SQL, offline.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 

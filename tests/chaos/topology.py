@@ -32,13 +32,15 @@ from tagtray.worker.networks import torchscript
 from tests import models
 from tests.chaos import members
 from tests.chaos.photos import made_photos
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from tools import servers
 
 #: What the user of tagtray may do in Redis.
 RIGHTS = "~rq:* ~tagtray:* +@all -@dangerous +info"
 #: Of the photos, how many are done when the first host is killed, and when the second one is told to end.
 KILLED_AT, DRAINED_AT = 0.25, 0.6
+#: Seconds between two looks at the ledger.
+LOOK = 0.1
 #: Seconds that a killed worker's images wait for.
 LEASE = 5.0
 
@@ -150,13 +152,13 @@ class Topology:
         self.first.start("work")
         self.second.start("work")
         refused = self.other.run("work")
-        wait_for(lambda: self._done() >= KILLED_AT * self._photos, None)
+        self._await_done(KILLED_AT)
         in_hand = self._kill(self.first)
-        wait_for(lambda: self._done() >= DRAINED_AT * self._photos, None)
+        self._await_done(DRAINED_AT)
         drained = self.second.end()
         left = self._count(Image.status == Status.RUNNING) if self._is_settled() else 0
         self.first.start("work")
-        wait_for(lambda: self._done() == self._photos, None)
+        self._await_done(1.0)
         return self._report(began, in_hand, drained, left, refused)
 
     def close(self) -> None:
@@ -177,6 +179,15 @@ class Topology:
         """Whether the leases of the killed host have lapsed by now: what runs is another one's."""
         wait_for(lambda: self._count(Image.lease_until.is_not(None)) == 0, None)
         return True
+
+    def _await_done(self, share: float) -> None:
+        """Wait until this share of the photos is done, however long it takes as long as it goes on."""
+        done, since = 0, time.monotonic()
+        while done < share * self._photos:
+            if (now := self._done()) > done:
+                done, since = now, time.monotonic()
+            assert time.monotonic() - since < PATIENCE, f"{done} of {self._photos} are done, and no more"
+            time.sleep(LOOK)
 
     def _done(self) -> int:
         return self._count(Image.status == Status.DONE)
