@@ -38,6 +38,27 @@ FollowLinks = Annotated[
         "--follow-links", help="Take in what links that lead out of the folders lead to.", show_default=False
     ),
 ]
+Nice = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=19,
+        help="How far workers stand back behind other programs.",
+        show_default=False,
+    ),
+]
+Metrics = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics",
+        metavar="PORT",
+        min=0,
+        max=65_535,
+        help="Show Prometheus metrics on this port of this machine; 0: any free one.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -20,6 +20,8 @@ def run(
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
     follow_links: options.FollowLinks = None,
+    nice: options.Nice = None,
+    metrics: options.Metrics = None,
 ) -> int:
     """Classify all images in folders: ends when they are finished, unless --watch."""
     settings = options.for_work(
@@ -29,6 +31,8 @@ def run(
         batch_size=batch_size,
         exact=exact,
         follow_links=follow_links,
+        nice=nice,
+        metrics_port=metrics,
     )
     with StopRequest() as request, Crew(settings) as crew:
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tagtray.app import bootstrap, models, refresher, startup
 from tagtray.app.crew import GRACE, Crew
 from tagtray.app.session import Session, check_folders
-from tagtray.cli import progress, summary
+from tagtray.cli import monitoring, progress, summary
 from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError, Locked, TagtrayError
@@ -38,7 +38,9 @@ def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopReq
         session = waits.retry(lambda: Session(settings, database, folders), Locked)
         if not watch:
             session.refuse_paused()
-        _Run(session, crew.supervisor(session.ledger), request, watch).go()
+        supervisor = crew.supervisor(session.ledger)
+        with monitoring.serving(settings, database, session, supervisor):
+            _Run(session, supervisor, request, watch).go()
 
 
 class _Run:

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import Engine
 
 from tagtray.app import bootstrap, startup
-from tagtray.cli import options, output
+from tagtray.cli import options, output, streams
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
@@ -44,7 +44,10 @@ def status(
         _show(_look(settings, database), json, watch)
         while watch:
             time.sleep(EVERY)
-            _show(_look(settings, database), json, watch)
+            try:
+                _show(_look(settings, database), json, watch)
+            except InfrastructureError as error:
+                streams.say(f"tagtray: {error}")
 
 
 def _show(facts: dict[str, Any], json: bool, again: bool) -> None:

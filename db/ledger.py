@@ -161,6 +161,11 @@ class Ledger:
         query = select(func.count()).where(Image.status == Status.QUEUED)
         return read(self.engine, lambda connection: connection.scalar(query)) or 0
 
+    def has_urgent(self) -> bool:
+        """Whether an image is ``queued`` that somebody waits for."""
+        query = select(Image.id).where(Image.status == Status.QUEUED, Image.priority == Priority.URGENT)
+        return read(self.engine, lambda connection: connection.scalar(query.limit(1))) is not None
+
     def queued_ids(self, older_than: float) -> list[int]:
         """Images that have been ``queued`` for more than ``older_than`` seconds."""
         query = select(Image.id).where(
