@@ -22,6 +22,7 @@ from tagtray.web import (
     guard,
     images,
     login,
+    metrics,
     openapi,
     pages,
     predict,
@@ -108,7 +109,7 @@ def bare(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     )
     problems.install(app)
     openapi.install(app)
-    for module in (predict, images, collection, teaching, thumb, standing, events, login, pages):
+    for module in (predict, images, collection, teaching, thumb, standing, metrics, events, login, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     return app

@@ -129,6 +129,13 @@ def test_status_is_that_of_the_command(site: Site) -> None:
     assert _get(site, "/readyz") == {"status": "ready"}
 
 
+def test_metrics_are_those_of_the_command(site: Site) -> None:
+    answer = site.client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert 'tagtray_images_failed{code="not_an_image"} 1.0' in answer.text
+
+
 def test_events_tell_how_things_stand_and_what_has_ended(site: Site) -> None:
     with site.client.stream("GET", "/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
