@@ -28,13 +28,14 @@ from tagtray.db.tables import Image, Status
 #: Images of the ledger, and photos that get sidecars.
 IMAGES, PHOTOS = 1_000_000, 1_000
 FORMATS = ("jsonl", "csv", "parquet")
-#: Runs a command and prints its seconds and kilobytes: of a small process, for a command's most is never less
-#: than what its parent holds, and this one holds PyTorch.
+#: Runs a command and prints its seconds, those of the CPU and kilobytes; a small process does so, for a
+#: command's most is never less than what its parent holds, and this one holds PyTorch.
 _WATCH = """
 import resource, subprocess, sys, time
 begun = time.perf_counter()
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
 PARTS = (*FORMATS, "import", "sidecars", "stats")
 
@@ -85,8 +86,12 @@ def _measured(home: Path, *arguments: str) -> dict[str, float]:
     environment = {**os.environ, "TAGTRAY_HOME": str(home)}
     command = [sys.executable, "-c", _WATCH, *subprocesses.command("tagtray", *arguments)]
     ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    seconds, kilobytes = map(float, ended.stdout.split())
-    return {"seconds": round(seconds, 2), "megabytes": round(kilobytes / 1024)}
+    seconds, cpu, kilobytes = map(float, ended.stdout.split())
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
+        "megabytes": round(kilobytes / 1024),
+    }
 
 
 def _sidecars() -> dict[str, Any]:

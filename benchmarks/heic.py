@@ -1,6 +1,6 @@
 """How a HEIC is decoded fastest, and what its own thumbnail costs in other labels.
 
-``python -m benchmarks.heic FOLDER [--keep DIR]`` makes HEICs of 12 megapixels from a folder of labelled photos,
+``python -m benchmarks.heic FOLDER [--keep DIR]`` makes HEICs of 12 megapixels from labelled photos,
 with thumbnails as phones write them, and measures in turns: [least, median, most] milliseconds per image, and
 first labels that differ from those of the whole images.
 """

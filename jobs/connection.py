@@ -100,6 +100,8 @@ def _meet(options: Mapping[str, Any], url: str) -> None:
 
 
 def _about_tls(options: Mapping[str, Any], error: redis.RedisError) -> str:
+    if "refused" in str(error):  # nobody is there at all
+        return ""
     if issubclass(options.get("connection_class", redis.Connection), redis.SSLConnection):
         return " in TLS, which rediss:// asks for; without TLS it is redis://"
     closed = "closed" in str(error) or "reset" in str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, func, select, union_all
@@ -22,6 +23,13 @@ class Evidence:
         alone = [len(senses) for senses in meaning.shown] == [1]
         self._bounded = bool(meaning.scores)
         self._bounds = [bound for bound in meaning.scores if alone or bound.is_lower]
+        self._floor: float | None = None
+
+    def above(self, floor: float | None) -> Evidence:
+        """The same, of a score of ``floor`` at least."""
+        found = copy.copy(self)
+        found._floor = floor
+        return found
 
     def rows(self, sense: Sense, looked_up: bool = False) -> Select[int, float]:
         """``content_id`` and ``score`` of the contents that show it, one row each.
@@ -38,9 +46,10 @@ class Evidence:
         )
 
     def _enough(self, sense: Sense, score: SQLColumnExpression[float]) -> list[ColumnElement[bool]]:
+        above = [] if self._floor is None else [score >= self._floor]
         if not self._bounded:
-            return [score >= self._vocabulary.threshold(sense)]
-        return [bound.holds(score) for bound in self._bounds]
+            return [score >= self._vocabulary.threshold(sense), *above]
+        return [*(bound.holds(score) for bound in self._bounds), *above]
 
     def any_of(self, senses: Sequence[Sense]) -> Subquery:
         """The same for contents that show at least one, with the best of its scores."""

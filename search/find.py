@@ -72,15 +72,16 @@ class Search:
         evidence = Evidence(vocabulary, meaning)
         plan = planning.plan(connection, evidence, meaning, self.order)
         self.hits = query.hits(evidence, meaning, plan, self.order)
+        self._surest = [query.hits(evidence, meaning, plan, self.order, floor) for floor in plan.floors]
         self._model_id, self._label_set = vocabulary.model_id, vocabulary.label_set
         self._has_words = bool(meaning.shown)
 
     def page(self, connection: Connection, limit: int, cursor: str | None = None) -> Page:
         """The first ``limit`` hits behind ``cursor``; raises UsageError for one that is none."""
+        after = Cursor.read(cursor, self.order) if cursor else None
         rows: list[Row[Any]] = []
-        for part in self._parts(Cursor.read(cursor, self.order) if cursor else None):
-            wanted = part.order_by(*_order(self.hits)).limit(limit + 1 - len(rows))
-            rows += connection.execute(self._described(wanted)).all()
+        for hits in (*self._surest, self.hits):
+            rows = self._first(connection, hits, limit + 1, after)
             if len(rows) > limit:
                 break
         following = Cursor.of(rows[limit - 1]).text() if len(rows) > limit else None
@@ -88,18 +89,30 @@ class Search:
 
     def stream(self, connection: Connection) -> Iterator[Hit]:
         """All hits in their order, read as they are taken."""
-        for part in self._parts(None):
+        for part in self._parts(self.hits, None):
             statement = self._described(part)
             yield from map(_hit, connection.execute(statement, execution_options={"yield_per": FETCHED}))
 
-    def _parts(self, after: Cursor | None) -> list[Select[Any]]:
+    def _first(
+        self, connection: Connection, hits: FromClause, limit: int, after: Cursor | None
+    ) -> list[Row[Any]]:
+        """The first ``limit`` of ``hits`` behind ``after``."""
+        rows: list[Row[Any]] = []
+        for part in self._parts(hits, after):
+            wanted = part.order_by(*_order(hits)).limit(limit - len(rows))
+            rows += connection.execute(self._described(wanted)).all()
+            if len(rows) == limit:
+                break
+        return rows
+
+    def _parts(self, hits: FromClause, after: Cursor | None) -> list[Select[Any]]:
         """The hits behind ``after``: those that have a key, then those that have none."""
-        keyed = select(self.hits).where(self.hits.c.key.is_not(None))
-        rest = select(self.hits).where(self.hits.c.key.is_(None))
+        keyed = select(hits).where(hits.c.key.is_not(None))
+        rest = select(hits).where(hits.c.key.is_(None))
         if after is not None and after.key is None:
-            return [rest.where(after.before(self.hits))]
+            return [rest.where(after.before(hits))]
         if after is not None:
-            keyed = keyed.where(after.before(self.hits))
+            keyed = keyed.where(after.before(hits))
         return [keyed] if self.order == "score" and self._has_words else [keyed, rest]
 
     def _described(self, part: Select[Any]) -> Select[Any]:

@@ -21,6 +21,8 @@ COUNTED = 100_000
 #: Conditions that more photos meet are so frequent that going through one of them in the order that was
 #: asked for soon fills a page.
 FREQUENT = 20_000
+#: Scores from which a page is sought before all photos are looked at.
+FLOORS = (0.95, 0.8)
 
 
 def plan(connection: Connection, evidence: Evidence, meaning: Meaning, order: Order) -> Plan:
@@ -40,7 +42,10 @@ def plan(connection: Connection, evidence: Evidence, meaning: Meaning, order: Or
         return Plan(groups[0], in_order=True)
     if order == "date" and (fewest > FREQUENT or (rarest >= len(groups) and spans[rarest - len(groups)])):
         return Plan(None, in_order=True)
-    return Plan(groups[rarest] if rarest < len(groups) else None, in_order=False)
+    if rarest < len(groups):
+        floors = FLOORS if order == "score" and fewest > FREQUENT else ()
+        return Plan(groups[rarest], in_order=False, floors=floors)
+    return Plan(None, in_order=False)
 
 
 def _is_indexed(condition: Filter) -> bool:

@@ -45,38 +45,43 @@ class Plan:
     """How a statement finds its rows.
 
     ``first`` is the one of ``meaning.shown`` that it begins with; None: the contents. ``in_order``: it goes
-    through them in the order that is asked for and need not sort, else through the few that there are.
+    through them in the order that is asked for and need not sort, else through the few that there are. Where
+    they are not few, a page is sought among those of a score from ``floors`` first, the highest one first: a
+    photo's score is the least of its words', so that each of them is as high.
     """
 
     first: Sequence[Sense] | None
     in_order: bool
+    floors: tuple[float, ...] = ()
 
 
-def hits(evidence: Evidence, meaning: Meaning, plan: Plan, order: Order) -> Subquery | CTE:
+def hits(
+    evidence: Evidence, meaning: Meaning, plan: Plan, order: Order, floor: float | None = None
+) -> Subquery | CTE:
     """``image_id``, ``content_id``, ``score`` and ``key`` of every image that is meant, unordered.
 
-    Without words the score is that of the first label, None where there is none. ``key`` is what they are to
-    be ordered by: the score, or when the photo was taken.
+    ``floor``: only those of such a score at least. Without words the score is that of the first label, None
+    where there is none. ``key`` is what they are to be ordered by: the score, or when the photo was taken.
     """
-    found = _images_of(evidence, meaning, plan, order)
+    found = _images_of(evidence, evidence.above(floor), meaning, plan, order)
     # Else PostgreSQL, too, would rather go through an index of the order and hope that the page fills soon.
     return found.subquery() if plan.in_order else found.cte().prefix_with("MATERIALIZED")
 
 
 def _images_of(
-    evidence: Evidence, meaning: Meaning, plan: Plan, order: Order
+    evidence: Evidence, shown: Evidence, meaning: Meaning, plan: Plan, order: Order
 ) -> Select[int, int | None, float, Any]:
     scores: list[ColumnElement[float]] = []
     where: list[ColumnElement[bool]] = [views.is_shown()]
     source: FromClause = _contents
     content = unindexed(Content.id)
     if plan.first is not None:
-        source = evidence.any_of(plan.first)
+        source = shown.any_of(plan.first)
         content = unindexed(source.c.content_id)
         scores.append(source.c.score)
     for senses in meaning.shown:
         if senses is not plan.first:
-            source, score, shows = _look_up(evidence, source, content, senses)
+            source, score, shows = _look_up(shown, source, content, senses)
             scores.append(score)
             where.append(shows)
     if not meaning.shown:

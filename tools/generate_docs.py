@@ -104,6 +104,7 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/performance.md", "agreement", performance_page.agreement),
     ("docs/performance.md", "heic", performance_page.heic),
     ("docs/performance.md", "scale", performance_page.scale),
+    ("docs/performance.md", "search", performance_page.search),
     ("docs/performance.md", "exchange", performance_page.exchange),
     ("docs/performance.md", "memory", performance_page.memory),
     ("docs/performance.md", "startup", performance_page.startup),

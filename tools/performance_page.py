@@ -50,6 +50,8 @@ EXCHANGE = (
     ("the same again, nothing has changed", "sidecars/again"),
     ("`--undo` of them", "sidecars/undo"),
 )
+#: Databases, as they are called.
+SERVERS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 #: Ways that memory was measured in, and what of it is shown.
 MEMORY = ("torch-fp32", "openvino-int8")
 MEMORY_ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
@@ -182,8 +184,29 @@ def exchange() -> str:
         for step in path.split("/"):
             found = found[step]
         name = words.format(photos=figures["sidecars"]["photos"])
-        rows.append((name, f"{found['seconds']:,.1f} s", f"{found['megabytes']:,} MB"))
-    return table((f"SQLite, {figures['images']:,} images", "", "memory at most"), rows)
+        cpu = f"{found['cpu_seconds']:,.1f} s" if "cpu_seconds" in found else ""
+        rows.append((name, f"{found['seconds']:,.1f} s", cpu, f"{found['megabytes']:,} MB"))
+    return table((f"SQLite, {figures['images']:,} images", "", "of the CPU", "memory at most"), rows)
+
+
+def search() -> str:
+    """What a first page costs, by what is asked, on each database."""
+    figures = read("search")["figures"]
+    head = [""]
+    for name, found in figures.items():
+        head += [f"{SERVERS[name]}, {found['images']:,} images: p50, p95", "of the CPU"]
+    rows = [
+        (kind, *(cell for found in figures.values() for cell in _pages(found, kind)))
+        for kind in next(iter(figures.values()))["ms"]
+    ]
+    sizes = [cell for found in figures.values() for cell in (f"{found['bytes']:,}", "")]
+    rows.append(("bytes for each image, without features", *sizes))
+    return table(head, rows)
+
+
+def _pages(found: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    whole, cpu = (found[clock][kind] for clock in ("ms", "cpu_ms"))
+    return f"{whole['p50']:.0f}, {whole['p95']:.0f} ms", f"{cpu['p50']:.0f}, {cpu['p95']:.0f} ms"
 
 
 def memory() -> str:

@@ -40,7 +40,10 @@ _MOMENT = "'2026-01-02 03:04:05.000000'"
 # Minutes less for millions of rows: more memory, and no look at whether what a foreign key names is there.
 _HASTE = {
     "sqlite": text("PRAGMA cache_size = -1000000"),
-    "postgresql": text("SET LOCAL session_replication_role = replica"),
+    "postgresql": text(
+        "SELECT set_config('session_replication_role', 'replica', true), "
+        "set_config('statement_timeout', '0', true), set_config('work_mem', '256MB', true)"
+    ),
 }
 
 # Some ten years of photos; one in ten does not say when and with what it was taken.

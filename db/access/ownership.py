@@ -15,6 +15,9 @@ from tagtray.db.tables import Base
 #: Alembic's table, under a name that no other program's migrations use. Where it is, tagtray has been.
 VERSION_TABLE = "tagtray_version"
 
+#: Names in a sentence at most.
+_SHOWN = 5
+
 _NAMED = {
     "sqlite": "SELECT name FROM sqlite_master WHERE lower(name) IN :names",
     "postgresql": "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -57,7 +60,9 @@ def _ask(connection: Connection, queries: Mapping[str, str], names: Sequence[str
 
 def strange(connection: Connection, names: list[str]) -> InfrastructureError:
     """The error where names of ours belong to others."""
+    some = ", ".join(sorted(names)[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return InfrastructureError(
-        f"The database {urls.where(connection.engine.url)} has {', '.join(sorted(names))}, which tagtray did "
+        f"The database {urls.where(connection.engine.url)} has {some}{more}, which tagtray did "
         f"not make: nothing was changed; {_WAY_OUT[connection.dialect.name]}."
     )

@@ -94,6 +94,16 @@ def test_a_database_with_anothers_object_of_our_name_is_left_as_it_is(
     assert _state(engine, host) == before
 
 
+def test_of_many_names_a_few_are_named(engine: Engine) -> None:
+    # Given tagtray's own tables, whose revision somebody has deleted
+    migrate.upgrade(engine)
+    _execute(engine, "DELETE FROM tagtray_version")
+
+    few = r" has (\w+, ){4}\w+ and \d+ more, which tagtray did not make"
+    with pytest.raises(InfrastructureError, match=few):
+        migrate.require(engine)
+
+
 def test_a_name_in_capitals_is_ours_where_the_database_says_so(settings: Settings) -> None:
     engine = engines.connect(settings)
     _execute(engine, "CREATE TABLE Images (a int)")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.event import listen
 
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
@@ -205,6 +206,26 @@ def test_every_query_finds_what_the_reference_finds_in_pages_and_at_once(
             places = [hit.score or 0 if order == "score" else keys[hit.path] for hit in hits]
             assert places == sorted(places, reverse=True), text
             assert paged(connection, search, 7) == hits, text
+
+
+def test_of_two_frequent_words_a_page_is_sought_among_the_surest_first(
+    ledger: Ledger, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given words that many photos show, of which some are sure
+    monkeypatch.setattr(planning, "FREQUENT", 3)
+    monkeypatch.setattr(planning, "FLOORS", (0.99, 0.6))
+    with ledger.engine.connect() as connection:
+        statements: list[str] = []
+        listen(ledger.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        search = Search(connection, "cat dog")
+        surest = [hit for hit in search.stream(connection) if hit.score and hit.score >= 0.6]
+        # When a page is asked for that they fill, then no other photo is looked at
+        statements.clear()
+        page = search.page(connection, len(surest) - 1)
+        assert list(page.hits) == surest[:-1] and page.cursor
+        assert len(statements) == 2
+        # And one that they do not fill has all the others, too
+        assert paged(connection, search, len(surest)) == list(search.stream(connection))
 
 
 def test_words_are_sought_by_score_and_everything_else_by_date(ledger: Ledger) -> None:
