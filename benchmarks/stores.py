@@ -14,18 +14,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import redis
+from PIL import Image
 
 from benchmarks import report
 from tagtray.config import subprocesses
-from tests.chaos.photos import made_photos
 from tools import servers
 
 #: Seconds that a waiting worker is watched, and that it is given to start.
 IDLE, START = 30.0, 20.0
+#: Of the pictures, which are noise.
+SIZE = (320, 240)
 _DATABASE = (
     "SELECT pg_stat_clear_snapshot(), xact_commit, tup_inserted, tup_updated, tup_deleted, "
     "pg_current_wal_lsn() - '0/0'::pg_lsn, pg_database_size(current_database()) "
@@ -66,7 +69,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=1000)
     images = parser.parse_args().images
     with (
-        made_photos(images) as folder,
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
         tempfile.TemporaryDirectory(prefix="bench-") as home,
         servers.postgres({"max_connections": "50"}) as postgres,
         postgres.database() as database_url,
@@ -77,10 +80,12 @@ def main() -> int:
             "TAGTRAY_DATABASE_URL": database_url,
             "TAGTRAY_REDIS_URL": redis_url,
         }
+        for number in range(images):
+            Image.effect_noise(SIZE, 40).convert("RGB").save(Path(folder, f"{number}.jpg"))
         _tagtray(environment, "db", "upgrade").wait()
         stores = Stores(database_url, redis_url)
         before = stores.read()
-        if _tagtray(environment, "run", str(folder)).wait():
+        if _tagtray(environment, "run", folder).wait():
             return 1
         time.sleep(2.0)  # PostgreSQL's own counters come a second late
         busy = _difference(before, stores.read(), images)
