@@ -32,7 +32,7 @@ help:
 	@echo "make run DIR=FOLDER  classify every image below FOLDER"
 	@echo "make test            run all tests"
 	@echo "make test-fast       run those that need no server and no network"
-	@echo "make check           lint, formatting, types and import rules"
+	@echo "make check           lint, formatting, types, import rules and dead code"
 	@echo "make bench           run the benchmarks, on images made from those below DIR or from the samples"
 	@echo "make chaos ROUNDS=N  kill processes at random moments, N times, and count what is lost"
 	@echo
@@ -53,6 +53,7 @@ check: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
 
 bench: $(VENV)/.installed-dev $(if $(TARGET_DIR),,$(SAMPLES))
 	@$(BIN)/python -m benchmarks --photos "$${TARGET_DIR:-$(SAMPLES)}"

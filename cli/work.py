@@ -10,6 +10,7 @@ from tagtray.app.crew import GRACE, Crew
 from tagtray.cli import options, streams
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError
+from tagtray.config.settings import Settings
 
 if TYPE_CHECKING:
     from tagtray.jobs.feed import FeederLoop
@@ -40,29 +41,33 @@ def work(
     )
     startup.name_process("work")
     with StopRequest() as request, Crew(settings) as crew:
-        # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
-        from tagtray.app import bootstrap, feeding, models
-        from tagtray.cli import monitoring
-        from tagtray.db.ledger import Ledger
-
-        with bootstrap.writing(settings, startup.patience(request.wait)) as database:
-            models.current(database, settings)[1].verify()
-            ledger = Ledger(database)
-            supervisor = crew.supervisor(ledger)
-            try:
-                with (
-                    monitoring.serving(settings, database, supervisor=supervisor),
-                    feeding.beside_workers(settings, ledger) as feeder,
-                ):
-                    _work(supervisor, feeder, request)
-            except AtOnce:
-                supervisor.kill()
-                os._exit(request.exit_code)
-        if feeder.refusal:
-            raise feeder.refusal
-        if supervisor.failure:
-            raise InfrastructureError(supervisor.failure)
+        _supervise(settings, crew, request)
     return request.exit_code
+
+
+def _supervise(settings: Settings, crew: Crew, request: StopRequest) -> None:
+    # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
+    from tagtray.app import bootstrap, feeding, models
+    from tagtray.cli import monitoring
+    from tagtray.db.ledger import Ledger
+
+    with bootstrap.writing(settings, startup.patience(request.wait)) as database:
+        models.current(database, settings)[1].verify()
+        ledger = Ledger(database)
+        supervisor = crew.supervisor(ledger)
+        try:
+            with (
+                monitoring.serving(settings, database, supervisor=supervisor),
+                feeding.beside_workers(settings, ledger) as feeder,
+            ):
+                _work(supervisor, feeder, request)
+        except AtOnce:
+            supervisor.kill()
+            os._exit(request.exit_code)
+    if feeder.refusal:
+        raise feeder.refusal
+    if supervisor.failure:
+        raise InfrastructureError(supervisor.failure)
 
 
 def _work(supervisor: Supervisor, feeder: FeederLoop, request: StopRequest) -> None:

@@ -23,7 +23,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.reading import recipes
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
-from tools import accuracy_page, http_page, performance_page
+from tools import accuracy_page, http_page, performance_page, scale_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -109,6 +109,9 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/performance.md", "memory", performance_page.memory),
     ("docs/performance.md", "startup", performance_page.startup),
     ("docs/performance.md", "latency", performance_page.latency),
+    ("docs/scale.md", "costs", scale_page.costs),
+    ("docs/scale.md", "needs", scale_page.needs),
+    ("docs/scale.md", "bounds", scale_page.bounds),
 )
 
 

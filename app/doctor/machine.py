@@ -18,6 +18,8 @@ from tagtray.worker.supervision import resources
 
 #: Bytes of a disk that a ledger, its log and the caches of the networks should have to grow into.
 LEAST_FREE = 2**30
+#: Bytes of caches from which they are worth a note: networks of former models and versions.
+LARGE_CACHE = 2**30
 #: What networks are computed with, as Linux calls it, by what people call it.
 FEATURES = {
     "AVX2": ("avx2",),
@@ -33,6 +35,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """All of it; nothing is changed but a file that comes and goes in the home."""
     yield _home(settings)
     yield _disk(settings)
+    yield _cache(settings)
     yield _processor()
     yield _memory(settings)
     yield _engines(settings)
@@ -60,6 +63,15 @@ def _disk(settings: Settings) -> Finding:
     if free < LEAST_FREE:
         return wrong("disk", found, f"make room: {LEAST_FREE / 2**30:.0f} GiB should be free")
     return ok("disk", found)
+
+
+def _cache(settings: Settings) -> Finding:
+    folder = settings.home / "cache"
+    used = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    found = f"{used / 2**20:,.0f} MiB in {shown(folder)}"
+    if used > LARGE_CACHE:
+        return note("cache", found, "remove that folder while tagtray rests: what is needed is made again")
+    return ok("cache", found)
 
 
 def _existing(folder: Path) -> Path:
