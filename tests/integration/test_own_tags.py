@@ -289,3 +289,26 @@ def test_a_collection_that_has_grown_is_learned_from_anew(ledger: Ledger, root: 
 
     assert refresher.refresh(ledger.engine) == 1
     assert refresher.refresh(ledger.engine) == 0
+
+
+def test_its_very_name_comes_before_another_word_for_a_class(ledger: Ledger, photos: Photos) -> None:
+    teach(ledger, "mops", list(photos.contents["boat"][:10]))
+
+    with ledger.engine.connect() as connection:
+        hits = Search(connection, "mops").page(connection, 1000).hits
+
+    assert {hit.path.partition("/")[0] for hit in hits[:10]} == {"boat"}
+
+
+def test_vectors_of_another_length_disturb_nobody(
+    ledger: Ledger, host: Settings, root: int, photos: Photos
+) -> None:
+    odd, _ = lessons.classify(ledger, root, "odd", [b"", b"abc", bytes(6), bytes(128)])
+
+    learned = teach(ledger, "our boat", [*photos.contents["boat"][:10], odd[2]])
+
+    assert (learned.reason, learned.waiting) == (None, 1)
+    near = similar.similar(ledger.engine, host, photos.contents["boat"][0], 20)
+    assert not {one.photo.content_id for one in near} & set(odd)
+    with pytest.raises(UsageError, match="has no features of the model tiny yet"):
+        similar.similar(ledger.engine, host, odd[0], 3)
