@@ -104,7 +104,8 @@ def teach(
     if (forget or offer) and (said or parent or rename or (forget and offer)):
         raise UsageError("--forget and --review stand by themselves.")
     settings = startup.load()
-    with bootstrap.changing(settings) as database:
+    # Who brings photos may begin with them.
+    with bootstrap.writing(settings) if said else bootstrap.changing(settings) as database:
         if forget:
             _forget(database, name)
         elif offer:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 LONGEST_NAME = 100
 #: Score from which a photo's own tag is stored.
 STORED = 0.3
+#: What separates names in queries, keywords and paths, where an own tag's stands like any other.
+_SEPARATORS = frozenset('"/\\|')
 #: Key of PostgreSQL's advisory lock for what people teach: the bytes of "teac".
 _LOCK_KEY = 0x74656163
 #: Rows of a statement.
@@ -80,8 +82,10 @@ def clean_name(name: str) -> str:
         raise UsageError("A tag needs a name.")
     if len(cleaned) > LONGEST_NAME:
         raise UsageError(f"A tag's name has {LONGEST_NAME} characters at most.")
-    if not all(character.isprintable() for character in cleaned) or cleaned[0] in "+-":
-        raise UsageError("A tag's name is printable text that begins with neither + nor -.")
+    if not all(character.isprintable() for character in cleaned) or cleaned[0] in "+-.":
+        raise UsageError("A tag's name is printable text that does not begin with +, - or a dot.")
+    if not _SEPARATORS.isdisjoint(cleaned):
+        raise UsageError(f"A tag's name has none of {' '.join(sorted(_SEPARATORS))} in it.")
     return cleaned
 
 

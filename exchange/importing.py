@@ -80,7 +80,10 @@ class Importer:
 
     def _take_own_tag(self, tag: lines.OwnTag) -> None:
         self._flush()
-        self._own[tag.wnid] = own_tags.take_over(self._ledger.engine, tag, self._find_model)
+        try:
+            self._own[tag.wnid] = own_tags.take_over(self._ledger.engine, tag, self._find_model)
+        except UsageError as error:
+            raise UsageError(f"has an own tag that cannot be one ({str(error).rstrip('.')})") from None
         self._catalogues.clear()
 
     def _verdicts(self, line: Line) -> SaidElsewhere:

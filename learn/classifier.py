@@ -7,6 +7,7 @@ from 10 examples is 0.95, with less regularisation 0.91, of cosines to the mean 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,7 @@ class HeldOut:
 def train(examples: Examples) -> Linear:
     """Fit the classifier; as much weight lies on the examples as on all that is presumed not to be one."""
     # Here, not above: importing it takes a second.
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     shows, counter, presumed = examples.shows, examples.counter, examples.presumed
@@ -67,7 +69,10 @@ def train(examples: Examples) -> Linear:
         [each, each * COUNTER_WEIGHT, 1 / max(len(presumed), 1)], [len(shows), len(counter), len(presumed)]
     )
     model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
-    model.fit(vectors, is_shown, sample_weight=weights / weights.mean())
+    with warnings.catch_warnings():
+        # One that has not settled to the last digit is as good.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(vectors, is_shown, sample_weight=weights / weights.mean())
     return Linear(model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
 

@@ -107,7 +107,9 @@ def learn(engine: Engine, wnid: str) -> Learned:
         return Learned(wnid, known.name, *counts, 0, 0.0, reason)
     rng = np.random.default_rng(SEED)
     sample = np.sort(rng.choice(others, min(PRESUMED, len(others)), replace=False))
-    _, presumed = read(engine, lambda connection: vectors.of(connection, known.model_id, sample.tolist()))
+    sample, presumed = read(
+        engine, lambda connection: vectors.of(connection, known.model_id, sample.tolist())
+    )
     material = Examples(examples, counter.reshape(len(counter), examples.shape[1]), presumed)
     held_out = classifier.hold_out(material, rng)
     linear = classifier.train(material)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Engine, select
+from sqlalchemy import ColumnElement, Engine, func, or_, select
 
-from tagtray.db import dialects, paths, views
+from tagtray.db import clock, dialects, paths, views
 from tagtray.db.access.transactions import read
-from tagtray.db.tables import Content, Image, Status
+from tagtray.db.places import holds
+from tagtray.db.reading import run_stats
+from tagtray.db.tables import Content, Image, Root, Status
 
 #: Names of a statement.
 PAGE = 1_000
@@ -49,11 +51,14 @@ def below(engine: Engine, root_id: int, folder: bytes) -> list[NamedImage]:
 
 
 def waiting(engine: Engine, image_ids: Sequence[int]) -> int:
-    """How many images of some ids are on their way still."""
+    """How many images of some ids are on their way still; those of held roots, or put off, are not."""
+    held = select(Root.id).where(holds.is_held())
+    soon = or_(Image.not_before.is_(None), Image.not_before <= clock.after(run_stats.SOON))
+    query = select(func.count()).where(Image.status.in_(ON_THEIR_WAY), Image.root_id.not_in(held), soon)
     count = 0
     for start in range(0, len(image_ids), PAGE):
-        page = Image.id.in_(image_ids[start : start + PAGE])
-        count += len(_images(engine, page & Image.status.in_(ON_THEIR_WAY)))
+        page = query.where(Image.id.in_(image_ids[start : start + PAGE]))
+        count += read(engine, lambda connection, page=page: connection.scalar(page)) or 0  # type: ignore[misc]
     return count
 
 

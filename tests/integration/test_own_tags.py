@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tagtray.app import refresher
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.db import own_tags
@@ -108,7 +109,10 @@ def test_a_photo_cannot_be_both(ledger: Ledger, photos: Photos) -> None:
         ("dog", '"dog" is a category of the model already'),
         ("Beagle", '"Beagle" is a label of the model already'),
         ("  ", "A tag needs a name"),
-        ("+boat", "begins with neither"),
+        ("+boat", "does not begin with"),
+        ("..", "does not begin with"),
+        ("a/b", "none of"),
+        ("a|b", "none of"),
         ("a\u202eb", "printable"),
         ("x" * 101, "100 characters"),
     ],
@@ -247,3 +251,64 @@ def test_a_review_offers_photos_that_nobody_has_judged(
     assert {one.score for one in like} == {None}
     assert len({one.photo.content_id for one in asked} - set(boats[:10])) == 8
     assert all(one.score is not None for one in asked)
+
+
+def test_another_model_learns_from_the_same_examples(ledger: Ledger, root: int, photos: Photos) -> None:
+    # Given a tag, and another model that becomes the current one
+    teach(ledger, "our boat", list(photos.contents["boat"][:10]))
+    before = sorted(found(ledger))
+    other = builders.add_model(ledger, "1" * 64)
+    builders.execute(ledger, f"INSERT INTO thresholds (model_id, wnid, score) VALUES ({other}, '', 0.5)")
+    builders.use_model(ledger, other)
+
+    # While nothing is classified by it, nothing is lost and nothing is learned
+    assert refresher.refresh(ledger.engine) == 0
+    assert overview.load(ledger.engine)[0].examples == 10
+
+    # When it has classified the photos, in vectors of its own
+    lessons.classify_again(ledger, photos, other)
+    assert refresher.refresh(ledger.engine) == 1
+
+    # Then the examples are there, and so are others like them
+    kinds = found(ledger)
+    assert kinds.count("boat") >= 40 and kinds.count("boat") >= 0.9 * len(kinds)
+    assert refresher.refresh(ledger.engine) == 0
+    rows = builders.query(ledger, "SELECT 1 FROM image_tags WHERE origin = 'person'")
+    assert len(rows) == 10
+
+    # And the former model has what it had
+    builders.use_model(ledger, builders.MODEL_ID)
+    assert sorted(found(ledger)) == before
+
+
+def test_a_collection_that_has_grown_is_learned_from_anew(ledger: Ledger, root: int, photos: Photos) -> None:
+    teach(ledger, "our boat", list(photos.contents["boat"][:10]))
+    assert refresher.refresh(ledger.engine) == 0
+
+    lessons.collection(ledger, root, lessons.others(400), seed=1)
+
+    assert refresher.refresh(ledger.engine) == 1
+    assert refresher.refresh(ledger.engine) == 0
+
+
+def test_its_very_name_comes_before_another_word_for_a_class(ledger: Ledger, photos: Photos) -> None:
+    teach(ledger, "mops", list(photos.contents["boat"][:10]))
+
+    with ledger.engine.connect() as connection:
+        hits = Search(connection, "mops").page(connection, 1000).hits
+
+    assert {hit.path.partition("/")[0] for hit in hits[:10]} == {"boat"}
+
+
+def test_vectors_of_another_length_disturb_nobody(
+    ledger: Ledger, host: Settings, root: int, photos: Photos
+) -> None:
+    odd, _ = lessons.classify(ledger, root, "odd", [b"", b"abc", bytes(6), bytes(128)])
+
+    learned = teach(ledger, "our boat", [*photos.contents["boat"][:10], odd[2]])
+
+    assert (learned.reason, learned.waiting) == (None, 1)
+    near = similar.similar(ledger.engine, host, photos.contents["boat"][0], 20)
+    assert not {one.photo.content_id for one in near} & set(odd)
+    with pytest.raises(UsageError, match="has no features of the model tiny yet"):
+        similar.similar(ledger.engine, host, odd[0], 3)

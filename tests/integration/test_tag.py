@@ -16,6 +16,7 @@ from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
+from tagtray.learn import teaching
 from tests import builders
 from tests.acceptance.world import without_privileges
 from tests.unit.test_exchange_xmp import FOREIGN
@@ -358,3 +359,16 @@ def test_a_folder_that_may_not_be_written_is_said(host: Settings, folder: Path) 
     assert sorted(ended.stderr.splitlines()) == [
         f"{folder}/{number}.jpg.xmp cannot be written: Permission denied." for number in (0, 1)
     ]
+
+
+def test_an_own_tag_is_a_keyword_and_an_album_like_any_other(
+    command: Command, folder: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    (content_id,) = builders.query(ledger, "SELECT content_id FROM images WHERE path = '0.jpg'")[0]
+    teaching.say(ledger.engine, "our Bello", [content_id], [], "ann", parent="dog")
+
+    command("--xmp", "path:0")
+    command("--album", str(tmp_path / "album"))
+
+    assert _subjects(folder / "0.jpg.xmp") == ["dog", "our Bello", "beagle"]
+    assert (tmp_path / "album" / "our Bello" / "0.jpg").resolve() == folder / "0.jpg"
