@@ -15,7 +15,7 @@ from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db import current_model
-from tagtray.db.access.engine import writing
+from tagtray.db.access.engine import transaction
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import roots
 from tagtray.db.places.roots import Target
@@ -119,7 +119,7 @@ def scaled(rows: int, url: str | None = None, folder: Path | None = None) -> Ite
 
 def _fill(made: Scaled, rows: int, tables: Sequence[str]) -> None:
     parameters = {"rows": rows, "root": made.target.root.id, "model": made.model_id}
-    with writing(made.engine).connect() as connection, connection.begin():
+    with transaction(made.engine, writes=True) as connection:
         connection.execute(_HASTE[connection.dialect.name])
         for statement in tables:
             _run(connection, statement, parameters)
