@@ -24,7 +24,7 @@ from benchmarks import report
 from benchmarks.scale.rows import Scaled, scaled
 from tagtray.config import settings as configuration
 from tagtray.db.access import engine as engines
-from tagtray.db.access.engine import writing
+from tagtray.db.access.engine import transaction
 from tagtray.db.access.transactions import read
 from tagtray.db.dialects import add_new
 from tagtray.db.tables import Content, Feature, Image
@@ -91,7 +91,7 @@ def _fill(made: Scaled, real: Vectors) -> None:
             {"content_id": int(content_id), "model_id": made.model_id, "vector": vector.tobytes()}
             for content_id, vector in zip(page, found, strict=True)
         ]
-        with writing(made.engine).connect() as connection, connection.begin():
+        with transaction(made.engine, writes=True) as connection:
             add_new(connection, Feature, found_rows)
     # With the cache of SQLite that the generated rows were given.
     made.engine.dispose()

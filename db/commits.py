@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, ScalarSelect, String, Update, bindparam, exists, or_, select, update
 
 from tagtray.db import clock, dialects, own_tags, verdicts
+from tagtray.db.access import bulk
 from tagtray.db.dialects import add_new
 from tagtray.db.feeding import LONGEST_DEFERRAL
 from tagtray.db.records import (
@@ -45,6 +46,15 @@ SCORE_DIGITS = 6
 
 #: Whether there are own tags, and whether there are verdicts.
 _ANYTHING_TAUGHT = select(exists(select(OwnTag.wnid)), exists(select(Verdict.id)))
+# Made once: to put a statement together takes longer than to execute it.
+_HASHES = Content.sha256.in_(bindparam("hashes", expanding=True))
+#: SQLite is to begin with the hashes, not with all that the model has classified.
+_CLASSIFIED = (
+    select(Content.sha256)
+    .join(Classification, Classification.content_id == Content.id)
+    .where(dialects.unindexed(Classification.model_id) == bindparam("model"), _HASHES)
+)
+_CONTENTS = select(Content.sha256, Content.id, clock.now()).where(_HASHES)
 #: What is in the worker's hands still.
 _MINE = update(Image).where(
     Image.id == bindparam("row"), Image.status == Status.RUNNING, Image.worker == bindparam("holder")
@@ -53,10 +63,7 @@ _MINE = update(Image).where(
 
 def classified(connection: Connection, hashes: Sequence[str], model_id: int) -> set[str]:
     """Those of ``hashes`` whose content the model has classified."""
-    query = select(Content.sha256).join(Classification, Classification.content_id == Content.id)
-    # SQLite is to begin with the hashes, not with all that the model has classified.
-    mine = dialects.unindexed(Classification.model_id) == model_id
-    return set(connection.scalars(query.where(mine, Content.sha256.in_(hashes))))
+    return set(connection.scalars(_CLASSIFIED, {"hashes": hashes, "model": model_id}))
 
 
 def store_results(
@@ -105,8 +112,7 @@ def _add_contents(
 ) -> tuple[dict[str, int], datetime]:
     """Add those of ``fresh`` that are not there; the ids of all ``wanted`` by hash, and the moment."""
     add_new(connection, Content, [_content_row(sha256, content) for sha256, content in fresh.items()])
-    query = select(Content.sha256, Content.id, clock.now()).where(Content.sha256.in_(wanted))
-    rows = connection.execute(query).all()
+    rows = connection.execute(_CONTENTS, {"hashes": wanted}).all()
     return {sha256: content_id for sha256, content_id, _ in rows}, rows[0][2]
 
 
@@ -116,8 +122,7 @@ def end_images(
     """Move the images that are still in the worker's hands to the state their outcome says."""
     for kind, statement in _ends().items():
         rows = [_end_row(outcome, contents) for outcome in outcomes if isinstance(outcome, kind)]
-        if rows:
-            connection.execute(statement, [{**row, "holder": worker} for row in rows])
+        bulk.execute(connection, statement, [{**row, "holder": worker} for row in rows])
 
 
 @functools.cache

@@ -27,6 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tagtray.db import paths
+from tagtray.db.access import bulk
 from tagtray.db.tables import Base
 
 Column = InstrumentedAttribute[Any]
@@ -47,10 +48,14 @@ def add_new(
     """
     if not rows:
         return ()
+    dialect = connection.dialect.name
+    statement = _addition(dialect, table, tuple(rows[0]), returning)
+    if dialect == "sqlite" and not returning:
+        bulk.execute(connection, statement, rows)
+        return ()
     parameters: Any = list(rows)
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         parameters = {name: [row[name] for row in rows] for name in rows[0]}
-    statement = _addition(connection.dialect.name, table, tuple(rows[0]), returning)
     result = connection.execute(statement, parameters)
     return result.all() if returning else ()
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, case, func, or_, select, update
 
 from tagtray.config.limits import Limits
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import clock, commits, dialects, feeding, limits, paths, registration, stale
+from tagtray.db import claims, clock, commits, dialects, feeding, limits, paths, registration, stale
 from tagtray.db.access.transactions import read, write
 from tagtray.db.places import holds
 from tagtray.db.records import (
@@ -30,7 +30,7 @@ from tagtray.db.records import (
     SeenFile,
 )
 from tagtray.db.registration import RegisteredFile
-from tagtray.db.tables import Image, Model, Priority, Root, Status
+from tagtray.db.tables import Image, Priority, Root, Status
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000
@@ -128,7 +128,7 @@ class Ledger:
         """
         statement = (
             update(Image)
-            .where(Image.id.in_(ids), Image.status.in_((Status.PENDING, Status.QUEUED)))
+            .where(Image.id.in_(ids), _is(ids, Status.PENDING, Status.QUEUED))
             .where(Image.root_id.not_in(select(Root.id).where(holds.is_held())))
             .values(_to(Status.QUEUED, priority=Priority.URGENT, queued_at=clock.now(), not_before=None))
             .returning(Image.id, Image.attempts, Image.priority)
@@ -175,7 +175,7 @@ class Ledger:
 
     def unqueue(self, ids: Sequence[int] | None = None) -> int:
         """Images that are no longer in the queue (None: none is) go back to ``pending``."""
-        queued = update(Image).where(Image.status == Status.QUEUED)
+        queued = update(Image).where(_is(ids, Status.QUEUED))
         return self._update(queued.values(_to(Status.PENDING)), ids)
 
     def hold(self, root_id: int, seconds: float) -> int:
@@ -203,20 +203,7 @@ class Ledger:
         None, unless the model is the current one. Those that the worker holds already are among them: the
         answer to its first try may have been lost.
         """
-        current = select(Model.id).where(Model.id == model_id, Model.is_current).exists()
-        mine = and_(Image.status == Status.RUNNING, Image.worker == worker)
-        statement = (
-            update(Image)
-            .where(Image.id.in_(ids), or_(Image.status == Status.QUEUED, mine), current)
-            .values(_to(Status.RUNNING, worker=worker, lease_until=clock.after(lease)))
-            .returning(Image.id, Image.root_id, Image.path, Image.path_raw, Image.size_bytes, Image.attempts)
-        )
-        rows = write(self.engine, lambda connection: connection.execute(statement).all())
-        images = [
-            ClaimedImage(r.id, r.root_id, paths.to_bytes(r.path, r.path_raw), r.size_bytes, r.attempts)
-            for r in rows
-        ]
-        return sorted(images, key=lambda image: image.id)
+        return write(self.engine, lambda connection: claims.claim(connection, ids, worker, lease, model_id))
 
     def renew(self, worker: str, lease: float) -> int:
         """Extend the lease on everything in the worker's hands."""
@@ -287,7 +274,7 @@ class Ledger:
         With ``done`` those that are done, too: they are read again, and keep their results until then.
         """
         again = (Status.FAILED, Status.DONE) if done else (Status.FAILED,)
-        failed = update(Image).where(Image.status.in_(again))
+        failed = update(Image).where(_is(image_ids, *again))
         if code is not None:
             failed = failed.where(Image.error_code == code)
         cleared = _to(
@@ -336,6 +323,12 @@ class Ledger:
             return sum(connection.execute(page).rowcount for page in pages)
 
         return write(self.engine, work) if pages else 0
+
+
+def _is(ids: Sequence[int] | None, *states: Status) -> ColumnElement[bool]:
+    """Whether an image is in one of these states; SQLite is to begin with the ids where there are any."""
+    column = Image.status if ids is None else dialects.unindexed(Image.status)
+    return column.in_(states)
 
 
 def _held_by(worker: str) -> Update:

@@ -49,6 +49,16 @@ _FIELDS = (
 )
 #: Fields that rq always writes; with anything in them, the job is none of a feeder's.
 _EMPTY_FIELDS = ("failure_callback_name", "group_id", "stopped_callback_name", "success_callback_name")
+_NAMES = (*_FIELDS, *_EMPTY_FIELDS)
+#: Measures the hash before anything of it is read: how many fields it has, then the values of ours, if all of
+#: it is of a size that is fit.
+_READ = f"""
+local names = {{{", ".join(f"'{name}'" for name in _NAMES)}}}
+local count, bytes = redis.call('HLEN', KEYS[1]), 0
+for _, name in ipairs(names) do bytes = bytes + redis.call('HSTRLEN', KEYS[1], name) end
+if count > #names or bytes > {MAX_BYTES} then return {{count}} end
+return {{count, unpack(redis.call('HMGET', KEYS[1], unpack(names)))}}
+"""
 _FOREIGN = "it has callbacks, foreign fields or too many bytes"
 _REFUSED_STATES = (b"canceled", b"stopped", b"deferred", b"scheduled")
 
@@ -69,26 +79,19 @@ class ImageJob(Job):
         return job
 
     def refresh(self) -> None:
-        """Measure the hash in Redis before it is read, and read no field but ours."""
-        names = (*_FIELDS, *_EMPTY_FIELDS)
-        with self.connection.pipeline(transaction=False) as pipeline:
-            pipeline.hlen(self.key)
-            for name in names:
-                pipeline.hstrlen(self.key, name)
-            count, *lengths = pipeline.execute()
+        """Read no field but ours, in one round trip, and of a hash that is too large none."""
+        count, *values = self.connection.register_script(_READ)([self.key])
         if not count:
             raise NoSuchJobError(f"No such job: {self.key}")
-        if count > len(names) or sum(lengths) > MAX_BYTES or any(lengths[len(_FIELDS) :]):
-            raise JobRefused(_FOREIGN)
-        values = zip(names, self.connection.hmget(self.key, names), strict=True)
-        fields = {name.encode(): value for name, value in values if value is not None}
-        if len(fields) < count:
+        found = zip(_NAMES, values, strict=False)
+        fields = {name.encode(): value for name, value in found if value is not None}
+        if len(fields) < count or any(values[len(_FIELDS) :]):
             raise JobRefused(_FOREIGN)
         self.restore(fields)
 
     def restore(self, raw_data: Mapping[Any, Any]) -> None:
         """Take over the fields of the hash; raises JobRefused unless they are those of our jobs."""
-        known = {name.encode() for name in (*_FIELDS, *_EMPTY_FIELDS)}
+        known = {name.encode() for name in _NAMES}
         if not known.issuperset(raw_data):
             raise JobRefused(_FOREIGN)
         if raw_data.get(b"status") in _REFUSED_STATES:

@@ -19,8 +19,6 @@ from rq.serializers import JSONSerializer
 from tagtray.config.errors import JobRefused
 from tagtray.jobs.job import FUNCTION, MAX_BYTES, ImageJob, unpack
 
-#: Seconds that RQ keeps a finished job for `rq info` and dashboards.
-RESULT_TTL = 300
 #: Seconds that RQ keeps a job that an infrastructure error ended; the ledger has its images long before.
 FAILURE_TTL = 3600
 #: Seconds after which RQ calls a started job abandoned. The ledger's leases are what counts.
@@ -49,7 +47,6 @@ class ImageQueue(Queue):
                 FUNCTION,
                 args=(list(chunk), model_id),
                 timeout=JOB_TIMEOUT,
-                result_ttl=RESULT_TTL,
                 failure_ttl=FAILURE_TTL,
                 description=f"{len(chunk)} images from {chunk[0]}",
                 at_front=at_front,
@@ -80,7 +77,7 @@ class ImageQueue(Queue):
         return int(self.connection.get(_refused_key(self.name)) or 0)
 
     def tidy(self) -> None:
-        """Forget jobs that finished, failed or were abandoned longer ago than they are kept.
+        """Forget jobs that failed or were abandoned longer ago than they are kept; others go as they end.
 
         Instead of RQ's own maintenance, which fetches and revives jobs; nothing here reads one.
         """
@@ -92,7 +89,7 @@ class ImageQueue(Queue):
         self._popped = popped - stranded
         prefix = ImageJob.redis_job_namespace_prefix.encode()
         with self.connection.pipeline(transaction=False) as pipeline:
-            for registry in (self.finished_job_registry, self.failed_job_registry, self.started_job_registry):
+            for registry in (self.failed_job_registry, self.started_job_registry):
                 pipeline.zremrangebyscore(registry.key, 0, now)
             for job_id in stranded:
                 pipeline.lrem(self.intermediate_queue_key, 1, job_id)

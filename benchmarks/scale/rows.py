@@ -15,7 +15,7 @@ from tagtray.app import bootstrap
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db import current_model
-from tagtray.db.access.engine import writing
+from tagtray.db.access.engine import transaction
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import roots
 from tagtray.db.places.roots import Target
@@ -138,7 +138,7 @@ def fill(made: Scaled, rows: int, tables: Sequence[str]) -> None:
         "model": made.model_id,
         "label_set": ModelStore().default.label_set,
     }
-    with writing(made.engine).connect() as connection, connection.begin():
+    with transaction(made.engine, writes=True) as connection:
         connection.execute(_HASTE[connection.dialect.name])
         for statement in tables:
             _run(connection, statement, parameters)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event
 
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
@@ -57,11 +59,8 @@ def connect(settings: Settings) -> Engine:
     def _tune(connection: sqlite3.Connection, _record: Any) -> None:
         sqlite.tune(connection)
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
+    # No listener: one that hears of transactions is looked for with every statement.
+    engine.dialect.do_begin = _begin  # type: ignore[assignment, method-assign]
     return engine
 
 
@@ -76,9 +75,20 @@ def connect_reading(settings: Settings) -> Engine:
     return engine
 
 
-def writing(engine: Engine) -> Engine:
-    """The same engine, whose transactions take SQLite's write lock at once (no upgrade deadlocks)."""
-    return engine.execution_options(**{_WRITES: True})
+@contextlib.contextmanager
+def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+    """All or nothing of what is done in it; one that ``writes`` takes SQLite's write lock at once.
+
+    To take it later, where another one has written since, would be a deadlock.
+    """
+    with engine.connect() as connection:
+        connection.info[_WRITES] = writes
+        with connection.begin():
+            yield connection
+
+
+def _begin(connection: PoolProxiedConnection) -> None:
+    connection.cursor().execute("BEGIN IMMEDIATE" if connection.info.pop(_WRITES, False) else "BEGIN")
 
 
 def schema(connection: Connection) -> str:

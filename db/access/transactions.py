@@ -15,7 +15,7 @@ from tagtray.config import logs
 from tagtray.config.errors import Locked
 from tagtray.config.outage import LOG_INTERVAL
 from tagtray.db.access import sentences
-from tagtray.db.access.engine import writing
+from tagtray.db.access.engine import transaction
 
 #: Seconds to wait before each further try of a transaction that met a transient fault.
 RETRY_DELAYS = (0.05, 0.2, 1.0, 3.0)
@@ -35,12 +35,12 @@ def write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
 
     Raises InfrastructureError when the database stays away, Refused when the fault is a lasting one.
     """
-    return _run(writing(engine), work)
+    return _run(engine, work, writes=True)
 
 
 def read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """Run ``work``, which changes nothing, in one transaction; errors as in ``write``."""
-    return _run(engine, work)
+    return _run(engine, work, writes=False)
 
 
 @contextlib.contextmanager
@@ -53,10 +53,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
         raise sentences.fault(engine, error) from error
 
 
-def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+def _run(engine: Engine, work: Callable[[Connection], Result], *, writes: bool) -> Result:
     for delay in (*RETRY_DELAYS, None):
         try:
-            with engine.begin() as connection:
+            with transaction(engine, writes=writes) as connection:
                 return work(connection)
         except DBAPIError as error:
             fault = sentences.fault(engine, error)

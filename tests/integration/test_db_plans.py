@@ -51,6 +51,15 @@ def test_a_batch_is_looked_up_by_its_contents_not_by_all_of_its_model(made: Scal
     assert not [line for line in lines if "ix_classifications_model_id_classified_at" in line]
 
 
+def test_sqlite_finds_images_by_their_numbers_not_among_all_of_their_state() -> None:
+    with scaled(ROWS) as made:
+        found = plans.report(made)
+
+    lines = [line for name in ("claim", "enqueue") for line in found[name]]
+    assert any("images USING INTEGER PRIMARY KEY" in line for line in lines), found
+    assert not [line for line in lines if "ix_images_status" in line], found
+
+
 def test_a_moment_on_the_databases_clock_is_looked_up_in_an_index(made: Scaled) -> None:
     lines = plans.report(made)["status"]
     assert any("classified_at>?)" in line or "(classified_at >" in line for line in lines), lines

@@ -270,12 +270,14 @@ def test_forged_jobs_do_not_stop_a_recovery(
     assert status(ledger, *ids) == ["queued"] * 2
 
 
-def test_a_recovery_forgets_jobs_that_ended_long_ago(feeder: Feeder, queue: ImageQueue, redis: Redis) -> None:
-    redis.zadd(queue.finished_job_registry.key, {"old": 1, "new": time.time() + 99})
+def test_a_recovery_forgets_jobs_that_failed_long_ago(
+    feeder: Feeder, queue: ImageQueue, redis: Redis
+) -> None:
+    redis.zadd(queue.failed_job_registry.key, {"old": 1, "new": time.time() + 99})
 
     feeder.recover()
 
-    assert redis.zrange(queue.finished_job_registry.key, 0, -1) == [b"new"]
+    assert redis.zrange(queue.failed_job_registry.key, 0, -1) == [b"new"]
 
 
 def test_two_feeders_at_once_put_each_image_in_one_job(

@@ -7,8 +7,11 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
+from click.testing import CliRunner
 from redis import Redis
+from rq.cli.cli import main as rq_cli
 from rq.command import send_shutdown_command
+from rq.suspension import resume, suspend
 
 from tagtray.config.errors import InfrastructureError
 from tagtray.jobs.queue import ImageQueue
@@ -45,22 +48,26 @@ def _states(queue: ImageQueue, job_ids: Sequence[str]) -> set[str]:
     return {queue.connection.hget(f"rq:job:{job_id}", "status").decode() for job_id in job_ids}  # type: ignore[union-attr]
 
 
-def test_a_window_is_filled_with_several_jobs_that_each_finish(queue: ImageQueue) -> None:
+def test_a_window_is_filled_with_several_jobs_that_each_end(queue: ImageQueue) -> None:
     queue.put([[1, 2], [3], [4], [5]], MODEL_ID)
-    first = queue.job_ids[:3]
     windows = Windows()
     worker = _worker(queue, windows)
 
     worker.work(max_jobs=1, logging_level="CRITICAL")
 
     assert windows.seen == [[1, 2, 3, 4]]
-    assert _states(queue, first) == {"finished"}
-    assert sorted(queue.finished_job_registry.get_job_ids()) == sorted(first)
     assert queue.count == 1
-    assert queue.started_job_registry.count == 0
-    assert queue.connection.llen(queue.intermediate_queue_key) == 0
     assert worker.failure is None
     assert queue.connection.hget(worker.key, "successful_job_count") == b"3"
+
+
+def test_nothing_of_a_job_is_left_once_it_has_ended(queue: ImageQueue) -> None:
+    queue.put([[1], [2], [3]], MODEL_ID)
+    worker = _worker(queue, Windows())
+
+    worker.work(max_jobs=1, logging_level="CRITICAL")
+
+    assert set(queue.connection.scan_iter()) == {b"rq:queues", worker.key.encode()}
 
 
 def test_jobs_of_two_models_are_processed_apart(queue: ImageQueue) -> None:
@@ -125,6 +132,38 @@ def test_a_worker_comes_back_under_its_name_after_its_connection_broke(queue: Im
     _worker(queue, windows).work(max_jobs=1, logging_level="CRITICAL")
 
     assert windows.seen == [[1]]
+
+
+def test_rq_info_shows_what_a_worker_does(queue: ImageQueue, redis_url: str) -> None:
+    queue.put([[1, 2, 3], [4], [5]], MODEL_ID)
+    said: list[str] = []
+    worker = ImageWorker(queue, "w", 4, 0.0, lambda *_: said.append(_rq_info(redis_url)), lambda: None)
+
+    with _working(worker):
+        wait_for(lambda: worker.get_state() == "idle")
+        said.append(_rq_info(redis_url))
+
+    assert "queue tagtray 1, 2 executing" in said[0] and "busy tagtray. jobs: 0 finished" in said[0]
+    assert "queue tagtray 0, 1 executing" in said[1] and "busy tagtray. jobs: 2 finished" in said[1]
+    assert "queue tagtray 0, 0 executing" in said[2] and "idle tagtray. jobs: 3 finished" in said[2]
+
+
+def _rq_info(redis_url: str) -> str:
+    return CliRunner().invoke(rq_cli, ["info", "--raw", "--url", redis_url]).output
+
+
+def test_workers_stand_still_while_rq_has_suspended_them(queue: ImageQueue) -> None:
+    queue.put([[1]], MODEL_ID)
+    suspend(queue.connection)
+    windows = Windows()
+    worker = _worker(queue, windows)
+    with _working(worker):
+        wait_for(lambda: worker.get_state() == "suspended")
+        assert not windows.seen
+
+        resume(queue.connection)
+
+        wait_for(lambda: windows.seen)
 
 
 @contextlib.contextmanager

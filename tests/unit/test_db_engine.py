@@ -171,8 +171,20 @@ def test_readers_never_wait_for_a_writer(settings: configuration.Settings) -> No
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE t (i)"))
 
-    with engines.writing(engine).begin():
+    with engines.transaction(engine, writes=True):
         found = transactions.read(engine, lambda c: c.execute(text("SELECT count(*) FROM t")).scalar_one())
     engine.dispose()
 
     assert found == 0
+
+
+def test_a_transaction_that_reads_takes_no_lock_after_one_that_wrote(
+    settings: configuration.Settings,
+) -> None:
+    engine = engines.connect(settings)
+    migrate.upgrade(engine)
+    transactions.write(engine, lambda connection: connection.execute(text("SELECT 1")))
+
+    with engines.transaction(engine, writes=False), engines.transaction(engine, writes=True):
+        pass
+    engine.dispose()

@@ -57,10 +57,13 @@ def test_entries_at_or_above_the_minimum_are_found_row_by_row(
     assert found == [(i, j) for i in range(len(tags)) for j in range(3) if tags[i, j] >= least]
 
 
-def test_tags_of_an_image_come_with_their_wnid_best_first() -> None:
-    scores = np.array([0.75, 0.125, 0.875], np.float32)
-    assert SMALL.tags_above(scores, 0.5) == [(ANIMAL, 0.875), (DOG, 0.75)]
-    assert SMALL.tags_above(scores, 0.9) == []
+def test_tags_of_each_image_come_with_their_wnid_best_first() -> None:
+    scores = np.array([[0.75, 0.125, 0.875], [0, 0, 0], [0.5, 0.5, 0.25]], np.float32)
+    assert SMALL.tags_above(scores, 0.5) == [
+        [(ANIMAL, 0.875), (DOG, 0.75)],
+        [],
+        [(DOG, 0.5), (CAT, 0.5)],
+    ]
 
 
 def test_the_roll_up_of_a_model_is_that_of_its_labels() -> None:
@@ -75,7 +78,7 @@ def test_a_model_without_categories_has_no_tags(tmp_path: Path) -> None:
     # When scores are summed, then there is nothing to show
     tags = summed(np.full((2, len(models.COLOURS)), 1 / 7, np.float32), roll_up)
     assert tags.shape == (2, 0)
-    assert roll_up.tags_above(tags[0], 0.0) == []
+    assert roll_up.tags_above(tags, 0.0) == [[], []]
 
 
 def test_a_matrix_that_does_not_fit_its_categories_is_refused() -> None:

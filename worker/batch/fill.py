@@ -77,7 +77,8 @@ class Filler:
         except ImageError as error:
             batch.end(_failed(image, error, source.sha256))
             return False
-        batch.fill_slot(source.sha256, replace(info, taken=self._taken(image, info)))
+        found = self._taken(image, info)
+        batch.fill_slot(source.sha256, info if found is info.taken else replace(info, taken=found))
         return True
 
     def _taken(self, image: ClaimedImage, info: ImageInfo) -> Taken | None:

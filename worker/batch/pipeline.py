@@ -60,27 +60,28 @@ class Pipeline:
             return []
         self._progress.enter(Phase.FORWARD, batch.suspect)
         logs.event(log, logging.INFO, "forward_pass", "images={images}", images=images)
-        scores = self._classifier.classify(images)
-        return [self._content(slot, info, scores) for slot, info in enumerate(batch.infos)]
+        return self._contents(batch.infos, self._classifier.classify(images))
 
-    def _content(self, slot: int, info: ImageInfo, scores: Scores) -> NewContent:
-        top = zip(scores.top_index[slot].tolist(), scores.top_score[slot].tolist(), strict=True)
-        tags = self._roll_up.tags_above(scores.tag_scores[slot], self._settings.tag_min)
-        features = scores.features[slot].astype("<f2").tobytes() if self._settings.features else None
-        at, source = (info.taken.at, info.taken.source) if info.taken else (None, None)
-        return NewContent(
-            info.format,
-            info.width,
-            info.height,
-            at,
-            info.camera,
-            list(top),
-            tags,
-            features,
-            taken_from=source,
-            color=info.color,
-            partial=info.partial,
-        )
+    def _contents(self, infos: Sequence[ImageInfo], scores: Scores) -> list[NewContent]:
+        tags = self._roll_up.tags_above(scores.tag_scores, self._settings.tag_min)
+        best = zip(scores.top_index.tolist(), scores.top_score.tolist(), strict=True)
+        features = scores.features.astype("<f2") if self._settings.features else None
+        return [
+            NewContent(
+                info.format,
+                info.width,
+                info.height,
+                info.taken.at if info.taken else None,
+                info.camera,
+                list(zip(*top, strict=True)),
+                tags[slot],
+                None if features is None else features[slot].tobytes(),
+                taken_from=info.taken.source if info.taken else None,
+                color=info.color,
+                partial=info.partial,
+            )
+            for slot, (info, top) in enumerate(zip(infos, best, strict=True))
+        ]
 
     def _commit(self, batch: Batch, contents: Sequence[NewContent]) -> None:
         outcomes = batch.outcomes(contents)

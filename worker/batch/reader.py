@@ -83,7 +83,7 @@ class RootReader:
         for stem in (image.path, os.path.splitext(image.path)[0]):
             name = stem + b".xmp"
             # Most images have none, and this look costs a tenth of an attempt to open one.
-            if not os.path.lexists(os.path.join(folder, name)):
+            if not os.access(b"%b/%b" % (folder, name), os.F_OK):
                 continue
             with contextlib.suppress(TagtrayError):  # it cannot be read
                 yield open_image(folder, name, max_bytes=SIDECAR_BYTES).data

@@ -32,11 +32,16 @@ class RollUp:
         rows, columns = np.nonzero(tag_scores >= np.float32(minimum))
         return rows, columns
 
-    def tags_above(self, scores: NDArray[np.float32], minimum: float) -> list[tuple[str, float]]:
-        """The (wnid, score) pairs of one image's ``scores`` (C,) that are >= ``minimum``, best first."""
-        _, columns = self.above(scores[np.newaxis], minimum)
-        best = columns[np.argsort(-scores[columns], kind="stable")]
-        return [(self.wnids[column], float(scores[column])) for column in best]
+    def tags_above(self, tag_scores: NDArray[np.float32], minimum: float) -> list[list[tuple[str, float]]]:
+        """For each image the (wnid, score) pairs of ``tag_scores`` (n, C) >= ``minimum``, best first."""
+        rows, columns = self.above(tag_scores, minimum)
+        scores = tag_scores[rows, columns]
+        best = np.lexsort((-scores, rows))
+        tags: list[list[tuple[str, float]]] = [[] for _ in tag_scores]
+        found = zip(rows[best].tolist(), columns[best].tolist(), scores[best].tolist(), strict=True)
+        for row, column, score in found:
+            tags[row].append((self.wnids[column], score))
+        return tags
 
 
 def load(model: Model) -> RollUp:
