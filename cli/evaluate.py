@@ -134,7 +134,7 @@ def _say_left_out(found: Found, evaluated: Evaluated) -> None:
     left_out = {"has no class of this model": found.without_class, "cannot be read": evaluated.unreadable}
     for why, count in left_out.items():
         if count:
-            print(f"Left out: {count:,} images, of which each {why}.", file=sys.stderr)
+            print(f"Images left out because each {why}: {count:,}.", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -207,8 +207,8 @@ def test_labelled_photos_say_how_good_a_model_is(
     assert captured.out.startswith(f"{DEFAULT.name}, torch fp32, 3 photos\n")
     assert f"the right label is the first one (Top-1)\t{found['top1']:.1%}\t3 photos" in captured.out
     assert "\nfish\t3\t" in captured.out
-    assert "Left out: 1 images, of which each has no class of this model." in captured.err
-    assert "Left out: 1 images, of which each cannot be read." in captured.err
+    assert "Images left out because each has no class of this model: 1." in captured.err
+    assert "Images left out because each cannot be read: 1." in captured.err
 
 
 def test_photos_without_classes_are_a_sentence(command: Command, tmp_path: Path) -> None:

@@ -159,6 +159,10 @@ def test_a_folder_without_a_manifest_is_told(tmp_path: Path) -> None:
         ({"input": {**DEFAULT.input.as_json(), "mean": [0.2, float("nan"), 0.2]}}, "mean has to be finite"),
         ({"input": {**DEFAULT.input.as_json(), "resize": 200}}, "resize is smaller than side"),
         ({"input": {**DEFAULT.input.as_json(), "side": 20}}, "models.0.input.side"),
+        (
+            {"architecture": "efficientnet-lite0", "input": {**DEFAULT.input.as_json(), "side": 200}},
+            "the side of efficientnet-lite0 has to be a multiple of 32",
+        ),
         ({"thresholds": {"overall": 1.5}}, "models.0.thresholds.overall"),
     ],
 )
@@ -196,6 +200,27 @@ def test_a_model_with_other_weights_than_those_asked_for_is_told() -> None:
         ModelStore().model(DEFAULT.name, "0" * 64)
     said = sentence(raised)
     assert DEFAULT.weights.sha256[:12] in said and "0" * 12 in said and f"weights use {DEFAULT.name}" in said
+
+
+def test_weights_of_a_package_count_only_with_their_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a model whose weights another package has, and one that calls itself that
+    lite = ModelStore().model("efficientnet-lite0")
+    assert lite.package
+    found = tmp_path / lite.package.module / lite.package.folder
+    found.mkdir(parents=True)
+    (found.parent / "__init__.py").write_text("raise SystemExit('run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    # When its weights have another content or are not there, then a sentence says so, and none of it is run
+    with pytest.raises(WeightsError) as raised:
+        lite.verify()
+    assert f"{found / lite.weights.name} is missing" in sentence(raised)
+    (found / lite.weights.name).write_bytes(bytes(lite.weights.bytes))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        lite.verify()
+    with pytest.raises(WeightsError, match="SHA-256"):
+        lite.read(lite.weights)
 
 
 def test_the_users_models_come_after_those_that_ship(tmp_path: Path) -> None:
