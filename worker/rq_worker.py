@@ -47,9 +47,9 @@ Process = Callable[[Sequence[int], int], None]
 class ImageWorker(SimpleWorker):
     """Pops jobs until ``window`` images are in hand or ``linger`` seconds are over; ``process`` gets them.
 
-    ``idle`` is called while it waits, several times a second; while it is ``resting`` it takes no job. RQ's
-    tools are told of a job in one round trip as it begins and in one as it ends. Its executions, for which the
-    ledger's leases stand, are not kept, and neither is the job once it has ended well.
+    ``idle`` is called while it waits, several times a second; while it is ``resting`` it takes no job.
+    RQ's tools are told of a job in one round trip as it begins and in one as it ends. Its executions, for
+    which the ledger's leases stand, are not kept, and neither is the job once it has ended well.
     """
 
     job_class = ImageJob
