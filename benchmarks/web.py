@@ -37,7 +37,7 @@ from tagtray.worker.supervision import resources
 #: Requests of a load, at once, one at a time, before anything is counted; pending images behind.
 REQUESTS, CONCURRENCY, ALONE, WARM, BACKLOG = 1_000, 10, 100, 40, 100_000
 #: Seconds that a service may take to start.
-PATIENCE = 120.0
+PATIENCE = 600.0
 SIZES: Mapping[str, Callable[[Sequence[Path], Path, int], Path]] = {
     "small": photos.small,
     "camera": photos.camera,
@@ -67,9 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["small"])
     parser.add_argument("--ways", nargs="+", default=["auto-fp32", "auto-auto"], metavar="ENGINE-PRECISION")
-    parser.add_argument(
-        "--cache", type=Path, help="a home whose files of networks are used"
-    )
+    parser.add_argument("--cache", type=Path, help="a home whose files of networks are used")
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--alone", type=int, default=ALONE)
     parser.add_argument("--backlog", type=int, default=0, help=f"pending images behind, such as {BACKLOG}")

@@ -129,15 +129,10 @@ class Classifier:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.upload_wait):
                 while True:
-                    # Before the look: what ends in between is heard of.
-                    ended = asyncio.ensure_future(self._live.ended(image_id))
-                    try:
-                        answer = await self._answering.do(image_id)
-                        if answer is not None:
-                            return _raised(answer, more)
-                        await ended
-                    finally:
-                        ended.cancel()
+                    await self._live.ended(image_id)
+                    answer = await self._answering.do(image_id)
+                    if answer is not None:
+                        return _raised(answer, more)
         sentence = f"The photo was not classified within {self._settings.upload_wait:g} s; the work goes on."
         raise Problem(504, "not_ready", sentence, retry_after=RETRY_SECONDS, **more)
 

@@ -30,6 +30,8 @@ from tagtray.jobs.connection import connect
 LOOK_SECONDS = 1.0
 #: Seconds between looks for a request to stop.
 TICK_SECONDS = 0.2
+#: Images that ended lately and are remembered.
+LATELY = 10_000
 #: Hints that a browser may lag behind; it is told of the latest.
 BACKLOG = 100
 
@@ -45,6 +47,7 @@ class Live:
         self._settings = settings
         self._ledger = ledger
         self._waiting: dict[int, set[asyncio.Future[None]]] = defaultdict(set)
+        self._lately: dict[int, bool] = {}
         self._followers: set[asyncio.Queue[Sequence[int]]] = set()
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,7 +70,9 @@ class Live:
                 await self._looking
 
     async def ended(self, image_id: int) -> None:
-        """Return when an image has ended."""
+        """Return when an image has ended, or has done so a moment ago; at once only once."""
+        if self._lately.pop(image_id, None):
+            return
         future = asyncio.get_running_loop().create_future()
         self._waiting[image_id].add(future)
         try:
@@ -115,6 +120,10 @@ class Live:
                     future.set_result(None)
 
     def _tell(self, image_ids: Sequence[int]) -> None:
+        # One that ends before anybody waits for it.
+        self._lately |= dict.fromkeys(image_ids, True)
+        while len(self._lately) > LATELY:
+            self._lately.pop(next(iter(self._lately)))
         self._wake(image_ids)
         for queue in self._followers:
             if queue.full():
