@@ -169,7 +169,12 @@ class Classifier:
         names = {sha256: _name(upload) for sha256, upload in fresh.items()}
         there = self._ledger.lookup(self._root.id, list(names.values()))
         waiting = {name: row.id for name, row in there.items() if row.status in _ON_THEIR_WAY}
-        files = [self._place(fresh[sha256], name) for sha256, name in names.items() if name not in waiting]
+        try:
+            files = [
+                self._place(fresh[sha256], name) for sha256, name in names.items() if name not in waiting
+            ]
+        except OSError as error:
+            raise InfrastructureError(f"Uploads cannot be stored: {error.strerror}.") from None
         again = [file.path for file in files if file.path in there]
         ids = self._ledger.register(self._root.id, files, again).ids if files else {}
         return {sha256: waiting.get(name) or ids[name] for sha256, name in names.items()}

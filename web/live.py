@@ -37,6 +37,9 @@ BACKLOG = 100
 
 ENDED = (Status.DONE, Status.FAILED, Status.MISSING, Status.IGNORED)
 
+#: Ids of images that ended; None: there will be no more.
+_Queue = asyncio.Queue[Sequence[int] | None]
+
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +51,7 @@ class Live:
         self._ledger = ledger
         self._waiting: dict[int, set[asyncio.Future[None]]] = defaultdict(set)
         self._lately: dict[int, bool] = {}
-        self._followers: set[asyncio.Queue[Sequence[int]]] = set()
+        self._followers: set[_Queue] = set()
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -82,16 +85,24 @@ class Live:
             if not self._waiting[image_id]:
                 del self._waiting[image_id]
 
+    def close(self) -> None:
+        """Let those who follow go: the server ends."""
+        for queue in self._followers:
+            _put(queue, None)
+
     async def follow(self, seconds: float) -> AsyncIterator[Sequence[int]]:
-        """The ids of images that ended, as they do; empty after ``seconds`` without any."""
-        queue: asyncio.Queue[Sequence[int]] = asyncio.Queue(BACKLOG)
+        """The ids of images that ended, as they do, until ``close``; empty after ``seconds`` without any."""
+        queue: _Queue = asyncio.Queue(BACKLOG)
         self._followers.add(queue)
         try:
             while True:
                 try:
-                    yield await asyncio.wait_for(queue.get(), seconds)
+                    image_ids = await asyncio.wait_for(queue.get(), seconds)
                 except TimeoutError:
-                    yield []
+                    image_ids = []
+                if image_ids is None:
+                    return
+                yield image_ids
         finally:
             self._followers.discard(queue)
 
@@ -126,9 +137,7 @@ class Live:
             self._lately.pop(next(iter(self._lately)))
         self._wake(image_ids)
         for queue in self._followers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(image_ids)
+            _put(queue, image_ids)
 
     def _listen(self) -> None:
         outage = Outage(log, "hints_wait", self._stop.wait)
@@ -142,3 +151,9 @@ class Live:
                         self._loop.call_soon_threadsafe(self._tell, image_ids)
             except (redis.RedisError, InfrastructureError) as error:
                 outage.wait(refusals.explained(error, self._settings.redis_url))
+
+
+def _put(queue: _Queue, image_ids: Sequence[int] | None) -> None:
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(image_ids)
