@@ -19,7 +19,7 @@ from tests.acceptance.world import World, ended
 from tests.chaos import members
 from tests.waiting import wait_for
 
-UPLOADS = 200
+UPLOADS = 60
 PENDING = "SELECT count(*) FROM images WHERE status IN ('pending', 'queued', 'running')"
 
 
@@ -98,7 +98,7 @@ def test_no_accepted_upload_is_lost_where_workers_are_killed(
     wait_for(lambda: _ready(client, address), run)
 
     def send(number: int) -> tuple[int, dict[str, object]]:
-        data = photos.picture(number, "JPEG", side=600)
+        data = photos.picture(number, "JPEG")
         with httpx.Client(timeout=120, trust_env=False) as own:
             answer = own.post(f"{address}/predict", files={"file": data})
         return answer.status_code, answer.json()
@@ -106,7 +106,7 @@ def test_no_accepted_upload_is_lost_where_workers_are_killed(
     # When every worker is killed twice meanwhile
     with ThreadPoolExecutor(8) as pool:
         answers = pool.map(send, range(UPLOADS))
-        for least in (20, 80):
+        for least in (10, 30):
             wait_for(lambda least=least: laptop.count("SELECT count(*) FROM images") > least, run)  # type: ignore[misc]
             members.kill(members.of(laptop.home)[members.WORKER])
         found = list(answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -149,6 +150,16 @@ def test_events_tell_how_things_stand_and_what_has_ended(site: Site) -> None:
         }
         [image_id] = site.add({"event.jpg": builders.jpeg(40)})
         assert image_id in _event(lines, "ended")["images"]
+
+
+def test_events_end_in_order_with_the_server() -> None:
+    with contextlib.ExitStack() as outer:
+        with sites.site(works=False) as site:
+            client = outer.enter_context(httpx.Client(base_url=site.url, timeout=60, trust_env=False))
+            lines = outer.enter_context(client.stream("GET", "/events")).iter_lines()
+            assert _event(lines, "status")["code"] == "no_worker"
+
+        assert "event: ended" not in list(lines)
 
 
 def _event(lines: Iterator[str], name: str) -> Any:
