@@ -181,6 +181,15 @@ def publish(connection: Connection, classifier: Classifier, found: Mapping[int, 
     return True
 
 
+def withdraw(connection: Connection, wnid: str) -> None:
+    """Drop what was learned of an own tag; what people said of it stays."""
+    lock(connection)
+    connection.execute(delete(OwnTagClassifier).where(OwnTagClassifier.wnid == wnid))
+    connection.execute(delete(Threshold).where(Threshold.wnid == wnid))
+    connection.execute(delete(Tag).where(Tag.wnid == wnid, Tag.content_id.not_in(_judged(connection, wnid))))
+    connection.execute(update(OverruledTag).where(OverruledTag.wnid == wnid).values(score=None))
+
+
 def add_scores(connection: Connection, classifier: Classifier, found: Mapping[int, float]) -> None:
     """Add the scores of contents that a classifier had not seen when it was published, if it counts still."""
     lock(connection)

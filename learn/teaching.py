@@ -7,7 +7,7 @@ examples -> train (some thousand other photos are presumed to show something els
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,19 @@ class _Known:
     counter: Sequence[int]
 
 
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What an own tag is learned from: ``sample`` are the ids of the photos that are presumed not to show it.
+
+    ``others`` are all that nobody has judged, ``waiting`` the examples without features.
+    """
+
+    examples: Examples
+    sample: Ids
+    others: Ids
+    waiting: int
+
+
 def say(
     engine: Engine,
     name: str,
@@ -93,37 +106,26 @@ def say(
 def learn(engine: Engine, wnid: str) -> Learned:
     """Learn an own tag from its examples, and give it to the collection; raises UsageError if it is gone.
 
-    Of two that learn at once, what came of the later examples stands.
+    Of two that learn at once, what came of the later examples stands. What was learned before is withdrawn
+    where too many examples were taken back.
     """
     known = read(engine, lambda connection: _known(connection, wnid))
-    shows, examples = read(engine, lambda connection: vectors.of(connection, known.model_id, known.shows))
-    against, counter = read(engine, lambda connection: vectors.of(connection, known.model_id, known.counter))
-    everything = read(engine, lambda connection: vectors.ids(connection, known.model_id))
-    others = np.setdiff1d(everything, np.concatenate([shows, against]), assume_unique=True)
-    waiting = len(known.shows) + len(known.counter) - len(shows) - len(against)
-    counts = (len(known.shows), len(known.counter), waiting, len(others))
-    reason = _too_few(known, len(shows), len(others))
+    lesson = _prepare(engine, known)
+    shows, counter = len(lesson.examples.shows), len(lesson.examples.counter)
+    reason = _too_few(known, shows, len(lesson.others))
+    counts = (len(known.shows), len(known.counter), lesson.waiting, len(lesson.others))
+    answer = Learned(wnid, known.name, *counts, 0, 0.0, reason)
     if reason:
-        return Learned(wnid, known.name, *counts, 0, 0.0, reason)
-    rng = np.random.default_rng(SEED)
-    sample = np.sort(rng.choice(others, min(PRESUMED, len(others)), replace=False))
-    sample, presumed = read(
-        engine, lambda connection: vectors.of(connection, known.model_id, sample.tolist())
-    )
-    material = Examples(examples, counter.reshape(len(counter), examples.shape[1]), presumed)
-    held_out = classifier.hold_out(material, rng)
-    linear = classifier.train(material)
-    seen, margins = _margins(engine, known.model_id, linear)
-    judged = _calibration_margins(seen, margins, others, sample, held_out.presumed)
-    calibrated = calibration.calibrate(held_out, judged)
-    learned = _classifier(
-        wnid, known, calibrated, calibrated.applied(linear), (len(shows), len(against), len(others))
-    )
-    scores = own_scores.scores_of((margins * calibrated.slope + calibrated.offset).astype(np.float32))
+        if len(known.shows) < LEAST_EXAMPLES:
+            write(engine, lambda connection: own_tags.withdraw(connection, wnid))
+        return answer
+    calibrated, linear, seen, margins = _study(engine, known.model_id, lesson)
+    learned = _classifier(wnid, known, calibrated, linear, (shows, counter, len(lesson.others)))
+    scores = own_scores.scores_of(margins.astype(np.float32))
     _publish(engine, learned, seen, scores)
-    found = int(np.isin(seen[scores >= learned.threshold], others).sum())
+    found = int(np.isin(seen[scores >= learned.threshold], lesson.others).sum())
     reason = None if calibrated.tells else _indistinct(known)
-    return Learned(wnid, known.name, *counts, found, calibrated.precision, reason)
+    return replace(answer, found=found, precision=calibrated.precision, reason=reason)
 
 
 def outdated(engine: Engine) -> list[str]:
@@ -214,18 +216,34 @@ def _indistinct(known: _Known) -> str:
     )
 
 
-def _margins(engine: Engine, model_id: int, linear: Linear) -> tuple[Ids, Margins]:
-    """The margins of all contents: (n,) ids in order, and (n,)."""
-    found = [(ids, linear.margins(page)) for ids, page in vectors.pages(engine, model_id)]
-    return np.concatenate([ids for ids, _ in found]), np.concatenate([margins for _, margins in found])
+def _prepare(engine: Engine, known: _Known) -> _Lesson:
+    """The vectors of the examples, and of some other photos."""
+
+    def look(connection: Connection) -> _Lesson:
+        shows, examples = vectors.of(connection, known.model_id, known.shows)
+        against, counter = vectors.of(connection, known.model_id, known.counter)
+        everything = vectors.ids(connection, known.model_id)
+        others = np.setdiff1d(everything, np.concatenate([shows, against]), assume_unique=True)
+        chosen = np.random.default_rng(SEED).choice(others, min(PRESUMED, len(others)), replace=False)
+        sample, presumed = vectors.of(connection, known.model_id, np.sort(chosen).tolist())
+        waiting = len(known.shows) + len(known.counter) - len(shows) - len(against)
+        counter = counter.reshape(len(counter), examples.shape[1])
+        return _Lesson(Examples(examples, counter, presumed), sample, others, waiting)
+
+    return read(engine, look)
 
 
-def _calibration_margins(seen: Ids, margins: Margins, others: Ids, sample: Ids, held_out: Margins) -> Margins:
-    """Those of all photos that nobody has judged; of those that were trained with, the held-out ones."""
-    margins = margins.copy()
-    places = np.searchsorted(seen, sample)
-    margins[places] = held_out
-    return margins[np.isin(seen, others, assume_unique=True)]
+def _study(engine: Engine, model_id: int, lesson: _Lesson) -> tuple[Calibration, Linear, Ids, Margins]:
+    """Train and calibrate; what comes of it, and the ids and the calibrated margins of all contents."""
+    held_out = classifier.hold_out(lesson.examples, np.random.default_rng(SEED))
+    linear = classifier.train(lesson.examples)
+    pages = [(ids, linear.margins(page)) for ids, page in vectors.pages(engine, model_id)]
+    seen, margins = (np.concatenate(parts) for parts in zip(*pages, strict=True))
+    # Those that were trained with count as they are when they are held out.
+    fair = margins.copy()
+    fair[np.searchsorted(seen, lesson.sample)] = held_out.presumed
+    calibrated = calibration.calibrate(held_out, fair[np.isin(seen, lesson.others, assume_unique=True)])
+    return calibrated, calibrated.applied(linear), seen, margins * calibrated.slope + calibrated.offset
 
 
 def _classifier(

@@ -36,7 +36,7 @@ class Chooser:
         others = [sense for sense in found if sense not in chosen and not self._below(sense, chosen)]
         if any(sense.curated for sense in others):
             self._note(text, chosen, [sense for sense in others if sense.curated])
-        return chosen
+        return [*chosen, *self._own_below(chosen)]
 
     def _taken(self, found: Sequence[Sense]) -> list[Sense]:
         curated = [sense for sense in found if sense.kind == "category" and sense.curated]
@@ -58,6 +58,13 @@ class Chooser:
         )
         photos = dict(self._connection.execute(query).all())
         return max(classes, key=lambda sense: photos.get(sense.class_index or 0, 0))
+
+    def _own_below(self, chosen: Sequence[Sense]) -> list[Sense]:
+        """The own tags that were put below one of these."""
+        own = (sense for sense in self._vocabulary.own if sense not in chosen)
+        return [
+            sense for sense in own if self._below(sense, [one for one in chosen if one.kind == "category"])
+        ]
 
     def _below(self, sense: Sense, chosen: Sequence[Sense]) -> bool:
         return any(self._vocabulary.holds(category, sense) for category in chosen)

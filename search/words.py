@@ -62,6 +62,7 @@ class Vocabulary:
     model_id: int
     label_set: str
     thresholds: dict[str, float]
+    own: list[Sense] = field(default_factory=list)
     _senses: dict[str, list[Sense]] = field(default_factory=dict)
     _members: dict[str, set[str]] = field(default_factory=dict)
 
@@ -120,7 +121,9 @@ def load(connection: Connection) -> Vocabulary:
     found = Vocabulary(model.id, model.label_set, dict(connection.execute(scores).all()))
     categories = connection.execute(select(Category.__table__).order_by(Category.wnid)).all()
     for row in (row for row in categories if row.curated):
-        found.add(Sense(row.name, row.name_zh, row.wnid, None), _words(row))
+        sense = Sense(row.name, row.name_zh, row.wnid, None)
+        found.add(sense, _words(row))
+        found.own += [sense] if sense.is_own else []
     labels = select(Label.__table__).where(Label.label_set == model.label_set).order_by(Label.class_index)
     for row in connection.execute(labels):
         found.add(Sense(row.name, row.name_zh, row.wnid, row.class_index), _words(row))

@@ -13,6 +13,7 @@ from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import ClaimedImage, Failed, Outcome
+from tagtray.learn import teaching
 from tagtray.worker.batch import after_commit
 from tagtray.worker.batch.batch import CommittedBatch
 from tests import builders
@@ -112,6 +113,31 @@ def test_sidecars_are_kept_as_photos_are_done(
         _tell(ledger, _with(host, xmp=True), outcomes)
     assert f"sidecar_kept: {os.path.realpath(sidecar)} is broken XML" in caplog.text
     assert sidecar.read_bytes() == b"broken"
+
+
+def test_what_is_taught_while_a_worker_lives_is_told_and_written(
+    host: Settings, ledger: Ledger, outcomes: list[Outcome]
+) -> None:
+    # Given a worker that has told of a batch
+    file = host.home / "told"
+    settings = host.model_copy(update={"xmp": True, "on_done": f"cat >> {file}"})
+    hooks = after_commit.hooks(settings, ledger.engine)
+    batch = CommittedBatch([ClaimedImage(outcomes[0].image_id, 1, b"", 10, 0)], outcomes[:1], 1, {})
+    for hook in hooks:
+        hook(batch)
+
+    # When an own tag is taught that its photo shows, and it tells again
+    (content_id,) = builders.query(ledger, "SELECT content_id FROM images WHERE content_id IS NOT NULL")[0]
+    teaching.say(ledger.engine, "our Bello", [content_id], [], "ann")
+    for hook in hooks:
+        hook(batch)
+
+    # Then the tag is among the others
+    first, second = (
+        [tag["name"] for tag in json.loads(line)["result"]["tags"]] for line in file.read_bytes().splitlines()
+    )
+    assert (first, second) == (["dog"], ["our Bello", "dog"])
+    assert b"our Bello" in (host.home / "photos/0.jpg.xmp").read_bytes()
 
 
 def test_workers_are_given_both_settings(host: Settings) -> None:

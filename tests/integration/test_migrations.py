@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -21,6 +22,7 @@ from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import migrate, views
 from tagtray.db.access import engine as engines
+from tagtray.db.access.engine import writing
 from tagtray.db.access.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
 
@@ -128,3 +130,24 @@ def test_a_migration_that_fails_leaves_nothing_behind(
         migrate.upgrade(engine)
 
     assert inspect(engine).get_table_names() == []
+
+
+def test_a_ledger_of_the_first_revision_is_upgraded_with_its_rows(engine: Engine) -> None:
+    # Given one as the first version has left it
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with writing(engine).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO roots (name, path, host) VALUES ('photos', '/photos', 'here')"))
+
+    # When it is brought to this version
+    assert migrate.upgrade(engine) is True
+
+    # Then it has the new tables beside its rows
+    with engine.connect() as connection:
+        assert migrate.revision(connection) == migrate.REVISION
+        assert connection.execute(text("SELECT name FROM roots")).scalars().all() == ["photos"]
+        assert connection.execute(text("SELECT count(*) FROM verdicts")).scalar() == 0
+        assert connection.execute(text("SELECT origin FROM image_tags")).all() == []

@@ -312,3 +312,30 @@ def test_vectors_of_another_length_disturb_nobody(
     assert not {one.photo.content_id for one in near} & set(odd)
     with pytest.raises(UsageError, match="has no features of the model tiny yet"):
         similar.similar(ledger.engine, host, odd[0], 3)
+
+
+def test_too_few_examples_that_are_left_withdraw_what_was_learned(ledger: Ledger, photos: Photos) -> None:
+    boats = list(photos.contents["boat"])
+    wnid = teach(ledger, "our boat", boats[:6]).wnid
+    assert found(ledger)
+
+    for boat in boats[:2]:
+        corrections.undo(ledger.engine, boat)
+    learned = teaching.learn(ledger.engine, wnid)
+
+    assert learned.reason == "4 examples; from 5 on it is looked for on other photos"
+    assert found(ledger) == []
+    assert len(builders.query(ledger, "SELECT 1 FROM image_tags WHERE category = 'our boat'")) == 4
+
+
+def test_a_category_finds_the_own_tags_below_it(ledger: Ledger, photos: Photos) -> None:
+    boats = list(photos.contents["boat"])
+    wnid = teach(ledger, "our boat", boats[:10]).wnid
+    write(ledger.engine, lambda connection: own_tags.set_parent(connection, wnid, "c_cat"))
+
+    with ledger.engine.connect() as connection:
+        cats = Search(connection, "cat").page(connection, 1000).hits
+        neither = Search(connection, "dog -cat").page(connection, 1000).hits
+
+    assert len(cats) == len(found(ledger)) + 10
+    assert not {hit.image_id for hit in cats} & {hit.image_id for hit in neither}
