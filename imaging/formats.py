@@ -51,10 +51,6 @@ _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
 }
 
 
-#: Share of a draft's shorter side from which a HEIF's own thumbnail stands for the whole image:
-#: 312 pixels of 512. One so large changes 1 of 100 first labels, the 240 of an iPhone's would change 3 to 5.
-THUMBNAIL_SHARE = 0.61
-
 #: Pixels that Pillow may handle whatever the limit is: it checks crops, too.
 _ALWAYS = 2**20
 
@@ -91,10 +87,6 @@ def drafted(image: Image.Image, side: int) -> Draft:
     full = image.size
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         found = image.draft(None, (side, side))
-        return Draft(full, found[1][2] / full[0]) if found else Draft(full)
-    if isinstance(image, HeifImageFile):
-        least = int(THUMBNAIL_SHARE * side)
-        found = image.draft(None, (least, least))
         return Draft(full, found[1][2] / full[0]) if found else Draft(full)
     if isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile):
         halvings = min(_halvings(image), (min(full) // side).bit_length() - 1)

@@ -173,24 +173,19 @@ def test_heif_is_read_whatever_its_major_brand(major: bytes) -> None:
     assert sniff.data_has_end_marker(branded) is True
 
 
-@pytest.mark.parametrize("thumbnail", [320, 512])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_thumbnail_of_a_heif_stands_for_it_where_it_is_large_enough(
-    thumbnail: int, orientation: int
-) -> None:
+def test_a_thumbnail_of_a_heif_does_not_stand_for_it(orientation: int) -> None:
     # Given a HEIF whose thumbnail is told from the whole: what encodes it takes every n-th pixel
     tags = Image.Exif()
     tags[0x0112] = orientation
     image = picture(1_600, 1_200)
     plain = encoded(image, "HEIF", exif=tags.tobytes())
-    data = encoded(image, "HEIF", exif=tags.tobytes(), thumbnails=[thumbnail])
+    data = encoded(image, "HEIF", exif=tags.tobytes(), thumbnails=[512])
 
     info, slot = decoded(data)
 
     assert (info.width, info.height) == ((1_600, 1_200) if orientation == 1 else (1_200, 1_600))
-    assert np.array_equal(slot, decoded(plain)[1]) is (thumbnail == 320)
-    assert distance(slot, decoded(plain)[1]) < 3
-    assert np.array_equal(decoded(data, exact=True)[1], decoded(plain, exact=True)[1])
+    assert np.array_equal(slot, decoded(plain)[1])
 
 
 # TIFF
