@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests import traces
+from tests.acceptance.world import World
 from tests.chaos import members
 from tests.chaos.photos import made_photos
 from tests.chaos.rounds import Round
+from tests.waiting import wait_for
 from tools import servers
 
 
@@ -36,3 +38,13 @@ def test_postgresql_outlives_a_killed_producer(home: Path, postgres: servers.Pos
         report = Round(8, photos, home, [members.PRODUCER], database=url).play()
 
     assert report.clean, report
+
+
+def test_every_kind_of_process_is_found(laptop: World, tmp_path: Path) -> None:
+    """Else a round would strike nobody, and keep every promise."""
+    run = laptop.start("run", "--watch", str(tmp_path), SPT_NOENV="1")
+
+    kinds = (members.WORKER, members.SERVER, members.PRODUCER, members.REDIS, members.KEEPER)
+    wait_for(lambda: all(members.of(laptop.home)[kind] for kind in kinds), run)
+    run.terminate()
+    run.communicate()

@@ -12,7 +12,7 @@ from tests.chaos.photos import made_photos
 from tools import servers
 
 #: Enough for several batches on each host.
-PHOTOS = 160
+PHOTOS = 96
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,7 @@ def folder() -> Iterator[Path]:
         yield made
 
 
+@pytest.mark.timeout(600)
 def test_two_hosts_of_workers_lose_nothing(folder: Path, postgres: servers.Postgres) -> None:
     with (
         postgres.database() as database_url,

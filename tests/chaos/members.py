@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import time
@@ -66,12 +67,12 @@ def lives(process: psutil.Process) -> bool:
 
 def _kind(process: psutil.Process, home: Path) -> str | None:
     title = " ".join(process.cmdline())
+    if "redis-server" in title:  # its title overwrites its environment
+        return REDIS if process.cwd() == os.path.realpath(home) else None
     if process.environ().get("TAGTRAY_HOME") != str(home):
         return None
     if "tagtray: redis keeper" in title or "keeper.py" in title:
         return KEEPER
-    if "redis-server" in title:
-        return REDIS
     if "tagtray: fork server" in title or "-m worker " in title + " ":
         return SERVER
     if "tagtray: worker" in title:
