@@ -22,7 +22,7 @@ from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import migrate, views
 from tagtray.db.access import engine as engines
-from tagtray.db.access.engine import writing
+from tagtray.db.access.engine import transaction
 from tagtray.db.access.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
 
@@ -137,7 +137,7 @@ def test_a_ledger_of_the_first_revision_is_upgraded_with_its_rows(engine: Engine
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    with writing(engine).begin() as connection:
+    with transaction(engine, writes=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO roots (name, path, host) VALUES ('photos', '/photos', 'here')"))
