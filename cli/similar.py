@@ -20,7 +20,7 @@ def similar(
     photo: Annotated[
         str, typer.Argument(metavar="PHOTO", help="The photo; it may be gone, or not known yet.")
     ],
-    limit: Annotated[int, typer.Option(min=1, help="Photos at most.")] = LIMIT,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Photos at most.")] = LIMIT,
     form: Annotated[
         people.Form, typer.Option("--format", help="How photos are printed.")
     ] = people.Form.TABLE,

@@ -80,7 +80,8 @@ def teach(
     rename: Annotated[str | None, typer.Option(metavar="NEW", help="Give it another name.")] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Drop it, with its examples.")] = False,
     offer: Annotated[
-        int | None, typer.Option("--review", min=1, metavar="N", help="N photos whose answer helps most.")
+        int | None,
+        typer.Option("--review", min=1, max=1_000, metavar="N", help="N photos whose answer helps most."),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="All own tags, and how sure each is.")] = False,
     form: Annotated[
