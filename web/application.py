@@ -9,7 +9,6 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
-from starlette.staticfiles import StaticFiles
 
 from tagtray.app import feeding
 from tagtray.config.settings import Settings
@@ -22,6 +21,7 @@ from tagtray.web import (
     login,
     pages,
     predict,
+    preferences,
     problems,
     schemas,
     standing,
@@ -88,8 +88,8 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (predict, images, collection, thumb, standing, events, login, pages):
+    for module in (predict, images, collection, thumb, standing, events, login, pages, preferences):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.mount("/static", pages.Static(directory=pages.FOLDER / "static"), name="static")
     app.add_middleware(guard.Guard, settings=settings)
     return app
