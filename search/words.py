@@ -82,11 +82,13 @@ class Vocabulary:
         return list(dict.fromkeys([*found, *sorted(parts, key=len)]))[:SUGGESTIONS]
 
     def completions(self, text: str, limit: int) -> list[Sense]:
-        """What words that begin with ``text`` can mean, the shortest words first; each sense once."""
+        """What names in which a word begins with ``text`` can mean; each sense once.
+
+        Names that begin with it come first, and the shortest of them.
+        """
         word = plain(text)
-        known = sorted(
-            (known for known in self._senses if known.startswith(word)), key=lambda name: (len(name), name)
-        )
+        known = [name for name in self._senses if name.startswith(word) or f" {word}" in name]
+        known.sort(key=lambda name: (not name.startswith(word), len(name), name))
         senses = (sense for name in known for sense in self._senses[name] if word and sense.curated)
         return list(itertools.islice(dict.fromkeys(senses), limit))
 

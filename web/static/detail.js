@@ -41,11 +41,11 @@ export class Detail {
     this.id = id;
     this.place.hidden = false;
     this.about.scrollTop = 0;
-    this.photo.style.backgroundColor = known?.color ?? "";
+    if (known) this.photo.style.setProperty("--shape", `${known.width} / ${known.height}`);
     this.image.src = known?.thumb ?? "";
     if (!known) this.image.removeAttribute("src");
     this.about.replaceChildren();
-    this.photo.querySelector(".close").focus({ preventScroll: true });
+    this.place.focus({ preventScroll: true });
     await this.load();
   }
 
@@ -70,6 +70,7 @@ export class Detail {
     const label = named(found.results[0]?.label, found.results[0]?.label_zh);
     document.title = `${label ?? name} · tagtray`;
     this.image.alt = label ?? name;
+    if (found.width) this.photo.style.setProperty("--shape", `${found.width} / ${found.height}`);
     this.enlarge(found);
     this.strip = h("section", { hidden: true }, h("h2", {}, t("detail.similar")), h("div", { className: "strip" }));
     this.about.replaceChildren(
@@ -104,7 +105,7 @@ export class Detail {
       tried(() => say([found], input.value.trim(), true, { after: () => this.load() }));
     });
     const list = h("ul", { className: "chips" }, chips);
-    const section = h("section", { className: "tags" }, h("h2", {}, t("detail.tags")), list, h("p"), form);
+    const section = h("section", { className: "tags" }, h("h2", {}, t("detail.tags")), list, form);
     suggest(input);
     return section;
   }

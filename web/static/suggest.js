@@ -16,6 +16,7 @@ export function suggest(input, { lastWord = false, choose = () => {} } = {}) {
   let found = [];
   let at = -1;
   let waiting;
+  let asked = 0;
 
   function show(items) {
     found = items;
@@ -53,19 +54,23 @@ export function suggest(input, { lastWord = false, choose = () => {} } = {}) {
 
   async function ask() {
     const word = lastWord ? input.value.slice(before(input.value).length).replace(/^"/, "") : input.value.trim();
+    const mine = ++asked;
     if (!word || /[:><]/.test(word) || word.length > 100) return show([]);
     const items = await api(`/api/suggest?q=${encodeURIComponent(word)}`).catch(() => []);
-    if (document.activeElement === input) show(items);
+    if (mine === asked && document.activeElement === input) show(items);
   }
 
   input.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(ask, PAUSE);
   });
-  input.addEventListener("blur", () => {
+  function leave() {
     clearTimeout(waiting);
+    asked += 1;
     show([]);
-  });
+  }
+
+  input.addEventListener("blur", leave);
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     if (event.key === "ArrowDown" && found.length) mark((at + 1) % found.length);
@@ -73,10 +78,7 @@ export function suggest(input, { lastWord = false, choose = () => {} } = {}) {
     else if (event.key === "Enter" && at >= 0) take(found[at]);
     else if (event.key === "Escape" && !list.hidden) show([]);
     else {
-      if (event.key === "Enter") {
-        clearTimeout(waiting);
-        show([]);
-      }
+      if (event.key === "Enter") leave();
       return;
     }
     event.preventDefault();
