@@ -52,6 +52,7 @@ COMMANDS = {
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
     "resume": ("pause", "Go on with roots that were paused."),
     "failures": ("failures", "List the images that could not be classified, and why."),
+    "audit": ("audit", "List the photos that were uploaded: when, by whom, what came of them."),
     "retry": ("failures", "Try failed images again: all, those of a code, or those of a path."),
     "bench": (
         "bench.command",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tagtray.app.crew import Crew
-from tagtray.cli import options
+from tagtray.cli import options, streams
 from tagtray.cli.signals import StopRequest
+from tagtray.config.settings import Settings
+
+if TYPE_CHECKING:
+    from tagtray.web.beside import WebProcess
 
 
 def run(
@@ -20,6 +26,12 @@ def run(
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
     follow_links: options.FollowLinks = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve the web pages, too, and go on as with --watch.")
+    ] = False,
+    host: options.Host = None,
+    port: options.Port = None,
+    no_auth: options.NoAuth = False,
 ) -> int:
     """Classify all images in folders: ends when they are finished, unless --watch."""
     settings = options.for_work(
@@ -29,10 +41,27 @@ def run(
         batch_size=batch_size,
         exact=exact,
         follow_links=follow_links,
+        host=host,
+        port=port,
     )
-    with StopRequest() as request, Crew(settings) as crew:
+    with StopRequest() as request, Crew(settings) as crew, contextlib.ExitStack() as closing:
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
         from tagtray.cli import run_loop
 
-        run_loop.run(settings, folders, crew, request, watch)
+        pages = closing.enter_context(_pages(settings, no_auth)) if web else None
+        run_loop.run(settings, folders, crew, request, watch or web, pages)
     return request.exit_code
+
+
+@contextlib.contextmanager
+def _pages(settings: Settings, no_auth: bool) -> Iterator[WebProcess]:
+    # Here, not above: most runs have no web pages.
+    from tagtray.web import beside, binding
+
+    with binding.bind(settings, no_auth=no_auth) as bound:
+        pages = beside.WebProcess(settings, bound)
+        streams.say(f"The web pages are at {binding.address(bound)}")
+        try:
+            yield pages
+        finally:
+            pages.stop()

@@ -14,6 +14,7 @@ from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError, Locked, TagtrayError
 from tagtray.config.settings import Settings
+from tagtray.web.beside import WebProcess
 from tagtray.worker.supervision.supervisor import Supervisor
 
 #: Seconds between polls of the ledger, at least.
@@ -24,8 +25,17 @@ SHORT_POLL, FEW = 0.02, 32
 POLL_SHARE = 0.05
 
 
-def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopRequest, watch: bool) -> None:
+def run(
+    settings: Settings,
+    folders: Sequence[str],
+    crew: Crew,
+    request: StopRequest,
+    watch: bool,
+    pages: WebProcess | None = None,
+) -> None:
     """Classify what is in ``folders``, until that is done or ``request`` asks to stop.
+
+    ``pages`` are served from the moment that the ledger is ready.
 
     Raises UsageError where a folder cannot be listed or is paused, InfrastructureError where no worker can
     start.
@@ -38,15 +48,23 @@ def run(settings: Settings, folders: Sequence[str], crew: Crew, request: StopReq
         session = waits.retry(lambda: Session(settings, database, folders), Locked)
         if not watch:
             session.refuse_paused()
-        _Run(session, crew.supervisor(session.ledger), request, watch).go()
+        _Run(session, crew.supervisor(session.ledger), request, watch, pages).go()
 
 
 class _Run:
-    def __init__(self, session: Session, workers: Supervisor, request: StopRequest, watch: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        workers: Supervisor,
+        request: StopRequest,
+        watch: bool,
+        pages: WebProcess | None,
+    ) -> None:
         self._session = session
         self._workers = workers
         self._request = request
         self._watch = watch
+        self._pages = pages
         self._working = False
 
     def go(self) -> None:
@@ -55,6 +73,8 @@ class _Run:
         try:
             with progress.display() as display:
                 self._session.start(self._watch)
+                if self._pages:
+                    self._pages.start()
                 self._poll_until_over(display)
                 self._stop()
         except AtOnce:
@@ -94,6 +114,8 @@ class _Run:
     def _poll(self, meter: Meter) -> Snapshot | None:
         """The state of the run; None while the database is away, which the feeder logs."""
         self._session.follow()
+        if self._pages:
+            self._pages.check()
         producer = self._session.producer
         idle = producer.idle  # before the count: what it has taken up is counted
         left = self._session.active()

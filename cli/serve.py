@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, streams
-from tagtray.web import application, server
+from tagtray.web import application, binding, server
 
 
 def serve(
@@ -15,8 +15,8 @@ def serve(
     """Serve the web pages and the HTTP API, until Ctrl-C."""
     settings = startup.load(host=host, port=port)
     startup.name_process("serve")
-    bound = server.bind(settings, no_auth=no_auth)
+    bound = binding.bind(settings, no_auth=no_auth)
     with bound, bootstrap.writing(settings) as database:
         pages = application.create(settings, database)
-        streams.say(f"Serving {server.address(bound)}; Ctrl-C ends.")
+        streams.say(f"Serving {binding.address(bound)}; Ctrl-C ends.")
         server.serve(pages, bound)

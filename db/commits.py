@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, String, Update, bindparam, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, String, Update, bindparam, exists, or_, select, update
 
-from tagtray.db import clock, dialects
+from tagtray.db import clock, dialects, own_tags, verdicts
 from tagtray.db.dialects import add_new
 from tagtray.db.feeding import LONGEST_DEFERRAL
 from tagtray.db.records import (
@@ -22,7 +22,17 @@ from tagtray.db.records import (
     Outcome,
     Provenance,
 )
-from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Status, Tag
+from tagtray.db.tables import (
+    Classification,
+    Content,
+    Feature,
+    Image,
+    OwnTag,
+    Prediction,
+    Status,
+    Tag,
+    Verdict,
+)
 
 #: Characters of an error message that are kept.
 MESSAGE_LENGTH = 500
@@ -30,6 +40,8 @@ MESSAGE_LENGTH = 500
 SCORE_DIGITS = 6
 
 
+#: Whether there are own tags, and whether there are verdicts.
+_ANYTHING_TAUGHT = select(exists(select(OwnTag.wnid)), exists(select(Verdict.id)))
 #: What is in the worker's hands still.
 _MINE = update(Image).where(
     Image.id == bindparam("row"), Image.status == Status.RUNNING, Image.worker == bindparam("holder")
@@ -136,7 +148,21 @@ def _add_classifications(
     add_new(connection, Prediction, [row for item in found for row in _predictions(model_id, *item)])
     add_new(connection, Tag, [row for item in found for row in _tags(model_id, *item)])
     add_new(connection, Feature, list(_features(model_id, dict(found))))
+    if found:
+        _add_what_was_taught(connection, model_id, dict(found))
     return len(found)
+
+
+def _add_what_was_taught(connection: Connection, model_id: int, contents: Mapping[int, NewContent]) -> None:
+    """Give new results their own tags, and the verdicts that people have passed on their contents."""
+    # From here on nobody teaches anything else until these results are there to be seen.
+    own_tags.lock(connection, shared=True)
+    has_own, has_verdicts = connection.execute(_ANYTHING_TAUGHT).one()
+    if has_own:
+        vectors = {content_id: new.features for content_id, new in contents.items() if new.features}
+        own_tags.score_new(connection, model_id, vectors)
+    if has_verdicts:
+        verdicts.apply_new(connection, model_id, contents)
 
 
 def _classification(content_id: int, result: FoundResult) -> dict[str, Any]:

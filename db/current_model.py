@@ -13,7 +13,7 @@ from tagtray.db import clock, labels
 from tagtray.db.access.transactions import read, write
 from tagtray.db.dialects import insert, replace
 from tagtray.db.labels import LabelRows
-from tagtray.db.tables import Model, Threshold
+from tagtray.db.tables import OWN, Model, Threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,13 @@ def current(engine: Engine) -> CurrentModel:
 
 def find(engine: Engine) -> CurrentModel | None:
     """The current model; None where there is none yet."""
+    return read(engine, seen_by)
+
+
+def seen_by(connection: Connection) -> CurrentModel | None:
+    """The same in a transaction."""
     query = select(Model.id, Model.name, Model.label_set, Model.weights_sha256).where(Model.is_current)
-    row = read(engine, lambda connection: connection.execute(query).one_or_none())
+    row = connection.execute(query).one_or_none()
     return None if row is None else CurrentModel(*row)
 
 
@@ -98,7 +103,8 @@ def _add(connection: Connection, rows: ModelRows) -> int:
     row = {**rows.model, "is_current": False, "created_at": connection.scalar(select(clock.now()))}
     replace(connection, Model, [row], ("name", "weights_sha256"), keep=("is_current", "created_at"))
     model_id: int = connection.execute(select(Model.id).where(this)).scalar_one()
-    connection.execute(delete(Threshold).where(Threshold.model_id == model_id))
+    own = Threshold.wnid.startswith(OWN, autoescape=True)
+    connection.execute(delete(Threshold).where(Threshold.model_id == model_id, ~own))
     scores = [{"model_id": model_id, "wnid": wnid, "score": score} for wnid, score in rows.thresholds.items()]
     connection.execute(insert(connection.dialect.name, Threshold), scores)
     return model_id

@@ -22,6 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tagtray.db.clock import UtcDateTime
 
+#: What the wnid of an own tag begins with; those of WordNet begin with "n".
+OWN = "own:"
 #: SQLite counts row ids up only for INTEGER; PostgreSQL needs 64 bits said.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -270,6 +272,80 @@ class Tag(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
     wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)
     score: Mapped[float]
+
+
+class OwnTag(Base):
+    """A tag that people teach: a category of their own, whose name is that of its row in ``categories``.
+
+    ``examples_version`` counts the changes of its examples, which are the verdicts on it.
+    """
+
+    __tablename__ = "own_tags"
+    wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)
+    parent_wnid: Mapped[str | None] = mapped_column(ForeignKey("categories.wnid"))
+    examples_version: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class OwnTagClassifier(Base):
+    """What was learned of an own tag from the features of a model.
+
+    ``fit`` is another one after each training, ``examples_version`` that of the examples. A photo's score is
+    the sigmoid of ``bias`` plus the product of ``weights`` (little-endian float32) and its features, which
+    are brought to length 1. ``precision`` is the share that is expected to be right from the threshold on.
+    """
+
+    __tablename__ = "own_tag_classifiers"
+    wnid: Mapped[str] = mapped_column(ForeignKey("own_tags.wnid"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    fit: Mapped[str]
+    examples_version: Mapped[int]
+    positives: Mapped[int]
+    negatives: Mapped[int]
+    weights: Mapped[bytes]
+    bias: Mapped[float]
+    precision: Mapped[float]
+    trained_at: Mapped[datetime]
+
+
+class Verdict(Base):
+    """What somebody said of a content: that it shows a tag (1) or does not (-1).
+
+    It counts until ``ended_at``, when it was taken back or another one took its place.
+    """
+
+    __tablename__ = "verdicts"
+    __table_args__ = (
+        # The verdict that counts; and all that were given on a photo.
+        Index(
+            "uq_verdicts_content_id_wnid",
+            "content_id",
+            "wnid",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_verdicts_content_id_id", "content_id", "id"),
+        # The examples of an own tag.
+        Index("ix_verdicts_wnid_content_id", "wnid", "content_id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"))
+    wnid: Mapped[str]
+    verdict: Mapped[int]
+    at: Mapped[datetime]
+    said_by: Mapped[str]
+    ended_at: Mapped[datetime | None]
+
+
+class OverruledTag(Base):
+    """The score that a model or a classifier gave where a verdict stands instead; None: it gave none."""
+
+    __tablename__ = "overruled_tags"
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    wnid: Mapped[str] = mapped_column(ForeignKey("categories.wnid"), primary_key=True)
+    score: Mapped[float | None]
 
 
 class Sidecar(Base):

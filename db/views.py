@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, and_, or_, text
 
 from tagtray.config import limits
-from tagtray.db.tables import Image, Status
+from tagtray.db.tables import OWN, Image, Status
 
 #: What marks a view as one that tagtray made: in its text (SQLite), in its comment (PostgreSQL).
 MARK = "made by tagtray"
@@ -15,6 +15,12 @@ NAMES = ("results", "top1", "image_tags", "failures")
 _SHOWN = """i.status NOT IN ('missing', 'ignored')
   AND (i.error_code IS NULL OR i.error_code NOT IN ('too_large', 'too_many_pixels'))"""
 _MONTH = {"sqlite": "substr({0}, 1, 7)", "postgresql": "to_char({0}, 'YYYY-MM')"}
+
+#: Who says so; at the end, since PostgreSQL adds columns to a view there alone without a drop.
+_ORIGIN = f"""CASE WHEN EXISTS (
+           SELECT 1 FROM verdicts v
+           WHERE v.content_id = t.content_id AND v.wnid = t.wnid AND v.ended_at IS NULL
+       ) THEN 'person' WHEN substr(t.wnid, 1, {len(OWN)}) = '{OWN}' THEN 'taught' ELSE 'model' END"""
 
 _RESULTS = """
 SELECT r.name AS root, i.path, p.rank, l.name AS label, l.name_zh AS label_zh, l.wnid, p.score,
@@ -44,7 +50,7 @@ WHERE {shown}
 
 _IMAGE_TAGS = """
 SELECT r.name AS root, i.path, g.name AS category, g.name_zh AS category_zh, t.wnid, t.score,
-       k.taken_at, {month} AS taken_month, k.sha256
+       k.taken_at, {month} AS taken_month, k.sha256, {origin} AS origin
 FROM images i
 JOIN roots r ON r.id = i.root_id
 JOIN contents k ON k.id = i.content_id
@@ -78,7 +84,7 @@ def create(connection: Connection) -> None:
     dialect = connection.dialect.name
     month = _MONTH[dialect].format("k.taken_at")
     for name, query in zip(NAMES, (_RESULTS, _TOP1, _IMAGE_TAGS, _FAILURES), strict=True):
-        query = query.format(month=month, shown=_SHOWN)
+        query = query.format(month=month, shown=_SHOWN, origin=_ORIGIN)
         if dialect == "postgresql":
             connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {query}"))
             connection.execute(text(f"COMMENT ON VIEW {name} IS '{MARK}'"))

@@ -31,7 +31,8 @@ class Chooser:
         if kind is not None:
             # Who says which kind is meant may also give its very name.
             found = [sense for sense in found if sense.is_called(text)] or found
-        chosen = self._taken(found)
+        own = [sense for sense in found if sense.is_own and sense.is_called(text)]
+        chosen = own or self._taken(found)
         others = [sense for sense in found if sense not in chosen and not self._below(sense, chosen)]
         if any(sense.curated for sense in others):
             self._note(text, chosen, [sense for sense in others if sense.curated])

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 
 from tagtray.config.errors import InfrastructureError
-from tagtray.db.tables import Category, Label, LabelCategory, Model, Threshold
+from tagtray.db.tables import OWN, Category, Label, LabelCategory, Model, Threshold
 
 #: A class counts from this score on; categories have thresholds of their own.
 LABEL_SCORE = 0.1
@@ -39,6 +39,11 @@ class Sense:
     def kind(self) -> Literal["label", "category"]:
         """Whether it is a class or a category."""
         return "category" if self.class_index is None else "label"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether people taught it."""
+        return (self.wnid or "").startswith(OWN)
 
     @property
     def described(self) -> str:

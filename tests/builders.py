@@ -146,6 +146,11 @@ def sha(word: str) -> str:
     return hashlib.sha256(word.encode()).hexdigest()
 
 
+def sha256(data: bytes) -> str:
+    """The SHA-256 of the bytes of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def content(
     top: Sequence[tuple[int, float]] = ((1, 0.7), (2, 0.2), (0, 0.1)),
     tags: Sequence[tuple[str, float]] = (("c_dog", 0.9),),

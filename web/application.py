@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from tagtray.app import feeding
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
+from tagtray.db.places import uploads
 from tagtray.web import (
     collection,
     events,
@@ -25,12 +26,15 @@ from tagtray.web import (
     problems,
     schemas,
     standing,
+    teaching,
     thumb,
 )
 from tagtray.web.auditing import Auditor
 from tagtray.web.classify import Classifier
+from tagtray.web.cleaning import Cleaner
 from tagtray.web.context import Context
 from tagtray.web.facets import Facets
+from tagtray.web.learner import Learner
 from tagtray.web.live import Live
 from tagtray.web.places import Places
 from tagtray.web.thumbnails import Thumbnails
@@ -53,22 +57,27 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     ledger = Ledger(database)
     feeder = feeding.feeder(settings, ledger)
     live = Live(settings, ledger)
+    words = Words()
+    root = uploads.ensure(database, settings)
+    cleaner = Cleaner(settings, ledger, root)
     context = Context(
         settings,
         ledger,
         live,
-        Classifier(settings, ledger, live, feeder),
+        Classifier(settings, ledger, root, live, feeder, words),
         Places(settings.upload_max),
         Auditor(database),
         Thumbnails(settings, database),
-        Words(),
+        words,
         Facets(database),
+        Learner(database),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         feeder.start()
+        cleaner.start()
         await live.start()
         yield
         await context.classifier.drain()
@@ -76,6 +85,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         await context.thumbnails.stop()
         await live.stop()
         await anyio.to_thread.run_sync(feeder.stop)
+        await anyio.to_thread.run_sync(cleaner.stop)
 
     app = FastAPI(
         title="tagtray",
@@ -88,7 +98,8 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (predict, images, collection, thumb, standing, events, login, pages, preferences):
+    routed = (predict, images, collection, teaching, thumb, standing, events, login, pages, preferences)
+    for module in routed:
         app.include_router(module.router)
     app.mount("/static", pages.Static(directory=pages.FOLDER / "static"), name="static")
     app.add_middleware(guard.Guard, settings=settings)

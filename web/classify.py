@@ -7,7 +7,7 @@ import base64
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,20 +20,20 @@ from tagtray.config.settings import Settings
 from tagtray.db import workers
 from tagtray.db.access.transactions import read
 from tagtray.db.ledger import Ledger
-from tagtray.db.places import uploads
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading import answers
-from tagtray.db.reading.answers import Ended, Found
+from tagtray.db.reading.answers import Ended, Result
 from tagtray.db.records import SeenFile, stored_ns
 from tagtray.db.tables import Status
 from tagtray.imaging import foreign, sniff
 from tagtray.jobs import refusals
 from tagtray.jobs.feed import FeederLoop
-from tagtray.web import problems
+from tagtray.web import problems, schemas, tags
 from tagtray.web.batches import Batches
 from tagtray.web.live import Live
 from tagtray.web.problems import Problem
 from tagtray.web.receiving import Upload
+from tagtray.web.vocabulary import Words
 
 #: Folder in that of the uploads, hidden from scans, in which files arrive; seconds after which what a server
 #: that was killed has left there is removed.
@@ -48,12 +48,20 @@ _SUFFIXES = {"JPEG": ".jpg", "JPEG2000": ".jp2", "HEIF": ".heic"}
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a content shows, the best first."""
+
+    results: Sequence[Result]
+    tags: Sequence[schemas.Tag]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a photo shows; ``image_id`` is None where no file of it is there any more."""
 
     sha256: str
     image_id: int | None
-    found: Found
+    shown: Shown
     cached: bool
 
 
@@ -68,12 +76,21 @@ class _Accepted:
 class Classifier:
     """Takes uploads for one server."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, live: Live, feeder: FeederLoop) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        root: RootFolder,
+        live: Live,
+        feeder: FeederLoop,
+        words: Words,
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._live = live
         self._feeder = feeder
-        self._root: RootFolder = uploads.ensure(ledger.engine, settings)
+        self._words = words
+        self._root = root
         self._accepting = Batches(self._accept)
         self._answering = Batches(self._answers)
         self._looked_at = -WORKERS_SECONDS
@@ -140,9 +157,9 @@ class Classifier:
         return [known.get(u.sha256) or _Accepted(ids[u.sha256], error) for u in received]
 
     def _known(self, hashes: set[str]) -> dict[str, Answer]:
-        def work(connection: Connection) -> tuple[dict[str, int], Mapping[int, Found], dict[int, int]]:
+        def work(connection: Connection) -> tuple[dict[str, int], Mapping[int, Shown], dict[int, int]]:
             contents = answers.classified(connection, hashes)
-            found = answers.results(connection, contents.values()) if contents else {}
+            found = self._results(connection, contents.values())
             return contents, found, answers.images(connection, found) if found else {}
 
         contents, found, images = read(self._ledger.engine, work)
@@ -182,13 +199,23 @@ class Classifier:
     def _answers(self, image_ids: Sequence[int]) -> list[Answer | Problem | None]:
         """What became of images; None for those that have not ended."""
 
-        def work(connection: Connection) -> tuple[dict[int, Ended], Mapping[int, Found]]:
+        def work(connection: Connection) -> tuple[dict[int, Ended], Mapping[int, Shown]]:
             states = answers.states(connection, image_ids)
             contents = [state.content_id for state in states.values() if state.content_id]
-            return states, answers.results(connection, contents)
+            return states, self._results(connection, contents)
 
         states, found = read(self._ledger.engine, work)
         return [_answer(image_id, states.get(image_id), found) for image_id in image_ids]
+
+    def _results(self, connection: Connection, content_ids: Collection[int]) -> dict[int, Shown]:
+        """What contents show; those that the current model has not classified are left out."""
+        if not content_ids:
+            return {}
+        summary = self._words.summary(connection)
+        found = answers.results(connection, content_ids)
+        return {
+            content_id: Shown(one.results, tags.tags(one.tags, summary)) for content_id, one in found.items()
+        }
 
 
 def _check(upload: Upload) -> None:
@@ -206,7 +233,7 @@ def _name(upload: Upload) -> bytes:
     return digest + _SUFFIXES.get(kind, f".{kind.lower()}").encode()
 
 
-def _answer(image_id: int, ended: Ended | None, found: Mapping[int, Found]) -> Answer | Problem | None:
+def _answer(image_id: int, ended: Ended | None, found: Mapping[int, Shown]) -> Answer | Problem | None:
     if ended is None or ended.status in (Status.MISSING, Status.IGNORED):
         return Problem(503, "gone", "The photo's file went away before it was classified.", retry_after=0)
     if ended.status == Status.FAILED:

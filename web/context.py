@@ -13,6 +13,7 @@ from tagtray.db.ledger import Ledger
 from tagtray.web.auditing import Auditor
 from tagtray.web.classify import Classifier
 from tagtray.web.facets import Facets
+from tagtray.web.learner import Learner
 from tagtray.web.live import Live
 from tagtray.web.places import Places
 from tagtray.web.thumbnails import Thumbnails
@@ -32,6 +33,7 @@ class Context:
     thumbnails: Thumbnails
     words: Words
     facets: Facets
+    learner: Learner
 
     @property
     def engine(self) -> Engine:

@@ -16,7 +16,7 @@ from tagtray.db.reading.queries import ImageFacts
 from tagtray.search import cursor as cursors
 from tagtray.search import syntax
 from tagtray.search.find import Hit, Search
-from tagtray.web import schemas
+from tagtray.web import schemas, tags
 from tagtray.web.context import Context, Shared
 from tagtray.web.problems import Problem
 
@@ -68,6 +68,8 @@ def details(context: Context, image_id: int) -> schemas.ImageDetails:
     if facts is None:
         raise Problem(404, "no_image", f"There is no image {image_id}.")
     shown = dataclasses.asdict(facts) | {"file": _file(context, facts)}
+    with transactions.reading(context.engine) as connection:
+        shown["tags"] = tags.tags(facts.tags, context.words.summary(connection))
     shown |= {"thumb": None, "preview": None}
     if facts.sha256:
         address = thumb(image_id, facts.sha256)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from tagtray.db.audit import Entry
-from tagtray.db.reading.answers import Found
 from tagtray.web import schemas
 from tagtray.web.classify import Answer
 from tagtray.web.context import Context, Shared
@@ -108,20 +107,7 @@ def _shown(answer: Answer) -> dict[str, Any]:
     return {
         "sha256": answer.sha256,
         "image": answer.image_id,
-        **results(answer.found),
+        "results": [dataclasses.asdict(result) for result in answer.shown.results],
+        "tags": [tag.model_dump() for tag in answer.shown.tags],
         "cached": answer.cached,
-    }
-
-
-def results(found: Found) -> dict[str, Sequence[dict[str, Any]]]:
-    """Labels and tags as JSON."""
-    return {
-        "results": [
-            {"rank": r.rank, "label": r.label, "label_zh": r.label_zh, "wnid": r.wnid, "score": r.score}
-            for r in found.results
-        ],
-        "tags": [
-            {"category": t.category, "category_zh": t.category_zh, "wnid": t.wnid, "score": t.score}
-            for t in found.tags
-        ],
     }

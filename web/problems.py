@@ -94,9 +94,10 @@ _STATUSES = {
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    name = ".".join(str(part) for part in first["loc"] if part not in ("path", "query", "body"))
+    what = f"The value of {name}" if name and first["type"] != "json_invalid" else "The body"
     message = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-    return response(Problem(400, "invalid", f"{name} is not accepted: {message[:1].lower()}{message[1:]}."))
+    return response(Problem(400, "invalid", f"{what} is not accepted: {message[:1].lower()}{message[1:]}."))
 
 
 async def _usage(_: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
@@ -29,8 +30,8 @@ MAX_OVERHEAD = 2**16
 #: A body that after so many seconds came with less than so many bytes a second is given up.
 PATIENT_SECONDS, LEAST_RATE = 10.0, 10_000
 #: Seconds, and bytes, for which what is left of a refused body is read and thrown away: a client that still
-#: sends would not read the answer.
-DRAIN_SECONDS, DRAIN_BYTES = 2.0, 2**28
+#: sends would not read the answer. One that has sent nothing for the seconds of silence waits for it.
+DRAIN_SECONDS, DRAIN_BYTES, SILENCE_SECONDS = 2.0, 2**28, 0.1
 
 
 @dataclass(slots=True)
@@ -132,7 +133,7 @@ class Receiver:
             parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
             async for data in body:
                 parser.write(data)
-                if body.received - sum(upload.size for upload in self.uploads) > MAX_OVERHEAD + len(data):
+                if body.received - sum(upload.size for upload in self.uploads) > MAX_OVERHEAD:
                     raise Problem(413, "too_large", f"The form has more than photos in the field {FIELD}.")
             parser.finalize()
         except FormParserError:
@@ -187,15 +188,14 @@ class _Body:
 
     async def drain(self) -> None:
         """Read on for a moment and forget what comes, so that the client gets to read the answer."""
-        drained = 0
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                async for piece in self._pieces:
-                    drained += len(piece)
-                    if drained > DRAIN_BYTES:
-                        return
-        except (TimeoutError, ClientDisconnect, RuntimeError):
-            return
+        drained, until = 0, time.monotonic() + DRAIN_SECONDS
+        with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
+            while drained < DRAIN_BYTES and time.monotonic() < until:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    piece = await anext(self._pieces, None)
+                if piece is None:
+                    return
+                drained += len(piece)
 
 
 class _Form:

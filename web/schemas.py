@@ -18,7 +18,14 @@ _LABEL: dict[str, Any] = {
     "wnid": "n02123045",
     "score": 0.8713,
 }
-_TAG: dict[str, Any] = {"category": "cat", "category_zh": "猫", "wnid": "n02121808", "score": 0.9812}
+_TAG: dict[str, Any] = {
+    "category": "cat",
+    "category_zh": "猫",
+    "wnid": "n02121808",
+    "score": 0.9812,
+    "origin": "model",
+    "named": True,
+}
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -45,6 +52,8 @@ class Tag(_Answer):
     category_zh: str
     wnid: str
     score: float = Field(description="From 0 to 1.")
+    origin: str = Field(description="model, taught (an own tag) or person (somebody said so).")
+    named: bool = Field(description="Whether a short list has it: cat, animal, but not mammal between them.")
 
 
 class Problem(BaseModel):

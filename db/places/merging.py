@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, literal, sele
 
 from tagtray.db import paths
 from tagtray.db.access.transactions import write
-from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Root, Tag
+from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Root, Tag, Verdict
 
 #: Rows of a transaction.
 PAGE = 5_000
@@ -120,9 +120,10 @@ def _remove_page(connection: Connection, root_id: int) -> int:
 
 
 def _forget_page(connection: Connection) -> int:
-    """Drop contents that no image has any more, with all that was found in them."""
+    """Drop contents that no image has any more, with all that was found in them; not what people said."""
     used = select(Image.id).where(Image.content_id == Content.id).exists()
-    ids = connection.scalars(select(Content.id).where(~used).limit(PAGE)).all()
+    judged = select(Verdict.id).where(Verdict.content_id == Content.id).exists()
+    ids = connection.scalars(select(Content.id).where(~used, ~judged).limit(PAGE)).all()
     for table in _RESULTS:
         connection.execute(delete(table).where(table.content_id.in_(ids)))
     connection.execute(delete(Content).where(Content.id.in_(ids)))

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import ROOT_PREFIX, Settings
 from tagtray.config.text import shown
-from tagtray.db import paths
-from tagtray.db.access.transactions import write
+from tagtray.db import clock, paths
+from tagtray.db.access.transactions import read, write
 from tagtray.db.dialects import insert
 from tagtray.db.places import folders, roots
 from tagtray.db.places.roots import RootFolder
-from tagtray.db.tables import Root
+from tagtray.db.tables import Content, Image, Root, Status
 
 NAME = roots.UPLOADS
 #: A file that keeps the folder from being empty, as a disk that is not mounted would be.
 KEEPER = b".tagtray"
+#: Seconds of a day.
+DAY = 86_400.0
 
 
 def folder(settings: Settings) -> Path:
@@ -48,6 +51,32 @@ def ensure(engine: Engine, settings: Settings) -> RootFolder:
             f"to where this host has them; if photos of yours are, `tagtray roots rename {NAME} NAME`."
         )
     return root
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """An upload whose file has been kept for long enough."""
+
+    image_id: int
+    path: bytes
+    sha256: str | None
+
+
+def expired(engine: Engine, root_id: int, days: float, limit: int) -> list[Expired]:
+    """At most ``limit`` uploads that ended and that were received more than ``days`` ago."""
+    query = (
+        select(Image.id, Image.path, Image.path_raw, Content.sha256)
+        .outerjoin(Content, Content.id == Image.content_id)
+        .where(
+            Image.root_id == root_id,
+            Image.status.in_((Status.DONE, Status.FAILED)),
+            Image.first_seen_at < clock.after(-days * DAY),
+        )
+        .order_by(Image.id)
+        .limit(limit)
+    )
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [Expired(row.id, paths.to_bytes(row.path, row.path_raw), row.sha256) for row in rows]
 
 
 def _add(connection: Connection, path: bytes) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, case, exists, func, select
 from sqlalchemy.orm import aliased
 
 from tagtray.db import views
-from tagtray.db.reading.queries import Result, TagResult
 from tagtray.db.tables import (
+    OWN,
     Category,
     Classification,
     Content,
@@ -22,7 +22,33 @@ from tagtray.db.tables import (
     Prediction,
     Tag,
     Threshold,
+    Verdict,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One of the Top-3."""
+
+    rank: int
+    label: str
+    label_zh: str
+    wnid: str | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TagResult:
+    """A broader tag that is worth showing.
+
+    ``origin``: ``model``, ``taught`` (an own tag) or ``person`` (somebody said so).
+    """
+
+    category: str
+    category_zh: str
+    wnid: str
+    score: float
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +57,9 @@ class Found:
 
     results: Sequence[Result]
     tags: Sequence[TagResult]
+
+
+NOTHING = Found((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +93,16 @@ def images(connection: Connection, content_ids: Collection[int]) -> dict[int, in
     return {content_id: image_id for content_id, image_id in connection.execute(query) if content_id}
 
 
+def shown(connection: Connection, hashes: Collection[str]) -> set[str]:
+    """Those contents, by SHA-256, of which there is an image that can be shown."""
+    query = (
+        select(Content.sha256)
+        .join(Image, Image.content_id == Content.id)
+        .where(Content.sha256.in_(hashes), views.is_shown())
+    )
+    return set(connection.scalars(query))
+
+
 def states(connection: Connection, image_ids: Collection[int]) -> dict[int, Ended]:
     """What became of images, by id."""
     query = (
@@ -90,6 +129,14 @@ def _current() -> ScalarSelect[int]:
     return select(Model.id).where(Model.is_current).scalar_subquery()
 
 
+def _origin() -> ColumnElement[str]:
+    """Who says that a tag is there, as the view has it."""
+    said = exists().where(
+        Verdict.content_id == Tag.content_id, Verdict.wnid == Tag.wnid, Verdict.ended_at.is_(None)
+    )
+    return case((said, "person"), (Tag.wnid.startswith(OWN), "taught"), else_="model")
+
+
 def _labels(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     return (
         select(
@@ -105,7 +152,7 @@ def _labels(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
 def _tags(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     default = aliased(Threshold)
     return (
-        select(Tag.content_id, Category.name, Category.name_zh, Category.wnid, Tag.score)
+        select(Tag.content_id, Category.name, Category.name_zh, Category.wnid, Tag.score, _origin())
         .join_from(Tag, Category, Category.wnid == Tag.wnid)
         .join(Model, and_(Model.id == Tag.model_id, Model.is_current))
         .join(default, and_(default.model_id == Tag.model_id, default.wnid == ""))

@@ -7,44 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
-from sqlalchemy.orm import aliased
 
 from tagtray.db import clock, dialects, feeding, paths
 from tagtray.db.access.transactions import read
-from tagtray.db.tables import (
-    Category,
-    Classification,
-    Content,
-    Image,
-    Label,
-    Model,
-    Prediction,
-    Root,
-    Status,
-    Tag,
-    Threshold,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One of the Top-3."""
-
-    rank: int
-    label: str
-    label_zh: str
-    wnid: str | None
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class TagResult:
-    """A broader tag that is worth showing."""
-
-    category: str
-    category_zh: str
-    wnid: str
-    score: float
+from tagtray.db.reading import answers
+from tagtray.db.reading.answers import Result, TagResult
+from tagtray.db.tables import Classification, Content, Image, Model, Root, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +155,7 @@ def _image(connection: Connection, wanted: ColumnElement[bool]) -> ImageFacts | 
         Classification.content_id == Content.id, Classification.model_id == Model.id, Model.is_current
     )
     query = (
-        select(*_FACTS, Content.id, Model.id)
+        select(*_FACTS, Content.id)
         .join_from(Image, Root, Root.id == Image.root_id)
         .outerjoin(Content, Content.id == Image.content_id)
         .outerjoin(Model, Model.is_current.is_(True))
@@ -197,32 +165,7 @@ def _image(connection: Connection, wanted: ColumnElement[bool]) -> ImageFacts | 
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    *values, content_id, model_id = row
+    *values, content_id = row
     facts = dict(zip((column.key for column in _FACTS), values, strict=True))
-    results, tags = _results(connection, content_id, model_id), _tags(connection, content_id, model_id)
-    return ImageFacts(**facts, results=results, tags=tags)
-
-
-def _results(connection: Connection, content_id: int, model_id: int) -> list[Result]:
-    query = (
-        select(Prediction.rank, Label.name, Label.name_zh, Label.wnid, Prediction.score)
-        .join_from(Prediction, Model, Model.id == Prediction.model_id)
-        .join(Label, and_(Label.label_set == Model.label_set, Label.class_index == Prediction.class_index))
-        .where(Prediction.content_id == content_id, Prediction.model_id == model_id)
-        .order_by(Prediction.rank)
-    )
-    return [Result(*row) for row in connection.execute(query)]
-
-
-def _tags(connection: Connection, content_id: int, model_id: int) -> list[TagResult]:
-    default = aliased(Threshold)
-    query = (
-        select(Category.name, Category.name_zh, Category.wnid, Tag.score)
-        .join_from(Tag, Category, Category.wnid == Tag.wnid)
-        .where(Tag.content_id == content_id, Tag.model_id == model_id)
-        .join(default, and_(default.model_id == Tag.model_id, default.wnid == ""))
-        .outerjoin(Threshold, and_(Threshold.model_id == Tag.model_id, Threshold.wnid == Tag.wnid))
-        .where(Category.curated, Tag.score >= func.coalesce(Threshold.score, default.score))
-        .order_by(Tag.score.desc(), Category.name)
-    )
-    return [TagResult(*row) for row in connection.execute(query)]
+    found = answers.results(connection, [content_id] if content_id else []).get(content_id, answers.NOTHING)
+    return ImageFacts(**facts, results=found.results, tags=found.tags)

@@ -28,7 +28,7 @@ VIEWS = {
     "results": "root, path, rank, label, label_zh, wnid, score, model, engine, precision, classified_at, "
     "taken_at, taken_month, sha256",
     "top1": "root, path, label, label_zh, wnid, score, model, classified_at, taken_at, taken_month, sha256",
-    "image_tags": "root, path, category, category_zh, wnid, score, taken_at, taken_month, sha256",
+    "image_tags": "root, path, category, category_zh, wnid, score, taken_at, taken_month, sha256, origin",
     "failures": "root, path, error_code, error_message, attempts, updated_at",
 }
 

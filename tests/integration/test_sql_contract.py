@@ -75,6 +75,7 @@ CONTRACT = {
         "taken_at": MOMENT,
         "taken_month": MONTH,
         "sha256": TEXT,
+        "origin": MONTH,
     },
     "failures": {
         "root": TEXT,

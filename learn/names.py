@@ -1,0 +1,87 @@
+"""What people call tags: own ones and categories, by their names."""
+
+from __future__ import annotations
+
+import difflib
+
+from sqlalchemy import Connection, select
+
+from tagtray.config.errors import UsageError
+from tagtray.db import own_tags
+from tagtray.db.tables import Category, OwnTag
+from tagtray.search import words
+from tagtray.search.words import Sense, Vocabulary
+
+
+def own(connection: Connection) -> dict[str, str]:
+    """The names of all own tags, by wnid, in their order."""
+    query = select(OwnTag.wnid, Category.name).join(Category, Category.wnid == OwnTag.wnid)
+    return dict(connection.execute(query.order_by(Category.name)).all())
+
+
+def find(connection: Connection, name: str) -> str | None:
+    """The wnid of the own tag of this name; None where there is none."""
+    wanted = words.plain(own_tags.clean_name(name))
+    known = own(connection)
+    return next((wnid for wnid, called in known.items() if words.plain(called) == wanted), None)
+
+
+def require(connection: Connection, name: str) -> str:
+    """The same; raises UsageError where there is none."""
+    if (wnid := find(connection, name)) is not None:
+        return wnid
+    known = list(own(connection).values())
+    near = difflib.get_close_matches(name, known, n=4, cutoff=0.3) or known[:4]
+    hint = f"there is {', '.join(near)}" if near else '`tagtray teach "NAME" PHOTOS...` begins one'
+    raise UsageError(f'No own tag is called "{name}"; {hint}.')
+
+
+def begin(connection: Connection, name: str) -> str:
+    """The own tag of this name, which is begun where there is none.
+
+    Raises UsageError where a class or category is called so.
+    """
+    own_tags.lock(connection)
+    wnid = find(connection, name)
+    if wnid is None:
+        refuse_taken(connection, name)
+        wnid = own_tags.add(connection, name)
+    return wnid
+
+
+def refuse_taken(connection: Connection, name: str) -> None:
+    """Raise UsageError where something else is called so."""
+    name = own_tags.clean_name(name)
+    if find(connection, name) is not None:
+        raise UsageError(f'There is an own tag "{name}" already.')
+    senses = words.load(connection).senses(name)
+    taken = [sense for sense in senses if sense.curated and sense.is_called(name)]
+    if taken:
+        hint = f'`tagtray correct PHOTO +"{name}"` corrects it, another name such as "my {name}" is free'
+        raise UsageError(f'"{name}" is a {taken[0].kind} of the model already: {hint}.')
+
+
+def category(connection: Connection, name: str) -> str:
+    """The wnid of the own tag or category that ``name`` means; raises UsageError where that is not clear."""
+    wnid = find(connection, name)
+    return wnid or _category(words.load(connection), name).wnid or ""
+
+
+def _category(vocabulary: Vocabulary, name: str) -> Sense:
+    senses = vocabulary.senses(name)
+    found = [sense for sense in senses if sense.kind == "category" and sense.curated]
+    exact = [sense for sense in found if sense.is_called(name)] or found
+    if len(exact) == 1:
+        return exact[0]
+    if exact:
+        listed = ", ".join(f"{sense.wnid} ({sense.described})" for sense in exact)
+        raise UsageError(f'"{name}" is the name of several categories; say which: {listed}.')
+    if senses:
+        raise UsageError(f'"{name}" is no tag but a class; verdicts are on categories and own tags.')
+    near = [word for word in vocabulary.near(name) if _is_tag(vocabulary, word)]
+    hint = f"; did you mean {', '.join(near)}?" if near else "."
+    raise UsageError(f'No tag is called "{name}"{hint}')
+
+
+def _is_tag(vocabulary: Vocabulary, word: str) -> bool:
+    return any(sense.kind == "category" and sense.curated for sense in vocabulary.senses(word))

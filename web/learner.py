@@ -1,0 +1,73 @@
+"""Own tags are learned again in the background, some moments after their examples have changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection
+
+from sqlalchemy import Engine
+
+from tagtray.config import logs
+from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.learn import teaching
+from tagtray.learn.teaching import Learned
+
+#: Seconds for which nothing more is said of a tag before it is learned: photos are judged one after another.
+QUIET_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Learner:
+    """Learns one tag at a time, in a thread that ends when there is nothing to learn; safe for threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._wanted: dict[str, None] = {}
+        self._thread: threading.Thread | None = None
+        #: What came of each tag that this server has learned last.
+        self.learned: dict[str, Learned] = {}
+
+    def want(self, wnids: Collection[str]) -> None:
+        """Have these own tags learned soon."""
+        if not wnids:
+            return
+        with self._lock:
+            self._wanted |= dict.fromkeys(wnids)
+            self._news.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
+                self._thread.start()
+
+    @property
+    def waiting(self) -> Collection[str]:
+        """The tags that are to be learned."""
+        with self._lock:
+            return list(self._wanted)
+
+    def _run(self) -> None:
+        while True:
+            self._news.clear()
+            while self._news.wait(QUIET_SECONDS):
+                self._news.clear()
+            with self._lock:
+                if not self._wanted:
+                    self._thread = None
+                    return
+                wnid = next(iter(self._wanted))
+            self._learn(wnid)
+            with self._lock:
+                if not self._news.is_set():
+                    self._wanted.pop(wnid, None)
+
+    def _learn(self, wnid: str) -> None:
+        try:
+            self.learned[wnid] = teaching.learn(self._engine, wnid)
+        except (InfrastructureError, UsageError) as error:
+            logs.event(log, logging.WARNING, "tag_not_learned", "{error}", error=error)
+        except Exception:
+            sentence = "an unexpected error; the tag stays as it was."
+            logs.event(log, logging.ERROR, "tag_not_learned", sentence, exc_info=True)
