@@ -8,30 +8,44 @@ const MOST = 1000;
 
 /** Say that photos show (or do not show) something, with a way back for ten seconds. */
 export async function correct(photos, said, { after = () => {} } = {}) {
-  const ids = photos.map((photo) => photo.id);
-  for (let at = 0; at < ids.length; at += MOST) await api("/api/corrections", { images: ids.slice(at, at + MOST), ...said });
+  for (const images of portions(photos)) await api("/api/corrections", { images, ...said });
   after();
   const name = (said.shows ?? said.shows_not)[0];
-  const undo = () =>
-    tried(async () => {
-      for (let at = 0; at < ids.length; at += MOST) await api("/api/corrections/undo", { images: ids.slice(at, at + MOST) });
-      after();
-      toast(t("undone"));
-    });
-  toast(t(said.shows ? "said.shows" : "said.shows_not", { n: ids.length, name }), undo);
+  const undo = async () => {
+    for (const images of portions(photos)) await api("/api/corrections/undo", { images });
+  };
+  offer(t(said.shows ? "said.shows" : "said.shows_not", { n: photos.length, name }), undo, after);
 }
 
 /** Say it; a name that is not known yet becomes an own tag. */
-export async function say(photos, name, shows, options) {
-  const said = shows ? { shows: [name] } : { shows_not: [name] };
+export async function say(photos, name, shows, options = {}) {
   try {
-    await correct(photos, said, options);
+    await correct(photos, shows ? { shows: [name] } : { shows_not: [name] }, options);
   } catch (error) {
     if (!shows || error.status !== 400) throw error;
-    await api("/api/own-tags", { name, images: photos.slice(0, MOST).map((photo) => photo.id) });
-    options?.after?.();
-    toast(t("said.begun", { n: photos.length, name }));
+    await begin(photos, name, options);
   }
+}
+
+async function begin(photos, name, { after = () => {} }) {
+  let wnid;
+  for (const images of portions(photos)) ({ wnid } = await api("/api/own-tags", { name, images }));
+  after();
+  const undo = () => api(`/api/own-tags/${encodeURIComponent(wnid)}`, null, { method: "DELETE" });
+  offer(t("said.begun", { n: photos.length, name }), undo, after);
+}
+
+function* portions(photos) {
+  for (let at = 0; at < photos.length; at += MOST) yield photos.slice(at, at + MOST).map((photo) => photo.id);
+}
+
+function offer(text, undo, after) {
+  const back = async () => {
+    await undo();
+    after();
+    toast(t("undone"));
+  };
+  toast(text, () => tried(back));
 }
 
 export class Selection {
@@ -41,7 +55,6 @@ export class Selection {
     this.photos = new Map();
     this.last = null;
     this.count = h("span", { className: "count", role: "status" });
-    this.actions = h("div", { className: "buttons" });
     bar.append(this.count, ...this.buttons());
   }
 
