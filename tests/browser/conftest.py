@@ -15,7 +15,7 @@ from tests.sites import Site
 #: Milliseconds that anything may take: a busy machine takes many times as long as an idle one.
 PATIENCE = 60_000
 #: Answers that pages ask for and tell people of; the browser notes them on its console all the same.
-TOLD = re.compile(r"status of (401|404|422|429|503|504)")
+TOLD = re.compile(r"status of (400|401|404|422|429|503|504)")
 
 Visit = Callable[..., Page]
 
@@ -49,9 +49,11 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
-            lambda message: message.type in ("error", "warning")
-            and not TOLD.search(message.text)
-            and complaints.append(message.text),
+            lambda message: (
+                message.type in ("error", "warning")
+                and not TOLD.search(message.text)
+                and complaints.append(message.text)
+            ),
         )
         page.goto(path)
         return page

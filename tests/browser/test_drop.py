@@ -15,7 +15,9 @@ from tests.sites import Site
 # Puts files with the given shades of grey into an event as the browser's own dialogs do.
 _WITH_FILES = """([name, pictures]) => {
   const data = new DataTransfer();
-  for (const [file, bytes] of pictures) data.items.add(new File([new Uint8Array(bytes)], file, {type: "image/jpeg"}));
+  for (const [file, bytes] of pictures) {
+    data.items.add(new File([new Uint8Array(bytes)], file, {type: "image/jpeg"}));
+  }
   const options = {bubbles: true, cancelable: true};
   document.body.dispatchEvent(name === "paste"
     ? new ClipboardEvent("paste", {clipboardData: data, ...options})

@@ -80,10 +80,11 @@ function empty() {
 
 // Pieces whose photos are near the window are fetched, one after the other.
 let fetching = false;
-grid.onneed = async (from, to) => {
+grid.onneed = async (top, bottom, margin) => {
   if (fetching) return;
   const mine = timeline;
-  const section = mine.sections.find((one) => isMissing(mine, one, from, to));
+  const within = (from, to) => mine.sections.find((one) => isMissing(mine, one, from, to));
+  const section = within(top, bottom) ?? within(bottom, bottom + margin) ?? within(top - margin, top);
   if (!section) return;
   fetching = true;
   const done = await tried(() => mine.more(mine.pieceOf(section)).then(() => true)).catch((error) => error.name === "AbortError");
@@ -99,7 +100,7 @@ function isMissing(mine, section, from, to) {
   if (section.top + section.height < from || section.top > to) return false;
   const last = section.rows?.at(-1);
   const laid = section.top + (last ? last.top + last.height : 0);
-  return laid < to && section.remaining > 0 && !mine.pieceOf(section)?.isComplete;
+  return laid < to && (section.remaining > 0 || !mine.isWhole) && !mine.pieceOf(section)?.isComplete;
 }
 
 // Chips: a press adds a category to the query or takes it away.
@@ -204,7 +205,7 @@ function press(event) {
   if (id) move(event, id);
   else if ((STEPS[event.key] > 0 || ROWS[event.key] > 0) && event.target === document.body && grid.focused) {
     event.preventDefault();
-    grid.reveal(grid.anchor()?.photo.id ?? grid.focused);
+    grid.reveal(grid.anchor()?.photo?.id ?? grid.focused);
   }
 }
 

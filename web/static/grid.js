@@ -4,6 +4,8 @@ import { h, icon, monthName, moment, named, number, t } from "./base.js";
 import { GAP, justify, places, target } from "./justify.js";
 
 const HEADING = 36;
+/** Pixels at the top of the window that the search covers. */
+export const ABOVE = 56;
 const BETWEEN = 12;
 /** Windows above and below that are kept ready. */
 const MARGIN = 1;
@@ -52,28 +54,24 @@ export class Grid {
 
   keeping(work) {
     const seen = this.anchor();
+    const before = seen && this.topOf(seen);
     work();
-    if (seen) {
-      const moved = this.topOf(seen.photo.id) - seen.top;
-      if (moved && scrollY > 0) scrollBy(0, moved);
-    }
+    const moved = seen ? this.topOf(seen) - before : 0;
+    if (moved && scrollY > 0) scrollBy(0, moved);
     this.draw();
   }
 
-  /** The first photo in the window, and how far down the page it lies. */
+  /** Where the window begins: the section, and the first of its photos that is seen, if it is there already. */
   anchor() {
-    const top = scrollY - this.offset;
-    for (const section of this.timeline?.sections ?? []) {
-      if (section.top === undefined || section.top + section.height < top) continue;
-      const row = section.rows?.find((row) => section.top + HEADING + row.top + row.height > top);
-      if (row) return { photo: section.photos[row.first], top: section.top + this.head(section) + row.top };
-    }
-    return null;
+    const top = scrollY - this.offset + ABOVE;
+    const section = this.timeline.sections.find((one) => one.rows && one.top + one.height > top);
+    if (!section) return null;
+    const row = section.rows[this.firstRow(section, top - section.top - this.head(section))];
+    return { section, photo: row && section.photos[row.first], index: row?.first };
   }
 
-  topOf(id) {
-    const { section, index } = this.timeline.byId.get(id);
-    return section.top + this.head(section) + this.rowOf(section, index).top;
+  topOf({ section, photo, index }) {
+    return section.top + (photo ? this.rowOf(section, index).top : 0);
   }
 
   rowOf(section, index) {
@@ -168,7 +166,7 @@ export class Grid {
     }
     if (isFast) this.later();
     else this.load();
-    this.onneed(from, to);
+    this.onneed(top, top + high, MARGIN * high);
   }
 
   drop(section) {
@@ -274,7 +272,7 @@ export class Grid {
     const { section, index } = this.timeline.byId.get(id);
     const row = this.rowOf(section, index);
     const top = this.offset + section.top + this.head(section) + row.top;
-    const free = parseFloat(getComputedStyle(this.place).getPropertyValue("--above")) || 96;
+    const free = ABOVE + HEADING + GAP;
     const bottom = innerHeight - 64;
     if (middle) scrollTo(0, top - (innerHeight - row.height) / 2);
     else if (top - free < scrollY) scrollTo(0, top - free);

@@ -1,6 +1,7 @@
 // The years at the right edge: where one is in a timeline, and a way to any place in it.
 
 import { h, monthName, t } from "./base.js";
+import { ABOVE } from "./grid.js";
 
 export class Scrubber {
   constructor(place, grid) {
@@ -56,8 +57,8 @@ export class Scrubber {
 
   follow() {
     if (this.place.hidden) return;
-    const share = scrollY / Math.max(1, document.documentElement.scrollHeight - innerHeight);
-    this.here.style.top = `${share * this.place.clientHeight}px`;
+    const share = (scrollY - this.grid.offset + ABOVE) / this.grid.place.offsetHeight;
+    this.here.style.top = `${Math.max(0, share) * this.place.clientHeight}px`;
   }
 
   share(event) {
@@ -75,6 +76,6 @@ export class Scrubber {
 
   go(event) {
     this.point(event);
-    scrollTo(0, this.share(event) * (document.documentElement.scrollHeight - innerHeight));
+    scrollTo(0, this.grid.offset - ABOVE + this.share(event) * this.grid.place.offsetHeight + 1);
   }
 }
