@@ -36,13 +36,13 @@ class StubWorker:
         self._settings = settings
         self._ledger = ledger
         model_id = current_model.current(ledger.engine).id
-        self._provenance = Provenance(model_id, "stub", "fp32", "draft")
+        self.provenance = Provenance(model_id, "stub", "fp32", "draft")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         """Say that it is there, and begin."""
-        workers.register(self._ledger.engine, workers.this_process(NAME, self._provenance, []))
+        workers.register(self._ledger.engine, workers.this_process(NAME, self.provenance, []))
         self._thread.start()
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class StubWorker:
                 continue
             job = cast(ImageJob, popped[0])
             claimed = self._ledger.claim(job.image_ids, NAME, 30.0, job.model_id)
-            self._ledger.commit(NAME, self._provenance, [self._outcome(image) for image in claimed])
+            self._ledger.commit(NAME, self.provenance, [self._outcome(image) for image in claimed])
             hints.publish(queue.connection, queue.name, [image.id for image in claimed])
             job.delete()
 

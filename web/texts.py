@@ -151,7 +151,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "judge.title": ("Judge photos", "判断照片"),
     "judge.question": ("Is this {name}?", "这是{name}吗？"),
     "judge.progress": ("Progress", "进度"),
-    "judge.count": ("{n} of {all}", "{n} / {all}"),
+    "judge.count": ("{n} of {all}", "第 {n} 张，共 {all} 张"),
     "judge.yes": ("Yes", "是"),
     "judge.no": ("No", "否"),
     "judge.skip": ("Skip", "跳过"),

@@ -27,8 +27,8 @@ _ROWS = (
     f"datetime('2024-12-15 12:00:00', '-' || (n * {MONTHS} / ({PHOTOS} + 1)) || ' months') || '.000000' END, "
     "printf('#%02x8060', n % 256), 0 FROM n",
     "INSERT INTO images (id, root_id, path, content_id, size_bytes, mtime_ns, ctime_ns, status, priority, "
-    f"attempts, first_seen_at, updated_at) {_NUMBERS} SELECT n, 1, printf('%07d.jpg', n), n, 9, 1, 1, 'done', "
-    "1, 0, '2026-01-02 03:04:05.000000', '2026-01-02 03:04:05.000000' FROM n",
+    f"attempts, first_seen_at, updated_at) {_NUMBERS} SELECT n, 1, printf('%07d.jpg', n), n, 9, 1, 1, "
+    "'done', 1, 0, '2026-01-02 03:04:05.000000', '2026-01-02 03:04:05.000000' FROM n",
     "INSERT INTO classifications (content_id, model_id, engine, precision, decode, classified_at) "
     f"{_NUMBERS} SELECT n, 1, 'torch', 'fp32', 'draft', '2026-01-02 03:04:05.000000' FROM n",
     "INSERT INTO predictions (content_id, model_id, rank, class_index, score) "

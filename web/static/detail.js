@@ -8,6 +8,8 @@ import { suggest } from "./suggest.js";
 
 /** Photos in the strip. */
 const SIMILAR = 8;
+/** Times that a photo is shown larger than it is. */
+const LARGER = 3;
 
 export class Detail {
   /** `href` gives a photo's address; `step` goes to the photo beside, `close` back to the album. */
@@ -41,7 +43,7 @@ export class Detail {
     this.id = id;
     this.place.hidden = false;
     this.about.scrollTop = 0;
-    if (known) this.photo.style.setProperty("--shape", `${known.width} / ${known.height}`);
+    if (known) this.measure(known);
     this.image.src = known?.thumb ?? "";
     if (!known) this.image.removeAttribute("src");
     this.about.replaceChildren();
@@ -70,7 +72,7 @@ export class Detail {
     const label = named(found.results[0]?.label, found.results[0]?.label_zh);
     document.title = `${label ?? name} · tagtray`;
     this.image.alt = label ?? name;
-    if (found.width) this.photo.style.setProperty("--shape", `${found.width} / ${found.height}`);
+    if (found.width) this.measure(found);
     this.enlarge(found);
     this.strip = h("section", { hidden: true }, h("h2", {}, t("detail.similar")), h("div", { className: "strip" }));
     this.about.replaceChildren(
@@ -80,6 +82,13 @@ export class Detail {
       this.facts(found),
       this.strip,
     );
+  }
+
+  /** A photo is as large as there is room, and a small one not larger than can be looked at. */
+  measure({ width, height }) {
+    this.photo.style.setProperty("--shape", `${width} / ${height}`);
+    this.image.style.maxWidth = `${LARGER * width}px`;
+    this.image.style.maxHeight = `${LARGER * height}px`;
   }
 
   enlarge({ preview, id }) {
@@ -115,7 +124,7 @@ export class Detail {
     const link = h("a", { href: `/gallery?q=${encodeURIComponent(quoted(name))}` }, name);
     const from = h("small", { title: origin === "model" ? percent(score) : "" }, t(`origin.${origin}`));
     const reject = () => tried(() => correct([found], { shows_not: [category] }, { after: () => this.load() }));
-    return [link, from, iconButton("cross", t("detail.reject", { name }), reject)];
+    return [link, " ", from, iconButton("cross", t("detail.reject", { name }), reject)];
   }
 
   facts(found) {

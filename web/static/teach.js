@@ -18,6 +18,7 @@ async function load() {
   if (!found) return;
   place.replaceChildren(...found.items.map(row));
   none.hidden = found.items.length > 0;
+  document.getElementById("explained").hidden = !none.hidden;
   if (found.items.some((tag) => tag.is_learning)) setTimeout(load, PAUSE);
 }
 
