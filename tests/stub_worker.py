@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import cast
 
@@ -24,6 +25,8 @@ from tagtray.jobs.queue import ImageQueue
 from tests.models import SHAPE, SPEC
 
 NAME = "stub"
+#: Seconds between signs of life.
+BEAT = 5.0
 
 
 class StubWorker:
@@ -36,13 +39,14 @@ class StubWorker:
         self._settings = settings
         self._ledger = ledger
         model_id = current_model.current(ledger.engine).id
-        self.provenance = Provenance(model_id, "stub", "fp32", "draft")
+        self._provenance = Provenance(model_id, "stub", "fp32", "draft")
         self._stop = threading.Event()
+        self._beaten = 0.0
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         """Say that it is there, and begin."""
-        workers.register(self._ledger.engine, workers.this_process(NAME, self.provenance, []))
+        workers.register(self._ledger.engine, workers.this_process(NAME, self._provenance, []))
         self._thread.start()
 
     def stop(self) -> None:
@@ -52,17 +56,24 @@ class StubWorker:
         self._thread.join()
         workers.remove(self._ledger.engine, NAME)
 
+    def _beat(self) -> None:
+        if time.monotonic() > self._beaten + BEAT:
+            workers.heartbeat(self._ledger.engine, workers.this_process(NAME, self._provenance, []), 0)
+            self._beaten = time.monotonic()
+
     def _run(self) -> None:
         queue = ImageQueue(self._settings.queue, connect(self._settings))
         while not self._stop.is_set():
-            self.gate.wait()
+            self._beat()
+            while not self.gate.wait(BEAT):
+                self._beat()
             popped = ImageQueue.dequeue_any([queue], None, connection=queue.connection)
             if popped is None:
                 self._stop.wait(0.005)
                 continue
             job = cast(ImageJob, popped[0])
             claimed = self._ledger.claim(job.image_ids, NAME, 30.0, job.model_id)
-            self._ledger.commit(NAME, self.provenance, [self._outcome(image) for image in claimed])
+            self._ledger.commit(NAME, self._provenance, [self._outcome(image) for image in claimed])
             hints.publish(queue.connection, queue.name, [image.id for image in claimed])
             job.delete()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
@@ -15,6 +15,7 @@ from tagtray.web.texts import Language
 LANGUAGE, THEME, SECONDS = "tagtray_language", "tagtray_theme", 365 * 86_400
 
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = get_args(Theme)
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,7 +31,7 @@ def language(request: Request) -> Language:
 def theme(request: Request) -> Theme | None:
     """The chosen theme; None: that of the system."""
     chosen = request.cookies.get(THEME)
-    return chosen if chosen in ("light", "dark") else None
+    return next((theme for theme in THEMES if theme == chosen), None)
 
 
 def accepted(header: str) -> Language:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.sites import Site
 
@@ -39,6 +39,10 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     complaints: list[str] = []
     contexts = []
 
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not TOLD.search(message.text):
+            complaints.append(message.text)
+
     def opened(path: str, width: int = 1280, **options: Any) -> Page:
         context = browser.new_context(
             base_url=site.url, viewport={"width": width, "height": 800}, **{"locale": "en-GB", **options}
@@ -47,14 +51,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                message.type in ("error", "warning")
-                and not TOLD.search(message.text)
-                and complaints.append(message.text)
-            ),
-        )
+        page.on("console", heard)
         page.goto(path)
         return page
 
