@@ -17,6 +17,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -p tests.noskip --numprocesses $(JOBS) --dist loadscope
 SAMPLES := .samples/photos
+#: What tests need besides, as PROGRAM:PACKAGE of Debian.
+PROGRAMS := chromium:chromium exiftool:libimage-exiftool-perl redis-server:redis-server
 #: The package that ships the sample photos, and those of its images that are photos.
 SAMPLES_PACKAGE := scikit-image==0.26.0
 SAMPLES_NAMES := astronaut.png camera.png chelsea.png clock_motion.png coffee.png coins.png \
@@ -40,7 +42,7 @@ run: $(VENV)/.installed $(if $(TARGET_DIR),,$(SAMPLES))
 	@case "$$TARGET_DIR" in "~/"*) TARGET_DIR="$$HOME/$${TARGET_DIR#??}";; esac; \
 	$(BIN)/tagtray run -- "$${TARGET_DIR:-$(SAMPLES)}"
 
-test: test-fast
+test: test-fast $(VENV)/.installed-debian
 	@$(PYTEST) --ignore tests/unit
 
 test-fast: $(VENV)/.installed-dev
@@ -67,6 +69,21 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python $(SAMPLES
 	@echo "Installing tagtray and its tests into $(VENV); the first time PyTorch makes this take minutes."
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.installed $@
+
+# Programs that no package of Python brings.
+$(VENV)/.installed-debian: Makefile | $(BIN)/python
+	@missing=; for program in $(PROGRAMS); do \
+		command -v "$${program%%:*}" >/dev/null || missing="$$missing $${program#*:}"; \
+	done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing$$missing with apt-get."; \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	elif [ -n "$$missing" ]; then \
+		echo "The tests need$$missing: as root, apt-get install$$missing (Debian) installs them." >&2; \
+		exit 1; \
+	fi
+	@touch $@
 
 # The version that the tests run on comes first. A python that starts may still lack the modules for an environment.
 $(BIN)/python:

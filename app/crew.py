@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tagtray.app.metrics import folder
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
@@ -29,6 +30,7 @@ class Crew:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        folder.prepare(settings)
         self._plan = plan_workers(settings)
         self._server = ForkServer(settings)
 

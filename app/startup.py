@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def load(**overrides: Any) -> Settings:
     """Load the settings, with the options that were given, and configure logging. Raises UsageError."""
     settings = configuration.load(**overrides)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log)
     return settings
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagtray.app import bootstrap
-from tagtray.config.errors import UsageError
+from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.db import current_model
 from tagtray.db.current_model import CurrentModel
 from tagtray.weights import user_models
+from tagtray.weights.architectures import OFFICIAL
 from tagtray.weights.labels import LabelSet
 from tagtray.weights.model import InputSpec, Model
 from tagtray.weights.store import ModelStore
 from tagtray.worker.networks import foreign
+
+if TYPE_CHECKING:
+    from tagtray.worker.networks.official import Official
 
 
 def in_ledger(settings: Settings) -> CurrentModel | None:
@@ -54,6 +60,38 @@ def add(
             "--labels takes a text file with the name of every class, one a line."
         )
     return user_models.add(settings.home, name, weights.architecture, weights.content, spec, named)
+
+
+def fetch(settings: Settings, architecture: str) -> Model:
+    """Fetch torchvision's weights of an architecture and add them as a model.
+
+    Raises UsageError where torchvision has none or they are here, InfrastructureError with what to do instead
+    where they cannot be had.
+    """
+    if architecture not in OFFICIAL:
+        raise UsageError(f"torchvision has no weights of {architecture!r}; it has {', '.join(OFFICIAL)}.")
+    name = f"torchvision-{architecture}"
+    user_models.refuse_taken(settings.home, name)
+    # Here, not above: PyTorch takes seconds, and only adding a model needs it.
+    from tagtray.worker.networks import official
+
+    found = official.of(architecture)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            file = official.fetch(found, Path(folder))
+        except InfrastructureError as error:
+            raise InfrastructureError(f"{error}; {_instead(found, name)}") from error
+        return add(settings, file, name, found.spec, architecture)
+
+
+def _instead(found: Official, name: str) -> str:
+    """How to bring a file that cannot be fetched."""
+    usual = ModelStore().default.input
+    more = f" --resize {found.spec.resize}" if found.spec.resize != usual.resize else ""
+    return (
+        f"bring {found.file} (its SHA-256 begins with {found.digits}) and say: "
+        f"tagtray weights add {found.file} --name {name}{more}"
+    )
 
 
 def _names(source: Path) -> list[str]:

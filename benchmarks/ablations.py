@@ -29,7 +29,7 @@ from tagtray.config import settings as configuration
 from tagtray.imaging import decode
 from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import classifier, rollup, selection, torch_engine
-from tagtray.worker.networks import resnet, torchscript
+from tagtray.worker.networks import eager, torchscript
 from tagtray.worker.supervision.resources import ONE_BLAS_THREAD
 
 #: Images that are decoded, and that are classified, in each turn.
@@ -68,13 +68,13 @@ def networks() -> dict[str, Way]:
     side = model.input.side
     pixels = torch.randint(0, 256, (BATCH, side, side, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     floats = pixels.contiguous().float()
-    eager = peer.network()
-    last = copy.deepcopy(eager).to(memory_format=torch.channels_last)
-    folded = resnet.build(model)
+    plain = peer.network()
+    last = copy.deepcopy(plain).to(memory_format=torch.channels_last)
+    folded = eager.build(model)
     traced = torchscript.load(model, configuration.load().home)
     step = classifier.SLICE
     ways: dict[str, Callable[[], Any]] = {
-        "eager": lambda: eager(floats),
+        "eager": lambda: plain(floats),
         "channels last": lambda: last(floats.to(memory_format=torch.channels_last)),
         "batch norms folded": lambda: folded(pixels),
         "traced, frozen, fused": lambda: traced(pixels),

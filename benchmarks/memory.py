@@ -40,10 +40,10 @@ MB = 2**20
 _BARE = """
 import psutil, torch
 from tagtray.weights.store import ModelStore
-from tagtray.worker.networks import resnet
+from tagtray.worker.networks import eager
 torch.set_num_threads(1)
 model = ModelStore().default
-network = resnet.build(model)
+network = eager.build(model)
 with torch.inference_mode():
     answer = network(torch.zeros(16, 3, model.input.side, model.input.side, dtype=torch.uint8))
 print(psutil.Process().memory_info().rss)

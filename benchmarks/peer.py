@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch.utils.data import DataLoader, Dataset
 from torchvision.models import resnet  # type: ignore[import-untyped]
 
+from tagtray.weights.architectures import ResNet
 from tagtray.weights.store import ModelStore
 
 register_heif_opener()
@@ -52,6 +53,7 @@ def transform() -> Any:
 def network() -> torch.nn.Module:
     """torchvision's network with the default model's weights, eager, fp32."""
     ours = ModelStore().default
+    assert isinstance(ours.network, ResNet)
     block = resnet.Bottleneck if ours.network.bottleneck else resnet.BasicBlock
     network: torch.nn.Module = resnet.ResNet(block, list(ours.network.layers), num_classes=ours.classes)
     network.load_state_dict(load_file(ours.path(ours.weights)))

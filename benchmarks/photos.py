@@ -19,6 +19,9 @@ CAMERA_QUALITY = 92
 #: Longer side of an ImageNet-sized image.
 SMALL_SIDE = 500
 
+#: Longer sides of the thumbnails in HEICs: of iPhones to 2023, of later ones, of Samsung's phones.
+THUMBNAILS = (320, 416, 512)
+
 #: Names of the images that are taken up.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic")
 
@@ -46,6 +49,17 @@ def mixed(sources: Sequence[Path], folder: Path, count: int) -> Path:
         image = ImageOps.fit(Image.open(path).convert("RGB"), size)
         image.putpixel((0, 0), (number % 256, number // 256, 0))
         image.save(folder / f"{number:06}{suffix}")
+    return folder
+
+
+def heic(sources: Sequence[Path], folder: Path) -> Path:
+    """Each of ``sources`` as a HEIC of 12 megapixels with thumbnails, unless it is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(sources):
+        target = folder / f"{number:06}.heic"
+        if not target.exists():
+            whole = ImageOps.fit(Image.open(path).convert("RGB"), CAMERA_SIZE)
+            whole.save(target, quality=60, thumbnails=list(THUMBNAILS), enc_params={"preset": "ultrafast"})
     return folder
 
 

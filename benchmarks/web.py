@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from benchmarks import load, memory, photos, report
 from tagtray.config import settings as configuration
@@ -35,11 +37,15 @@ from tagtray.worker.supervision import resources
 #: Requests of a load, at once, one at a time, before anything is counted; pending images behind.
 REQUESTS, CONCURRENCY, ALONE, WARM, BACKLOG = 1_000, 10, 100, 40, 100_000
 #: Seconds that a service may take to start.
-PATIENCE = 120.0
+PATIENCE = 600.0
 SIZES: Mapping[str, Callable[[Sequence[Path], Path, int], Path]] = {
     "small": photos.small,
     "camera": photos.camera,
 }
+
+
+#: The seconds of CPU that all processes of a service have spent so far.
+Service = Callable[[], float]
 
 
 def main() -> None:
@@ -61,6 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, required=True, help="real photos to make the inputs from")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["small"])
     parser.add_argument("--ways", nargs="+", default=["auto-fp32", "auto-auto"], metavar="ENGINE-PRECISION")
+    parser.add_argument("--cache", type=Path, help="a home whose files of networks are used")
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--alone", type=int, default=ALONE)
     parser.add_argument("--backlog", type=int, default=0, help=f"pending images behind, such as {BACKLOG}")
@@ -71,11 +78,10 @@ def _options() -> argparse.Namespace:
 def _measure(made: Sequence[bytes], scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {"bytes_of_a_photo": round(statistics.mean(map(len, made)))}
     for threads in options.peer_threads:
-        with _peer(threads) as port:
+        with _peer(threads) as (port, service):
             load.send(port, made[:WARM], CONCURRENCY)
-            figures[f"flask-{threads}-threads"] = load.send(
-                port, made[WARM : -options.alone - 1], CONCURRENCY
-            ).figures()
+            sent = _loaded(service, port, made[WARM : -options.alone - 1], CONCURRENCY)
+            figures[f"flask-{threads}-threads"] = sent
     for way in options.ways:
         figures[way] = _tagtray(way, made, scratch, options)
     return figures
@@ -89,16 +95,42 @@ def _tagtray(way: str, made: Sequence[bytes], scratch: Path, options: argparse.N
     if options.backlog:
         memory.make(folder, options.backlog)
     found: dict[str, Any] = {}
-    with _run(folder, scratch / f"home-{way}", settings, bool(options.backlog)) as port:
+    home = scratch / f"home-{way}"
+    if options.cache:
+        shutil.copytree(options.cache / "cache", home / "cache")
+    with _run(folder, home, settings, options.backlog) as (port, service):
         load.send(port, made[:WARM], CONCURRENCY)
-        found["load"] = load.send(port, made[WARM : -options.alone - 1], CONCURRENCY).figures()
-        found["alone"] = load.send(port, made[-options.alone - 1 : -1], 1).figures()
-        found["cached"] = load.send(port, [made[0]] * options.requests, CONCURRENCY).figures()
+        found["load"] = _loaded(service, port, made[WARM : -options.alone - 1], CONCURRENCY)
+        found["alone"] = _loaded(service, port, made[-options.alone - 1 : -1], 1)
+        found["cached"] = _loaded(service, port, [made[0]] * options.requests, CONCURRENCY)
         if options.backlog:
             found["left_of_the_backlog"] = _status(port)["images"]["pending"]
     if not options.backlog:
         found["decode_and_forward_ms"] = _alone(settings, scratch, made[-options.alone - 1 : -1])
     return found
+
+
+def _loaded(service: Service, port: int, made: Sequence[bytes], concurrency: int) -> dict[str, Any]:
+    """A load's figures, with the CPU that all processes of the service took for a request."""
+    before = service()
+    sent = load.send(port, made, concurrency)
+    spent = service() - before
+    return {**sent.figures(), "cpu_ms_per_request": round(1000 * spent / len(made), 1)}
+
+
+def _of_home(home: Path) -> Service:
+    """Those whose TAGTRAY_HOME this is, the embedded Redis included."""
+    variable = str(home)
+
+    def spent() -> float:
+        total = 0.0
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("TAGTRAY_HOME") == variable:
+                    total += sum(process.cpu_times()[:2])
+        return total
+
+    return spent
 
 
 def _alone(settings: Mapping[str, str], home: Path, made: Sequence[bytes]) -> float:
@@ -127,32 +159,38 @@ def forward(folder: str) -> float:
 
 
 @contextlib.contextmanager
-def _peer(threads: int) -> Iterator[int]:
+def _peer(threads: int) -> Iterator[tuple[int, Service]]:
     port = _free_port()
     command = [sys.executable, "-m", "benchmarks.flask_peer", str(port), str(threads)]
-    with _served(command, os.environ, port):
-        yield port
+    with _served(command, os.environ, port) as process:
+        yield port, lambda: sum(psutil.Process(process.pid).cpu_times()[:2])
 
 
 @contextlib.contextmanager
-def _run(folder: Path, home: Path, settings: Mapping[str, str], busy: bool) -> Iterator[int]:
+def _run(
+    folder: Path, home: Path, settings: Mapping[str, str], backlog: int
+) -> Iterator[tuple[int, Service]]:
     port = _free_port()
     command = subprocesses.command("tagtray", "run", str(folder), "--web", "--port", str(port))
-    with _served(command, os.environ | settings | {"TAGTRAY_HOME": str(home)}, port):
-        while busy and _status(port)["images"]["pending"] < BACKLOG // 2:
+    # What tells a process's home is not to be overwritten by its title.
+    environment = os.environ | settings | {"TAGTRAY_HOME": str(home), "SPT_NOENV": "1"}
+    with _served(command, environment, port):
+        while backlog and _status(port)["images"]["pending"] < backlog // 2:
             time.sleep(0.5)
-        yield port
+        yield port, _of_home(home)
 
 
 @contextlib.contextmanager
-def _served(command: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[None]:
+def _served(
+    command: Sequence[str], environment: Mapping[str, str], port: int
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + PATIENCE
         while not _is_ready(port):
             assert process.poll() is None and time.monotonic() < until, "the service does not start"
             time.sleep(0.1)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()

@@ -1,8 +1,9 @@
-"""``tagtray db``: upgrade and check the database."""
+"""``tagtray db``: upgrade, check, vacuum and back up the database."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,10 +11,11 @@ import typer
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-from tagtray.db import invariants, migrate
+from tagtray.config.text import shown
+from tagtray.db import invariants, migrate, upkeep
 from tagtray.db.places import roots
 
-app = typer.Typer(help="The database: upgrade, check.", no_args_is_help=True)
+app = typer.Typer(help="The database: upgrade, check, vacuum, back up.", no_args_is_help=True)
 
 
 @app.callback()
@@ -50,3 +52,21 @@ def check(
         for finding in broken:
             print(f"{finding.rows:,} {finding.sentence}{' (repaired)' if fix else ''}.")
     return int(bool(broken) and not fix)
+
+
+@app.command()
+def vacuum() -> None:
+    """Give room back to the disk and renew the planner's figures; SQLite: while nobody else writes."""
+    with bootstrap.changing(startup.load()) as database:
+        before = upkeep.size(database)
+        upkeep.vacuum(database)
+        print(f"{before:,} bytes before, {upkeep.size(database):,} bytes now.")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; a former one is replaced.")],
+) -> None:
+    """Copy the SQLite ledger into a file, as it is just now, while others go on to write."""
+    with bootstrap.changing(startup.load()) as database:
+        print(f"{shown(file)} has {upkeep.backup(database, file):,} bytes.")

@@ -12,7 +12,7 @@ from tagtray.cli import streams
 from tagtray.config.text import shown
 from tagtray.db.access import transactions
 from tagtray.db.places import roots
-from tagtray.exchange import outputs, sheets
+from tagtray.exchange import lines, outputs, own_tags, sheets
 from tagtray.exchange.lines import Line
 from tagtray.exchange.records import Records
 from tagtray.exchange.sheets import Form
@@ -40,7 +40,9 @@ def export(
             streams.say(note)
         records = Records(connection, roots.everywhere(database, settings), features)
         found = records.stream(hit.image_id for hit in search.stream(connection))
+        own = own_tags.exported(connection) if form is Form.JSONL else []
         with outputs.opened(file) as target, sheets.opened(form, target, features) as write:
+            target.writelines(map(lines.text, own))
             photos = _write(found, write)
     if file != outputs.STANDARD:
         print(f"{photos:,} {'photo' if photos == 1 else 'photos'} in {shown(file)}.")

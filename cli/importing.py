@@ -34,7 +34,10 @@ def import_(
         )
         importer.read(source)
     tally = importer.tally
-    print(f"{tally.new:,} results are new, {tally.known:,} were known; {tally.without:,} lines have none.")
+    said = f" {tally.verdicts:,} verdicts of people are new." if tally.verdicts else ""
+    print(
+        f"{tally.new:,} results are new, {tally.known:,} were known; {tally.without:,} lines have none.{said}"
+    )
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ class LazyGroup(TyperGroup):
     """Subclasses list their commands: the module of each, within ``tagtray.cli``, and its line in the help.
 
     A module holds the command as a function of its name (``import_`` where that is a word of Python's), or as
-    a Typer application ``app``.
+    a Typer application ``app``; with a class ``Command`` where its arguments are read in a way of their own.
     """
 
     table: ClassVar[Mapping[str, tuple[str, str]]]
@@ -38,5 +38,6 @@ class LazyGroup(TyperGroup):
         if hasattr(module, "app"):
             return typer.main.get_group(module.app)
         app = typer.Typer(add_completion=False)
-        app.command(name)(getattr(module, f"{name}_" if keyword.iskeyword(name) else name))
+        kind = getattr(module, "Command", TyperCommand)
+        app.command(name, cls=kind)(getattr(module, f"{name}_" if keyword.iskeyword(name) else name))
         return typer.main.get_command(app)

@@ -39,6 +39,13 @@ COMMANDS = {
         "tag",
         "Put categories into photo programs: --xmp writes keywords beside photos, --album folders of links.",
     ),
+    "teach": (
+        "teach",
+        "Teach a tag of your own from a few photos; it is found on all others.",
+    ),
+    "correct": ("correct", 'Say what a photo shows and what not: +dog -wolf +"our boat".'),
+    "similar": ("similar", "Find the photos that look most like one."),
+    "duplicates": ("duplicates", "List copies of photos, and which one to keep; nothing is deleted."),
     "sql": ("sql", "Query the database, read-only: the views are results, top1, image_tags and failures."),
     "datasette": (
         "datasette",
@@ -49,6 +56,10 @@ COMMANDS = {
         "Count photos by category and month, the scores of their labels, and the failures.",
     ),
     "status": ("status", "Show the ledger's states, the queue, the workers and the speed; starts nothing."),
+    "doctor": (
+        "doctor",
+        "Look for what is wrong with this machine, its folders and both stores; exit code 1 if anything is.",
+    ),
     "pause": ("pause", "Classify no more images of some roots until they are resumed; new ones wait."),
     "resume": ("pause", "Go on with roots that were paused."),
     "failures": ("failures", "List the images that could not be classified, and why."),
@@ -61,7 +72,7 @@ COMMANDS = {
     "config": ("config", "List every setting with its value, its origin and what it does."),
     "weights": ("weights", "The models: list, use, add, verify, trace, export."),
     "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
-    "db": ("database", "The database: upgrade, check."),
+    "db": ("database", "The database: upgrade, check, vacuum, back up."),
 }
 
 #: New objects after which Python looks for garbage. By default 700: among the modules that a command imports
@@ -80,7 +91,7 @@ app = typer.Typer(
     cls=Commands,
     help="Classifies the images of folders and keeps the answers in SQL, offline.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 

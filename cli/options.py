@@ -46,6 +46,27 @@ Port = Annotated[
     int | None, typer.Option(min=0, max=65_535, metavar="N", help="Port of the web pages; 0: a free one.")
 ]
 NoAuth = Annotated[bool, typer.Option("--no-auth", help="Let everybody who reaches the web pages use them.")]
+Nice = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=19,
+        help="How far workers stand back behind other programs.",
+        show_default=False,
+    ),
+]
+Metrics = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics",
+        metavar="PORT",
+        min=0,
+        max=65_535,
+        help="Show Prometheus metrics on this port of this machine; 0: any free one.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

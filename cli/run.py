@@ -26,6 +26,8 @@ def run(
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
     follow_links: options.FollowLinks = None,
+    nice: options.Nice = None,
+    metrics: options.Metrics = None,
     web: Annotated[
         bool, typer.Option("--web", help="Serve the web pages, too, and go on as with --watch.")
     ] = False,
@@ -41,6 +43,8 @@ def run(
         batch_size=batch_size,
         exact=exact,
         follow_links=follow_links,
+        nice=nice,
+        metrics_port=metrics,
         host=host,
         port=port,
     )

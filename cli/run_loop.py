@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Sequence
 
-from tagtray.app import bootstrap, models, startup
+from tagtray.app import bootstrap, models, refresher, startup
 from tagtray.app.crew import GRACE, Crew
 from tagtray.app.session import Session, check_folders
-from tagtray.cli import progress, summary
+from tagtray.cli import monitoring, progress, summary
 from tagtray.cli.progress import Display, Meter, Snapshot
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import InfrastructureError, Locked, TagtrayError
@@ -48,7 +48,9 @@ def run(
         session = waits.retry(lambda: Session(settings, database, folders), Locked)
         if not watch:
             session.refuse_paused()
-        _Run(session, crew.supervisor(session.ledger), request, watch, pages).go()
+        supervisor = crew.supervisor(session.ledger)
+        with monitoring.serving(settings, database, session, supervisor):
+            _Run(session, supervisor, request, watch, pages).go()
 
 
 class _Run:
@@ -71,12 +73,14 @@ class _Run:
         """Run; raises InfrastructureError where workers cannot work or a store refuses for good."""
         began = time.monotonic()
         try:
-            with progress.display() as display:
+            with progress.display() as display, refresher.beside(self._session.ledger.engine):
                 self._session.start(self._watch)
                 if self._pages:
                     self._pages.start()
                 self._poll_until_over(display)
                 self._stop()
+            if not (self._request.requested or self._failure):
+                refresher.refresh(self._session.ledger.engine)
         except AtOnce:
             self._workers.kill()
             os._exit(self._request.exit_code)

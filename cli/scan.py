@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from tagtray.app import bootstrap, startup
+from tagtray.app import bootstrap, refresher, startup
 from tagtray.app.session import Session, check_folders
-from tagtray.cli import options, progress, streams
+from tagtray.cli import monitoring, options, progress, streams
 from tagtray.cli.signals import AtOnce, StopRequest
 from tagtray.config.errors import Locked
 from tagtray.config.settings import Settings
@@ -34,9 +34,12 @@ def watch(
         ),
     ] = None,
     follow_links: options.FollowLinks = None,
+    metrics: options.Metrics = None,
 ) -> int:
     """Register and queue the images of folders and what arrives there, until Ctrl-C."""
-    return _produce(startup.load(poll=poll, follow_links=follow_links), folders, watch=True)
+    return _produce(
+        startup.load(poll=poll, follow_links=follow_links, metrics_port=metrics), folders, watch=True
+    )
 
 
 def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
@@ -47,8 +50,9 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
             session.start(watch)
             if watch:
                 _print_watching(session)
-                while not session.refusal and not request.wait(POLL):
-                    session.follow()
+                with refresher.beside(session.ledger.engine):
+                    while not session.refusal and not request.wait(POLL):
+                        session.follow()
             else:
                 _poll_until_queued(session, request)
             session.stop()
@@ -65,7 +69,9 @@ def _produce(settings: Settings, folders: list[str], watch: bool) -> int:
 def _session(settings: Settings, folders: list[str], request: StopRequest) -> Iterator[Session]:
     waits = startup.patience(request.wait)
     with bootstrap.writing(settings, waits) as database:
-        yield waits.retry(lambda: Session(settings, database, folders), Locked)
+        session = waits.retry(lambda: Session(settings, database, folders), Locked)
+        with monitoring.serving(settings, database, session):
+            yield session
 
 
 def _poll_until_queued(session: Session, request: StopRequest) -> None:

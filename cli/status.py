@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from tagtray.app import bootstrap, standing, startup
-from tagtray.cli import options, output
+from tagtray.cli import options, output, streams
+from tagtray.config.errors import InfrastructureError
 from tagtray.config.text import shown
 
 #: Seconds between two looks with --watch.
@@ -28,7 +29,10 @@ def status(
         _show(standing.look(settings, database), json, watch)
         while watch:
             time.sleep(EVERY)
-            _show(standing.look(settings, database), json, watch)
+            try:
+                _show(standing.look(settings, database), json, watch)
+            except InfrastructureError as error:
+                streams.say(f"tagtray: {error}")
 
 
 def _show(facts: dict[str, Any], json: bool, again: bool) -> None:

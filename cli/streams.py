@@ -7,6 +7,8 @@ import errno
 import os
 import sys
 
+from tagtray.config import logs
+
 #: What a write says where the device or the disk behind a stream takes no more.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -27,7 +29,9 @@ def open_closed() -> None:
 
 
 def say(sentence: str) -> None:
-    """Write a line on standard error, if anybody still takes it."""
+    """Write a line on standard error, if anybody still takes it; where log lines are JSON, it is one, too."""
+    if os.environ.get("TAGTRAY_LOG") == "json":
+        sentence = logs.as_json(sentence)
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
 

@@ -14,20 +14,22 @@ import typer
 from tagtray.app import bootstrap, models, startup
 from tagtray.app import weights as choice
 from tagtray.app.crew import plan_workers
-from tagtray.cli import options, output
+from tagtray.cli import evaluate, options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
 from tagtray.db.current_model import CurrentModel
-from tagtray.weights.architectures import ARCHITECTURES
+from tagtray.weights.architectures import ARCHITECTURES, OFFICIAL
 from tagtray.weights.model import InputSpec, Model
 from tagtray.weights.store import ModelStore
 from tagtray.worker.measure import speeds
 from tagtray.worker.measure.speeds import Speed
 from tagtray.worker.supervision.resources import Plan
 
-app = typer.Typer(help="The models: list, use, add, verify, trace, export.", no_args_is_help=True)
+app = typer.Typer(
+    help="The models: list, use, add, fetch, evaluate, verify, trace, export.", no_args_is_help=True
+)
 
 _Named = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model; without it the current one.")]
 _Listed = Annotated[str, typer.Argument(metavar="NAME", help="A model of `tagtray weights list`.")]
@@ -72,13 +74,14 @@ def list_models(
                 found["architecture"],
                 found["classes"],
                 _percent(found["top1"]),
+                found["measured_on"] or "",
                 f"{found['bytes'] / 1e6:.1f} MB",
                 _speed(found),
                 "*" if found["current"] else "",
             ]
             for found in facts
         ]
-        columns = ["name", "architecture", "classes", "top-1", "size", "images/s", "current"]
+        columns = ["name", "architecture", "classes", "top-1", "measured on", "size", "images/s", "current"]
         output.rows(columns, rows, Format.TABLE)
 
 
@@ -126,6 +129,21 @@ def add(
 
 
 @app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="|".join(OFFICIAL), help="Which of them.")] = OFFICIAL[0],
+) -> None:
+    """Fetch the weights that torchvision publishes of a ResNet and add them as the model torchvision-NAME.
+
+    This is the only command that asks for anything over a network.
+    """
+    model = choice.fetch(startup.load(), name)
+    print(f"{model.name} ({model.architecture}, {model.classes:,} classes) can be used now.")
+
+
+app.command()(evaluate.evaluate)
+
+
+@app.command()
 def verify() -> None:
     """Verify the SHA-256 of every file of every model."""
     settings = startup.load()
@@ -170,6 +188,7 @@ def _facts(model: Model, row: CurrentModel | None, speed: Speed | None) -> dict[
         "label_set": model.label_set,
         "classes": model.classes,
         "top1": sets[0].top1 if sets else None,
+        "measured_on": sets[0].name if sets else None,
         "bytes": model.weights.bytes,
         **(asdict(speed) if speed else dict.fromkeys(field.name for field in fields(Speed))),
         "sha256": model.weights.sha256,

@@ -25,15 +25,24 @@ def work(
     precision: options.Precision = None,
     batch_size: options.BatchSize = None,
     exact: options.Exact = None,
+    nice: options.Nice = None,
+    metrics: options.Metrics = None,
 ) -> int:
     """Run workers that classify what others have queued, until Ctrl-C."""
     settings = options.for_work(
-        workers, engine=engine, precision=precision, batch_size=batch_size, exact=exact
+        workers,
+        engine=engine,
+        precision=precision,
+        batch_size=batch_size,
+        exact=exact,
+        nice=nice,
+        metrics_port=metrics,
     )
     startup.name_process("work")
     with StopRequest() as request, Crew(settings) as crew:
         # Here, not above: it takes as long as the fork server needs to import PyTorch, side by side.
         from tagtray.app import bootstrap, feeding, models
+        from tagtray.cli import monitoring
         from tagtray.db.ledger import Ledger
 
         with bootstrap.writing(settings, startup.patience(request.wait)) as database:
@@ -41,7 +50,10 @@ def work(
             ledger = Ledger(database)
             supervisor = crew.supervisor(ledger)
             try:
-                with feeding.beside_workers(settings, ledger) as feeder:
+                with (
+                    monitoring.serving(settings, database, supervisor=supervisor),
+                    feeding.beside_workers(settings, ledger) as feeder,
+                ):
                     _work(supervisor, feeder, request)
             except AtOnce:
                 supervisor.kill()

@@ -1,17 +1,23 @@
-"""Log lines on standard error: time, level, the name of the event, a sentence.
+"""Log lines on standard error: time, level, the name of the event, a sentence; or the same as JSON.
 
 ``event`` is how they are written: the record carries the event's name in ``event`` and its figures in
-``fields``, so that a formatter for programs needs no parsing.
+``fields``. A line that is written otherwise has its event before the first colon, if it has one.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import threading
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
 
 from tagtray.config.text import one_line
 
+_EVENT = re.compile(r"([a-z][a-z0-9_]*): (.*)", re.DOTALL)
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
@@ -70,10 +76,50 @@ class _Brief(_OneLine):
         return f"{line} ({type(error).__name__}: {one_line(str(error))}; TAGTRAY_LOG_LEVEL=DEBUG shows where)"
 
 
-def configure(level: str) -> None:
+class _Json(logging.Formatter):
+    """An object a line: time (ISO 8601, UTC), level, event, message, logger, pid, fields.
+
+    With an exception its type and message, and its traceback if ``tracebacks``.
+    """
+
+    def __init__(self, tracebacks: bool) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        found = _EVENT.fullmatch(message)
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "event": found[1] if found else None,
+            "message": found[2] if found else message,
+            "logger": record.name,
+            "pid": record.process,
+            "fields": getattr(record, "fields", {}),
+        }
+        if error := record.exc_info[1] if record.exc_info else None:
+            line["exception"] = {"type": type(error).__name__, "message": str(error)}
+            if self._tracebacks:
+                line["traceback"] = self.formatException((type(error), error, error.__traceback__))
+        return json.dumps(line, default=_plain)
+
+
+def as_json(sentence: str) -> str:
+    """A sentence that is no log record, as one would be written."""
+    record = logging.LogRecord("tagtray", logging.INFO, "", 0, "%s", (sentence,), None)
+    return _Json(False).format(record)
+
+
+def _plain(value: object) -> object:
+    """What JSON does not have: mappings of other kinds as objects, all else as people see it."""
+    return dict(value) if isinstance(value, Mapping) else one_line(str(value))
+
+
+def configure(level: str, form: Literal["text", "json"] = "text") -> None:
     """Send records from ``level`` on to standard error; with DEBUG they carry tracebacks."""
-    formatter = _OneLine(_FORMAT) if level == "DEBUG" else _Brief(_FORMAT)
+    debug = level == "DEBUG"
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Json(debug) if form == "json" else (_OneLine if debug else _Brief)(_FORMAT))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.root.level))

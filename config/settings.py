@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tagtray.config import machine, urls
 from tagtray.config.errors import UsageError
+from tagtray.config.hours import Hours
 
 PREFIX = "TAGTRAY_"
 ROOT_PREFIX = "TAGTRAY_ROOT_"
@@ -25,10 +27,18 @@ MAX_WORKERS = 256
 #: Seconds that any lease lasts at most: one further ahead was given before a clock was set back.
 LONGEST_LEASE = 60.0
 
+#: Characters of a token at least.
+LEAST_TOKEN = 8
+
 #: Names of schemas in PostgreSQL that are taken.
 SCHEMA = r"^[A-Za-z_][A-Za-z0-9_$-]{0,62}$"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _is_plain(token: SecretStr) -> bool:
+    text = token.get_secret_value()
+    return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _data_folder() -> Path:
@@ -94,6 +104,14 @@ class Settings(BaseSettings):
         ge=1,
         le=MAX_WORKERS,
         description="Worker processes; unset or auto: as cores, affinity, cgroup and memory allow.",
+    )
+    nice: int = Field(
+        0, ge=0, le=19, description="How far workers stand back behind other programs (nice(1)); 19: last."
+    )
+    hours: str | None = Field(
+        None,
+        description="Hours at which workers work, in local time: 22-6, or 12:30-13, 22-6; unset: at all. "
+        "Urgent images, which somebody waits for, are classified at any time.",
     )
     lease: float = Field(
         30.0,
@@ -161,7 +179,6 @@ class Settings(BaseSettings):
     )
     token: SecretStr | None = Field(
         None,
-        min_length=8,
         description="What a program or a browser has to know to use the web pages; unset: nothing.",
     )
     upload_max_bytes: int = Field(20_000_000, ge=1, description="Bytes of an uploaded file at most.")
@@ -174,6 +191,18 @@ class Settings(BaseSettings):
     )
     upload_days: float = Field(
         30.0, gt=0, le=36_500, description="Days after which uploaded files are removed; results are kept."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port on which `run`, `watch`, `scan`, `work` show Prometheus metrics; 0: any free one.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that the metrics are shown on; 0.0.0.0 is for others to read them."
+    )
+    log: Literal["text", "json"] = Field(
+        "text", description="How log lines are written: for people, or an object of JSON each."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="Least severity of log lines on standard error."
@@ -193,10 +222,28 @@ class Settings(BaseSettings):
     def _plain(cls, value: str | None) -> str | None:
         return urls.plain(value) if value else None
 
+    @field_validator("token", mode="after")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not (len(value.get_secret_value()) >= LEAST_TOKEN and _is_plain(value)):
+            raise ValueError(f"{LEAST_TOKEN} characters or more, of ASCII and without blanks at its ends")
+        return value
+
+    @field_validator("hours", mode="after")
+    @classmethod
+    def _spans(cls, value: str | None) -> str | None:
+        if value is not None:
+            Hours.parse(value)
+        return value
+
     @field_validator("workers", mode="before")
     @classmethod
     def _auto(cls, value: object) -> object:
         return None if value == "auto" else value
+
+    def wants_work(self, moment: datetime) -> bool:
+        """Whether workers are to work at this moment of local time."""
+        return self.hours is None or Hours.parse(self.hours).include(moment)
 
     @property
     def images_per_job(self) -> int:
@@ -286,4 +333,5 @@ def _sentence(error: ValidationError, kept: Mapping[str, Any], home: Path) -> st
     if field in kept:
         name = f"{machine.path(home)}: {field}"
     message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{name}={first['input']} is not accepted: it should be {message}."
+    value = "" if field == "token" else f"={first['input']}"
+    return f"{name}{value} is not accepted: it should be {message}."

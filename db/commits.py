@@ -21,8 +21,10 @@ from tagtray.db.records import (
     NewContent,
     Outcome,
     Provenance,
+    SaidElsewhere,
 )
 from tagtray.db.tables import (
+    Category,
     Classification,
     Content,
     Feature,
@@ -33,6 +35,7 @@ from tagtray.db.tables import (
     Tag,
     Verdict,
 )
+from tagtray.db.verdicts import Said
 
 #: Characters of an error message that are kept.
 MESSAGE_LENGTH = 500
@@ -77,6 +80,24 @@ def import_results(connection: Connection, model_id: int, results: Sequence[Foun
     fresh = {result.sha256: result.content for result in ordered}
     ids, _ = _add_contents(connection, fresh, list(fresh))
     return _add_classifications(connection, model_id, ordered, ids)
+
+
+def import_verdicts(connection: Connection, said: Mapping[str, SaidElsewhere]) -> int:
+    """Add what people said elsewhere of contents, by their hashes; how much of it was new.
+
+    What is of a tag that is not known here is left out.
+    """
+    ids, _ = _add_contents(connection, {sha256: said[sha256].content for sha256 in sorted(said)}, list(said))
+    known = set(connection.scalars(select(Category.wnid)))
+    return verdicts.take_over(
+        connection,
+        (
+            (Said(ids[sha256], wnid, shows), at, by)
+            for sha256, one in said.items()
+            for wnid, shows, at, by in one.verdicts
+            if wnid in known
+        ),
+    )
 
 
 def _add_contents(

@@ -9,7 +9,7 @@ InfrastructureError when the database stays away; nothing is half done then.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select, update
@@ -26,6 +26,7 @@ from tagtray.db.records import (
     PendingImage,
     Provenance,
     Registration,
+    SaidElsewhere,
     SeenFile,
 )
 from tagtray.db.registration import RegisteredFile
@@ -160,6 +161,11 @@ class Ledger:
         query = select(func.count()).where(Image.status == Status.QUEUED)
         return read(self.engine, lambda connection: connection.scalar(query)) or 0
 
+    def has_urgent(self) -> bool:
+        """Whether an image is ``queued`` that somebody waits for."""
+        query = select(Image.id).where(Image.status == Status.QUEUED, Image.priority == Priority.URGENT)
+        return read(self.engine, lambda connection: connection.scalar(query.limit(1))) is not None
+
     def queued_ids(self, older_than: float) -> list[int]:
         """Images that have been ``queued`` for more than ``older_than`` seconds."""
         query = select(Image.id).where(
@@ -239,6 +245,10 @@ class Ledger:
     def import_results(self, model_id: int, results: Sequence[FoundResult]) -> int:
         """Add what another ledger has found with a model, in one transaction; how many were new."""
         return write(self.engine, lambda connection: commits.import_results(connection, model_id, results))
+
+    def import_verdicts(self, said: Mapping[str, SaidElsewhere]) -> int:
+        """Add what people said in another ledger of contents, by their hashes; how much of it was new."""
+        return write(self.engine, lambda connection: commits.import_verdicts(connection, said))
 
     def blame(self, image_id: int, code: str, message: str, attempts: int) -> None:
         """A worker died or hung over this image: it is tried again alone, or failed after ``attempts``."""

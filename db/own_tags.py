@@ -54,6 +54,7 @@ class Classifier:
     examples_version: int
     positives: int
     negatives: int
+    others: int
     weights: bytes
     bias: float
     threshold: float
@@ -94,6 +95,25 @@ def add(connection: Connection, name: str, wnid: str | None = None) -> str:
     # It is a class of its own, too: those who compare categories by their classes find it in its parents.
     add_new(connection, LabelCategory, [{"class_wnid": wnid, "category_wnid": wnid}])
     return wnid
+
+
+def named(connection: Connection, name: str) -> str | None:
+    """The wnid of the own tag of this name, whatever the case of its letters; None where there is none."""
+    wanted = clean_name(name).casefold()
+    query = select(OwnTag.wnid, Category.name).join(Category, Category.wnid == OwnTag.wnid)
+    return next((wnid for wnid, called in connection.execute(query) if called.casefold() == wanted), None)
+
+
+def exist(connection: Connection) -> bool:
+    """Whether there is any."""
+    return connection.scalar(select(OwnTag.wnid).limit(1)) is not None
+
+
+def stamp(connection: Connection) -> tuple[Any, ...]:
+    """Another one whenever there are other own tags, or other thresholds of them."""
+    names = select(Category.name).join(OwnTag, OwnTag.wnid == Category.wnid).order_by(Category.name)
+    fits = select(OwnTagClassifier.fit).order_by(OwnTagClassifier.fit)
+    return (*connection.scalars(names), *connection.scalars(fits))
 
 
 def rename(connection: Connection, wnid: str, name: str) -> None:
@@ -140,10 +160,11 @@ def publish(connection: Connection, classifier: Classifier, found: Mapping[int, 
         return False
     row = {
         name: getattr(classifier, name)
-        for name in ("wnid", "model_id", "examples_version", "positives", "negatives", "weights", "bias")
+        for name in ("wnid", "model_id", "examples_version", "positives", "negatives", "others")
     }
     moment = connection.scalar(select(clock.now()))
-    row |= {"precision": classifier.precision, "fit": uuid.uuid4().hex, "trained_at": moment}
+    row |= {"weights": classifier.weights, "bias": classifier.bias, "precision": classifier.precision}
+    row |= {"fit": uuid.uuid4().hex, "trained_at": moment}
     replace(connection, OwnTagClassifier, [row], ("wnid", "model_id"))
     threshold = {"model_id": model_id, "wnid": wnid, "score": classifier.threshold}
     replace(connection, Threshold, [threshold], ("model_id", "wnid"))

@@ -138,3 +138,11 @@ class FoundResult:
     content: NewContent
     provenance: Provenance
     classified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SaidElsewhere:
+    """What people said of a content elsewhere: of which tag (wnid), whether it shows it, when and who."""
+
+    content: NewContent
+    verdicts: Sequence[tuple[str, bool, datetime, str]]

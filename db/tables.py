@@ -290,9 +290,10 @@ class OwnTag(Base):
 class OwnTagClassifier(Base):
     """What was learned of an own tag from the features of a model.
 
-    ``fit`` is another one after each training, ``examples_version`` that of the examples. A photo's score is
-    the sigmoid of ``bias`` plus the product of ``weights`` (little-endian float32) and its features, which
-    are brought to length 1. ``precision`` is the share that is expected to be right from the threshold on.
+    ``fit`` is another one after each training, ``examples_version`` that of the examples; ``others`` is how
+    many other photos there were. A photo's score is the sigmoid of ``bias`` plus the product of ``weights``
+    (little-endian float32) and its features, which are brought to length 1. ``precision`` is the share that
+    is expected to be right from the threshold on.
     """
 
     __tablename__ = "own_tag_classifiers"
@@ -302,6 +303,7 @@ class OwnTagClassifier(Base):
     examples_version: Mapped[int]
     positives: Mapped[int]
     negatives: Mapped[int]
+    others: Mapped[int]
     weights: Mapped[bytes]
     bias: Mapped[float]
     precision: Mapped[float]

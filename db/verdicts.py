@@ -60,20 +60,22 @@ def record(connection: Connection, said: Iterable[Said], by: str) -> list[Said]:
     news = [one for key, one in wanted.items() if found.get(key) != one.shows]
     moment = connection.scalar(select(clock.now()))
     _end(connection, [(one.content_id, one.wnid) for one in news], moment)
-    rows = [
-        {
-            "content_id": one.content_id,
-            "wnid": one.wnid,
-            "verdict": 1 if one.shows else -1,
-            "at": moment,
-            "said_by": by,
-        }
-        for one in news
-    ]
-    if rows:
-        connection.execute(insert(Verdict), rows)
+    if news:
+        connection.execute(insert(Verdict), [_row(one, moment, by) for one in news])
         _settle(connection, [(one.content_id, one.wnid) for one in news])
     return news
+
+
+def take_over(connection: Connection, said: Iterable[tuple[Said, datetime, str]]) -> int:
+    """Add what was said elsewhere, when and by whom; how much of it was new. What counts here stays."""
+    own_tags.lock(connection)
+    wanted = {(one.content_id, one.wnid): (one, at, by) for one, at, by in said}
+    found = _counting(connection, {content_id for content_id, _ in wanted})
+    rows = [_row(one, at, by) for key, (one, at, by) in wanted.items() if key not in found]
+    if rows:
+        connection.execute(insert(Verdict), rows)
+        _settle(connection, [(row["content_id"], row["wnid"]) for row in rows])
+    return len(rows)
 
 
 def undo(connection: Connection, content_id: int) -> list[Entry]:
@@ -112,6 +114,11 @@ def apply_new(connection: Connection, model_id: int, content_ids: Collection[int
     keys = list(_counting(connection, content_ids))
     if keys:
         _settle(connection, keys, model_id)
+
+
+def _row(said: Said, at: datetime | None, by: str) -> dict[str, Any]:
+    verdict = 1 if said.shows else -1
+    return {"content_id": said.content_id, "wnid": said.wnid, "verdict": verdict, "at": at, "said_by": by}
 
 
 def _counting(connection: Connection, content_ids: Collection[int]) -> dict[tuple[int, str], bool]:

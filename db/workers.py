@@ -83,12 +83,12 @@ def remove(engine: Engine, worker_id: str) -> None:
 
 def remove_silent(engine: Engine) -> int:
     """Forget the workers that are no longer heard of; how many they were."""
-    return write(engine, lambda connection: connection.execute(delete(Worker).where(~_heard())).rowcount)
+    return write(engine, lambda connection: connection.execute(delete(Worker).where(~heard())).rowcount)
 
 
 def alive(engine: Engine) -> list[LiveWorker]:
     """The workers that were heard of lately, by host and id."""
-    query = select(Worker.__table__).where(_heard()).order_by(Worker.host, Worker.id)
+    query = select(Worker.__table__).where(heard()).order_by(Worker.host, Worker.id)
     rows = read(engine, lambda connection: connection.execute(query).mappings().all())
     return [
         LiveWorker(
@@ -103,7 +103,7 @@ def alive(engine: Engine) -> list[LiveWorker]:
 
 def count(engine: Engine) -> int:
     """How many workers were heard of lately."""
-    query = select(func.count()).select_from(Worker).where(_heard())
+    query = select(func.count()).select_from(Worker).where(heard())
     return read(engine, lambda connection: connection.scalar(query)) or 0
 
 
@@ -123,6 +123,7 @@ def _upsert(connection: Connection, worker: WorkerInfo, images: int, starts: boo
     holds.lift(connection, worker.roots)
 
 
-def _heard() -> ColumnElement[bool]:
+def heard() -> ColumnElement[bool]:
+    """SQL condition on ``workers``: it was heard of lately."""
     # A heartbeat ahead of now is from before the clock was set back.
     return Worker.heartbeat_at.between(clock.after(-SILENCE), clock.after(SILENCE))

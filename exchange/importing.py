@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import IO
 
 from tagtray.config.errors import UsageError, WeightsError
 from tagtray.db.access import transactions
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import FoundResult, NewContent, Provenance
-from tagtray.exchange import lines
+from tagtray.db.records import FoundResult, NewContent, Provenance, SaidElsewhere
+from tagtray.db.tables import OWN
+from tagtray.exchange import lines, own_tags
 from tagtray.exchange.catalogue import Catalogue
-from tagtray.exchange.lines import Line, Result
+from tagtray.exchange.lines import Line, OwnTagLine, Result
+from tagtray.exchange.own_tags import FindModel
 
 #: Lines of a transaction.
 BATCH = 2_000
@@ -23,17 +25,15 @@ RANKS = 3
 
 _BOM = b"\xef\xbb\xbf"
 
-#: The id of a model that the ledger or this installation has; raises WeightsError.
-FindModel = Callable[[lines.Model], int]
-
 
 @dataclass(slots=True)
 class Tally:
-    """Results that were new and that were known, and images that come without one."""
+    """Results that were new and that were known, images that come without one, and verdicts that were new."""
 
     new: int = 0
     known: int = 0
     without: int = 0
+    verdicts: int = 0
 
 
 class Importer:
@@ -45,6 +45,8 @@ class Importer:
         self._find_model = find_model
         self._catalogues: dict[tuple[str, str], Catalogue] = {}
         self._batch: dict[tuple[int, str], FoundResult] = {}
+        self._said: dict[str, SaidElsewhere] = {}
+        self._own: dict[str, str] = {}
 
     def read(self, file: IO[bytes]) -> None:
         """Take all lines over; raises UsageError at the first one that is not right: those before stand."""
@@ -52,23 +54,41 @@ class Importer:
             try:
                 if len(text) > MAX_LINE:
                     raise UsageError(f"has more than {MAX_LINE:,} bytes, as none of an export has")
-                self._add(lines.parse(text))
+                self._take(lines.parse(text))
             except UsageError as error:
                 self._flush()
                 raise UsageError(f"Line {number:,} {error}; the lines before it are imported.") from None
-            if len(self._batch) >= BATCH:
+            if max(len(self._batch), len(self._said)) >= BATCH:
                 self._flush()
         self._flush()
 
-    def _add(self, line: Line) -> None:
+    def _take(self, line: Line | OwnTagLine) -> None:
+        if isinstance(line, OwnTagLine):
+            self._take_own_tag(line.own_tag)
+            return
+        if line.verdicts:
+            self._said[line.sha256] = self._verdicts(line)
         if line.result is None:
             self.tally.without += 1
             return
         catalogue = self._catalogue(line.result.model)
-        _check(line.result, catalogue)
+        result = _with_own_tags(line, line.result, catalogue, self._own)
+        _check(result, catalogue)
         key = catalogue.model_id, line.sha256
         self.tally.known += key in self._batch
-        self._batch[key] = _found(line, line.result, catalogue.model_id)
+        self._batch[key] = _found(line, result, catalogue.model_id)
+
+    def _take_own_tag(self, tag: lines.OwnTag) -> None:
+        self._flush()
+        self._own[tag.wnid] = own_tags.take_over(self._ledger.engine, tag, self._find_model)
+        self._catalogues.clear()
+
+    def _verdicts(self, line: Line) -> SaidElsewhere:
+        said = [
+            (self._own.get(verdict.wnid, verdict.wnid), verdict.shows, verdict.at, verdict.said_by)
+            for verdict in line.verdicts
+        ]
+        return SaidElsewhere(_content(line, [], []), said)
 
     def _flush(self) -> None:
         """Store the batch, a transaction for each model in it."""
@@ -78,6 +98,9 @@ class Importer:
             self.tally.new += new
             self.tally.known += len(results) - new
         self._batch.clear()
+        if self._said:
+            self.tally.verdicts += self._ledger.import_verdicts(self._said)
+        self._said.clear()
 
     def _catalogue(self, model: lines.Model) -> Catalogue:
         key = model.name, model.weights_sha256
@@ -105,6 +128,19 @@ def _numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
+def _with_own_tags(line: Line, result: Result, catalogue: Catalogue, own: Mapping[str, str]) -> Result:
+    """The result with the tags as the model gave them, own ones as they are called here."""
+    given = {tag.wnid: tag for tag in result.tags}
+    for verdict in line.verdicts:
+        given.pop(verdict.wnid, None)
+        if verdict.score is not None:
+            given[verdict.wnid] = lines.Tag(verdict.wnid, verdict.name, "", verdict.score, shown=False)
+    tags = [replace(tag, wnid=own.get(tag.wnid, tag.wnid)) for tag in given.values()]
+    # An own tag that this ledger does not know was forgotten here, or its line is not in the file.
+    known = [tag for tag in tags if not tag.wnid.startswith(OWN) or tag.wnid in catalogue.categories]
+    return replace(result, tags=known)
+
+
 def _check(result: Result, catalogue: Catalogue) -> None:
     """Raise UsageError unless the model's classes and categories are the ones that the line names."""
     if len(result.labels) != min(RANKS, len(catalogue.labels)):
@@ -124,18 +160,28 @@ def _check(result: Result, catalogue: Catalogue) -> None:
 
 
 def _found(line: Line, result: Result, model_id: int) -> FoundResult:
-    content = NewContent(
+    labels = [(label.index, label.score) for label in result.labels]
+    content = _content(line, labels, [(tag.wnid, tag.score) for tag in result.tags], result.features)
+    provenance = Provenance(model_id, result.engine, result.precision, result.decode)
+    return FoundResult(line.sha256, content, provenance, result.classified_at)
+
+
+def _content(
+    line: Line,
+    top: Sequence[tuple[int, float]],
+    tags: Sequence[tuple[str, float]],
+    features: bytes | None = None,
+) -> NewContent:
+    return NewContent(
         line.format,
         line.width,
         line.height,
         line.taken_at,
         line.camera,
-        [(label.index, label.score) for label in result.labels],
-        [(tag.wnid, tag.score) for tag in result.tags],
-        result.features,
+        top,
+        tags,
+        features,
         taken_from=line.taken_from,
         color=line.color,
         partial=line.partial,
     )
-    provenance = Provenance(model_id, result.engine, result.precision, result.decode)
-    return FoundResult(line.sha256, content, provenance, result.classified_at)

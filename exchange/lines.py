@@ -1,8 +1,8 @@
-"""The line of a JSONL file: an image with the current model's results, as it is exported and imported."""
+"""The lines of a JSONL file: images with the current model's results, behind the own tags of the ledger."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -24,6 +24,7 @@ VERSION: Final = 1
 Text = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weights = Annotated[Base64Bytes, Field(max_length=65_536)]
 Side = Annotated[int, Field(ge=1, le=2**31)]
 
 
@@ -72,8 +73,55 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What somebody said of the content; ``score`` is what the model had given, None where it gave none."""
+
+    wnid: Text
+    name: Text
+    shows: bool
+    at: AwareDatetime
+    said_by: Text
+    score: Score | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """What was learned of an own tag, as ``own_tag_classifiers`` has it; the weights are in base64."""
+
+    model: Model
+    positives: Annotated[int, Field(ge=0, le=2**31)]
+    negatives: Annotated[int, Field(ge=0, le=2**31)]
+    others: Annotated[int, Field(ge=0, le=2**31)]
+    weights: Weights
+    bias: Annotated[float, Field(allow_inf_nan=False)]
+    threshold: Score
+    precision: Score
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTag:
+    """A tag that people taught; ``parent`` is the wnid of the category that it is below."""
+
+    wnid: Annotated[str, StringConstraints(pattern=r"^own:[0-9a-f]{1,64}$")]
+    name: Annotated[Text, StringConstraints(min_length=1)]
+    parent: Text | None
+    classifiers: Annotated[list[Classifier], Field(max_length=1_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTagLine:
+    """A line of an own tag; these stand before those of images."""
+
+    tagtray: Literal[1]
+    own_tag: OwnTag
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """An image: where it lies, its content, and its result; None where the model has not seen it."""
+    """An image: where it lies, its content, and its result; None where the model has not seen it.
+
+    ``verdicts`` are those that count; they stand in the tags of the result already.
+    """
 
     tagtray: Literal[1]
     file: str
@@ -89,19 +137,26 @@ class Line:
     color: Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")] | None
     partial: bool
     result: Result | None
+    verdicts: Annotated[list[Verdict], Field(max_length=1_000)] = field(default_factory=list)
 
 
-_LINE, _OBJECT = TypeAdapter(Line), TypeAdapter(dict[str, Any])
+_LINE, _OWN_TAG = TypeAdapter(Line), TypeAdapter(OwnTagLine)
+_OBJECT = TypeAdapter(dict[str, Any])
+#: What a line of an own tag has in it, and no other one before its path.
+_MARK = b'"own_tag"'
 
 
-def text(line: Line) -> bytes:
+def text(line: Line | OwnTagLine) -> bytes:
     """What ``parse`` reads, with its line break."""
-    return _LINE.dump_json(line) + b"\n"
+    written = _LINE.dump_json(line) if isinstance(line, Line) else _OWN_TAG.dump_json(line)
+    return written + b"\n"
 
 
-def parse(text: bytes) -> Line:
+def parse(text: bytes) -> Line | OwnTagLine:
     """The line that ``text`` is; raises UsageError with a sentence from its verb on."""
     try:
+        if _MARK in text[:60]:
+            return _OWN_TAG.validate_json(text)
         return _LINE.validate_json(text)
     except ValidationError as error:
         raise UsageError(_complaint(text, error)) from None

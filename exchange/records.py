@@ -9,11 +9,21 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, and_, select
 
 from tagtray.db import dialects, paths
 from tagtray.db.places.roots import RootFolder
-from tagtray.db.tables import Classification, Content, Feature, Image, Prediction, Tag
+from tagtray.db.tables import (
+    Category,
+    Classification,
+    Content,
+    Feature,
+    Image,
+    OverruledTag,
+    Prediction,
+    Tag,
+    Verdict,
+)
 from tagtray.exchange import lines
 from tagtray.exchange.catalogue import Catalogue
 from tagtray.exchange.lines import Line
@@ -70,16 +80,17 @@ class Records:
         query = select(*_IMAGE).join(Content, Content.id == Image.content_id).where(Image.id.in_(image_ids))
         found = {row.id: row for row in self._connection.execute(query)}
         rows = [found[image_id] for image_id in image_ids if image_id in found]
-        results = self._results({row.content_id for row in rows})
+        contents = {row.content_id for row in rows}
+        results, verdicts = self._results(contents), self._verdicts(contents)
         return [
             (
                 Place(row.id, row.root_id, paths.to_bytes(row.path, row.path_raw)),
-                self._line(row, results.get(row.content_id)),
+                self._line(row, results.get(row.content_id), verdicts.get(row.content_id, [])),
             )
             for row in rows
         ]
 
-    def _line(self, row: _Row, result: lines.Result | None) -> Line:
+    def _line(self, row: _Row, result: lines.Result | None, verdicts: list[lines.Verdict]) -> Line:
         root = self._folders[row.root_id]
         file = os.path.join(root.path, paths.to_bytes(row.path, row.path_raw))
         content = {name: getattr(row, name) for name in _CONTENT}
@@ -89,6 +100,7 @@ class Records:
             root=root.name,
             path=row.path,
             result=result,
+            verdicts=verdicts,
             **content,
         )
 
@@ -111,6 +123,35 @@ class Records:
             for content_id, (row,) in found.items()
         }
 
+    def _verdicts(self, content_ids: set[int]) -> dict[int, list[lines.Verdict]]:
+        """What counts of what people said."""
+        kept = and_(
+            OverruledTag.content_id == Verdict.content_id,
+            OverruledTag.wnid == Verdict.wnid,
+            OverruledTag.model_id == self.catalogue.model_id,
+        )
+        columns = (
+            Verdict.content_id,
+            Verdict.wnid,
+            Category.name,
+            Verdict.verdict,
+            Verdict.at,
+            Verdict.said_by,
+        )
+        query = (
+            select(*columns, OverruledTag.score)
+            .join(Category, Category.wnid == Verdict.wnid)
+            .outerjoin(OverruledTag, kept)
+            .where(Verdict.content_id.in_(content_ids), Verdict.ended_at.is_(None))
+            .order_by(Verdict.id)
+        )
+        found: dict[int, list[lines.Verdict]] = defaultdict(list)
+        for row in self._connection.execute(query).all() if content_ids else ():
+            found[row.content_id].append(
+                lines.Verdict(row.wnid, row.name, row.verdict > 0, row.at, row.said_by, row.score)
+            )
+        return found
+
     def _read(self, query: Select[*tuple[Any, ...]], content_ids: set[int]) -> Mapping[int, list[_Row]]:
         """The rows of the current model by their contents."""
         rows: dict[int, list[_Row]] = defaultdict(list)
@@ -125,7 +166,9 @@ class Records:
     def _result(
         self, row: _Row, top: Sequence[_Row], tags: Sequence[_Row], vector: Sequence[_Row]
     ) -> lines.Result:
-        ordered = sorted(tags, key=lambda tag: (-tag[2], tag[1]))
+        # An own tag that is younger than the catalogue waits for the next one.
+        known = (tag for tag in tags if tag[1] in self.catalogue.categories)
+        ordered = sorted(known, key=lambda tag: (-tag[2], tag[1]))
         return lines.Result(
             model=self.catalogue.model,
             engine=row.engine,

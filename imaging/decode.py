@@ -6,6 +6,7 @@ decodes at full size and equals torchvision's reference transform bit for bit.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from dataclasses import dataclass, replace
 from typing import cast
@@ -59,9 +60,9 @@ def decode_into(
 
     Raises ImageError alone, whatever the bytes are. Not thread-safe: it sets Pillow's limits and warnings.
     """
-    kind = sniff.sniff(data[: sniff.HEAD_BYTES])
-    if kind is None:
-        raise foreign.refusal(data[: sniff.HEAD_BYTES])
+    kind = _kind(data)
+    if kind == "TIFF":
+        data = _main_image(data)
     target = _Target(slot, spec, exact, max_pixels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that something was left out is no fault
@@ -77,8 +78,15 @@ def decode_into(
     raise fault
 
 
+def _kind(data: bytes) -> str:
+    kind = sniff.sniff(data[: sniff.HEAD_BYTES])
+    if kind is None:
+        raise foreign.refusal(data[: sniff.HEAD_BYTES])
+    return "RAW" if kind == "TIFF" and tiff.is_raw(data) else kind
+
+
 def _decode(target: _Target, data: bytes, kind: str) -> ImageInfo:
-    if kind == "RAW" or (kind == "TIFF" and tiff.is_raw(data)):
+    if kind == "RAW":
         return _decode_raw(target, data)
     with formats.opened(kind, data, target.max_pixels) as image:
         if kind == "TIFF" and (info := _in_bands(target, image, data)):
@@ -90,6 +98,13 @@ def _decode(target: _Target, data: bytes, kind: str) -> ImageInfo:
             draft = Draft(image.size)
             _refuse_size(target, draft.pixels)
         return _place(target, image, exif.read(image, data), draft)
+
+
+def _main_image(data: bytes) -> bytes:
+    try:
+        return tiff.main_image(data)
+    except struct.error:
+        return data
 
 
 def _in_bands(target: _Target, image: Image.Image, data: bytes) -> ImageInfo | None:

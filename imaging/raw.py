@@ -20,8 +20,10 @@ from tagtray.imaging.taken import Source, Taken
 _ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)
 #: What LibRaw's clock says without a date.
 _NO_YEAR = 1970
-#: Bytes in which a CR3 keeps the first directory of its EXIF.
-_CR3_HEADER = 65_536
+#: How a TIFF begins by its byte order; bytes of other raw files in which their EXIF stands.
+_TIFF, _EXIF_BYTES = {b"II": b"II*\0", b"MM": b"MM\0*"}, 2**24
+#: Bytes in which a CR3 keeps its EXIF, and the boxes of the first and of the Exif directory.
+_CR3_HEADER, _CR3_BLOCKS = 65_536, (b"CMT1", b"CMT2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,10 @@ def opened(data: bytes, side: int, max_pixels: int) -> Shot:
         turned = orientation >= 5
         if turned and (image.width > image.height) != (sizes.width > sizes.height):
             orientation = 1  # some cameras turn the preview themselves
-        tags = replace(_tags(data, image, raw.other.timestamp), orientation=orientation)
+        tags = metadata(data, image)
+        if tags.taken is None:
+            tags = replace(tags, taken=_date(rawpy, raw))
+        tags = replace(tags, orientation=orientation)
         return Shot(image, tags, (sizes.height, sizes.width) if turned else (sizes.width, sizes.height))
 
 
@@ -68,25 +73,33 @@ def _developed(raw: Any, max_pixels: int) -> Image.Image:
     return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, user_flip=0))
 
 
-def _tags(data: bytes, image: Image.Image, moment: datetime) -> exif.Exif:
-    """EXIF of the raw file, else of its preview; LibRaw's date where neither has the camera's."""
-    if block := _directory(data):
-        image = Image.new("1", (1, 1))
-        image.info["exif"] = block
-    tags = exif.read(image, b"")
-    if moment.year > _NO_YEAR and (tags.taken is None or tags.taken.source is Source.MODIFIED):
-        tags = replace(tags, taken=Taken(moment, Source.EXIF))
-    return tags
+def metadata(data: bytes, image: Image.Image) -> exif.Exif:
+    """EXIF of the raw file ``data``, else that of its preview ``image``."""
+    found = [_of_block(block) for block in _directories(data)] or [exif.read(image, b"")]
+    taken = next((tags.taken for tags in reversed(found) if tags.taken), None)
+    return replace(found[0], taken=taken)
 
 
-def _directory(data: bytes) -> bytes | None:
-    """The TIFF that holds EXIF: most raw files are one, with other magic numbers."""
-    if data.startswith(b"II"):
-        return b"II*\0" + data[4:]
-    if data.startswith(b"MM"):
-        return b"MM\0*" + data[4:]
-    at = data.find(b"CMT1", 0, _CR3_HEADER)
-    return data[at + 4 :][: int.from_bytes(data[at - 4 : at], "big") - 8] if at >= 4 else None
+def _of_block(block: bytes) -> exif.Exif:
+    holder = Image.new("1", (1, 1))
+    holder.info["exif"] = block
+    return exif.read(holder, b"")
+
+
+def _date(rawpy: Any, raw: Any) -> Taken | None:
+    """LibRaw's date, for files without EXIF: it unpacks the sensor's data for that, damaged or not."""
+    with contextlib.suppress(rawpy.LibRawError):
+        moment: datetime = raw.other.timestamp
+        return Taken(moment, Source.EXIF) if moment.year > _NO_YEAR else None
+    return None
+
+
+def _directories(data: bytes) -> list[bytes]:
+    """The TIFFs that hold EXIF: most raw files are one, with other magic numbers; a CR3 has two."""
+    if magic := _TIFF.get(data[:2]):
+        return [data if data.startswith(magic) else magic + data[len(magic) : _EXIF_BYTES]]
+    starts = (data.find(name, 0, _CR3_HEADER) for name in _CR3_BLOCKS)
+    return [data[at + 4 :][: int.from_bytes(data[at - 4 : at], "big") - 8] for at in starts if at >= 4]
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from tagtray.imaging.thumbnail import Box
 
 #: What is answered for a file that cannot be read just now, or is no longer there.
 AWAY, GONE = "away", "gone"
+#: What is written first of all.
+READY = b"ready\n"
 #: Seconds beyond its limit after which a task that hangs ends the process, whoever is left to watch it.
 GRACE = 5.0
 
@@ -28,6 +30,8 @@ def main() -> None:
     """Serve until the input ends."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder prints is no answer
+    answers.write(READY)
+    answers.flush()
     memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     for line in sys.stdin.buffer:

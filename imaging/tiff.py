@@ -18,6 +18,8 @@ _NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 25
 _RAW_COMPRESSIONS = frozenset({32_767, 32_770, 34_713, 65_000, 34_892, 65_535})
 #: A colour filter array, and its linear successor.
 _RAW_PHOTOMETRICS = frozenset({32_803, 34_892})
+#: Directories within the first one that are looked at; cameras write 4 at most.
+_MAX_INNER = 16
 #: Tags of the offsets and of the byte counts of strips and of tiles.
 _EXTENTS = ((273, 279), (324, 325))
 #: struct codes of SHORT, LONG and LONG8.
@@ -73,41 +75,62 @@ def is_raw(data: bytes) -> bool:
     order, big = _form(data[:16])
     read = _reader(data)
     try:
-        entries = _entries(read, data[:16], order, big)
-        kind, compression, photometric = (
-            _last(read, entries[tag], order, big) if tag in entries else 0
-            for tag in (_NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC)
-        )
+        first = _entries(read, data[:16], order, big)
+        if _is_sensor(read, first, order, big):
+            return True
+        if not _is_reduced(read, first, order, big):
+            return False
     except struct.error:
         return False
-    if compression in _RAW_COMPRESSIONS or photometric in _RAW_PHOTOMETRICS:
+    try:
+        inner = _inner(read, first, order, big)
+        return _DNG_VERSION in first or any(_is_sensor(read, entries, order, big) for entries in inner)
+    except struct.error:  # what it leads to is not there: no picture either
         return True
-    return bool(kind & 1) and (_SUB_IFDS in entries or _DNG_VERSION in entries)
 
 
 def stated_end(read: ReadAt, size: int) -> int:
-    """Where the first directory and its last strip end; ``size`` where that is not said.
+    """Where the first directory, those within it and their last strips end; ``size`` where that is not said.
 
-    May raise struct.error where the directory lies behind the end of the file.
+    May raise struct.error where a directory lies behind the end of the file.
     """
     head = read(0, 16)
     order, big = _form(head)
-    entries = _entries(read, head, order, big)
-    for offsets, counts in _EXTENTS:
-        if offsets in entries and counts in entries:
-            strip = _last(read, entries[offsets], order, big) + _last(read, entries[counts], order, big)
-            return max(strip, *(at + 4 for _, _, at in entries.values()))
-    return size if entries else 0
+    first = _entries(read, head, order, big)
+    ends = [_end(read, entries, order, big) for entries in (first, *_inner(read, first, order, big))]
+    return (max(ends) or size) if first else 0
+
+
+def main_image(data: bytes) -> bytes:
+    """The TIFF itself; where its first directory is a thumbnail of one within it, that one with its metadata.
+
+    May raise struct.error on a damaged directory.
+    """
+    order, big = _form(data[:16])
+    read = _reader(data)
+    first = _entries(read, data[:16], order, big)
+    if not _is_reduced(read, first, order, big):
+        return data
+    inner = (entries for entries in _inner(read, first, order, big) if entries)
+    whole = next((entries for entries in inner if not _is_reduced(read, entries, order, big)), None)
+    if whole is None:
+        return data
+    return _with_directory(data, {**first, **whole})
 
 
 def pixels_alone(data: bytes) -> bytes:
     """The same TIFF with a directory of its own at the end that holds nothing but what the pixels need."""
-    head = data[:16]
-    order, big = _form(head)
+    order, big = _form(data[:16])
+    entries = _entries(_reader(data), data[:16], order, big)
+    return _with_directory(data, {tag: entry for tag, entry in entries.items() if tag in _PIXEL_TAGS})
+
+
+def _with_directory(data: bytes, entries: Mapping[int, _Entry]) -> bytes:
+    """The same TIFF with these entries, wherever they stand, as its only directory, at its end."""
+    order, big = _form(data[:16])
     code, pointer, width = (order + "Q", 8, 20) if big else (order + "I", 4, 12)
-    entries = _entries(_reader(data), head, order, big)
     # The value stands last in an entry.
-    ends = [at + pointer for tag, (_, _, at) in sorted(entries.items()) if tag in _PIXEL_TAGS]
+    ends = [at + pointer for _, (_, _, at) in sorted(entries.items())]
     table = b"".join(data[end - width : end] for end in ends)
     start = 8 if big else 4
     at = len(data) + len(data) % 2
@@ -160,11 +183,14 @@ def _form(head: bytes) -> tuple[str, bool]:
 
 
 def _entries(read: ReadAt, head: bytes, order: str, big: bool) -> dict[int, _Entry]:
-    """The directory: tag to type, count and the position of its value; writers set its offset last."""
+    """The first directory; writers set its offset last."""
+    start: int = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
+    return _directory(read, start, order, big) if start >= len(MAGIC[0]) else {}
+
+
+def _directory(read: ReadAt, start: int, order: str, big: bool) -> dict[int, _Entry]:
+    """Tag to type, count and the position of its value."""
     pointer, counter, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
-    start: int = struct.unpack_from(order + pointer, head, 8 if big else 4)[0]
-    if start < len(MAGIC[0]):
-        return {}
     width = struct.calcsize(order + counter)
     length: int = struct.unpack(order + counter, read(start, width))[0]
     step = struct.calcsize(order + entry)
@@ -177,12 +203,46 @@ def _entries(read: ReadAt, head: bytes, order: str, big: bool) -> dict[int, _Ent
     return found
 
 
+def _inner(read: ReadAt, first: Mapping[int, _Entry], order: str, big: bool) -> list[dict[int, _Entry]]:
+    """The directories that the first one leads to, and that may be its image in other sizes."""
+    if _SUB_IFDS not in first:
+        return []
+    count = min(first[_SUB_IFDS][1], _MAX_INNER)
+    starts = [_number(read, first[_SUB_IFDS], index, order, big) for index in range(count)]
+    return [_directory(read, start, order, big) for start in starts]
+
+
+def _is_sensor(read: ReadAt, entries: Mapping[int, _Entry], order: str, big: bool) -> bool:
+    compression, photometric = (
+        _last(read, entries[tag], order, big) if tag in entries else 0 for tag in (_COMPRESSION, _PHOTOMETRIC)
+    )
+    return compression in _RAW_COMPRESSIONS or photometric in _RAW_PHOTOMETRICS
+
+
+def _is_reduced(read: ReadAt, entries: Mapping[int, _Entry], order: str, big: bool) -> bool:
+    kind = entries.get(_NEW_SUBFILE_TYPE)
+    return kind is not None and bool(_last(read, kind, order, big) & 1)
+
+
+def _end(read: ReadAt, entries: Mapping[int, _Entry], order: str, big: bool) -> int:
+    """Where a directory and its last strip end; 0 where that is not said."""
+    for offsets, counts in _EXTENTS:
+        if offsets in entries and counts in entries:
+            strip = _last(read, entries[offsets], order, big) + _last(read, entries[counts], order, big)
+            return max(strip, *(at + 4 for _, _, at in entries.values()))
+    return 0
+
+
 def _last(read: ReadAt, entry: _Entry, order: str, big: bool) -> int:
     """The last of an entry's numbers: strips are written in order, so that it ends the picture."""
+    return _number(read, entry, max(entry[1] - 1, 0), order, big)
+
+
+def _number(read: ReadAt, entry: _Entry, index: int, order: str, big: bool) -> int:
     kind, count, at = entry
     code = order + _CODES.get(kind, "I")
     width = struct.calcsize(code)
     if count * width > (8 if big else 4):
         at = struct.unpack(order + ("Q" if big else "I"), read(at, 8 if big else 4))[0]
-    last: int = struct.unpack(code, read(at + max(count - 1, 0) * width, width))[0]
-    return last
+    number: int = struct.unpack(code, read(at + index * width, width))[0]
+    return number

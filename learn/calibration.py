@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagtray.learn.classifier import HeldOut, Margins
+from tagtray.learn.classifier import HeldOut, Linear, Margins
 
 #: Share of the photos from the threshold on that show the tag, by the number of examples: the fewer there
 #: are, the less the estimate is worth.
-TARGETS = ((5, 0.95), (10, 0.92), (20, 0.88))
+TARGETS = ((5, 0.96), (10, 0.94), (20, 0.9))
 #: The usual spread of examples, in margins, and how many examples this experience counts for.
 USUAL_SPREAD, EXPERIENCE = 1.0, 4
 #: The quantile of what does not show the tag from which the tail is looked at, and two that its fall is
 #: estimated from; how far what is seen of the tail itself may differ from that estimate.
-TAIL, BULK, TRUST = 0.9, (0.8, 0.92), (0.8, 1.05)
+TAIL, BULK, TRUST = 0.9, (0.8, 0.92), (0.6, 0.9)
 #: Rounds at most, and the change of a probability at which they end.
 ROUNDS, SETTLED = 100, 1e-4
 #: Steepest and flattest slope of the logistic curve that stands for the probabilities.
@@ -39,15 +39,19 @@ LEAST_SCORE, HIGHEST_THRESHOLD = 0.5, 0.95
 class Calibration:
     """A score is ``sigmoid(slope * margin + offset)``, shown from ``threshold`` on.
 
-    ``precision`` is the share of those shown that is expected to be right; ``found`` how many there are.
-    Where enough are right at none, the threshold is 1, which verdicts alone reach.
+    ``precision`` is the share of those shown that is expected to be right. Where enough are right at none,
+    the threshold is 1, which verdicts alone reach.
     """
 
     slope: float
     offset: float
     threshold: float
     precision: float
-    found: int
+
+    def applied(self, classifier: Linear) -> Linear:
+        """The classifier whose margins' sigmoids are the scores."""
+        weights = (classifier.weights * self.slope).astype(np.float32)
+        return Linear(weights, classifier.bias * self.slope + self.offset)
 
     @property
     def tells(self) -> bool:
@@ -59,7 +63,7 @@ def calibrate(held_out: HeldOut, collection: Margins) -> Calibration:
     """Calibrate on the margins of held-out examples and of all other photos of the collection."""
     order = np.argsort(collection)
     margins = collection[order]
-    probabilities = _mixture(held_out.shows, margins)
+    probabilities, tail = _mixture(held_out.shows, margins)
     slope, offset = _logistic(margins, probabilities, float(np.median(held_out.shows)))
     target = next(share for count, share in reversed(TARGETS) if count <= max(len(held_out.shows), 5))
     counted = np.arange(1, len(margins) + 1)
@@ -67,13 +71,15 @@ def calibrate(held_out: HeldOut, collection: Margins) -> Calibration:
     enough = (precisions >= target) & (probabilities >= LEAST_SCORE)
     enough &= counted[::-1] <= LARGEST_SHARE * len(margins)
     enough &= margins > _least_margin(held_out, target)
+    # Examples like anything else are told from nothing.
+    enough &= float(np.median(held_out.shows)) > tail
     if not enough.any():
-        return Calibration(slope, offset, 1.0, 0.0, 0)
+        return Calibration(slope, offset, 1.0, 0.0)
     first = int(np.argmax(enough))
     # The curve goes through this point, whatever it is elsewhere.
     threshold = float(min(probabilities[first], HIGHEST_THRESHOLD))
     offset = math.log(threshold / (1 - threshold)) - slope * float(margins[first])
-    return Calibration(slope, offset, threshold, float(precisions[first]), len(margins) - first)
+    return Calibration(slope, offset, threshold, float(precisions[first]))
 
 
 def _least_margin(held_out: HeldOut, target: float) -> float:
@@ -88,8 +94,11 @@ def _least_margin(held_out: HeldOut, target: float) -> float:
     return float(margins[order[wrong[0]]]) if len(wrong) else -math.inf
 
 
-def _mixture(examples: Margins, margins: Margins) -> NDArray[np.float64]:
-    """The probability that a photo shows the tag, for each of the collection's ``margins`` in their order."""
+def _mixture(examples: Margins, margins: Margins) -> tuple[NDArray[np.float64], float]:
+    """The probability that a photo shows the tag, for each of the collection's ``margins`` in their order.
+
+    And where the tail of the others begins.
+    """
     count, middle = len(examples), float(examples.mean())
     squares = float(np.square(examples - middle).sum())
     spread = math.sqrt((squares + EXPERIENCE * USUAL_SPREAD**2) / (count - 1 + EXPERIENCE))
@@ -99,7 +108,7 @@ def _mixture(examples: Margins, margins: Margins) -> NDArray[np.float64]:
     # To begin with, what looks like an example is none of the tail that the others are measured by.
     bulk = 1.5 * np.quantile(margins, 0.5) - 0.5 * np.quantile(margins, 0.16)
     found = np.where(margins > max(middle - spread, bulk), 1.0, 0.0)
-    share = 0.02
+    share, start = 0.02, float(margins[-1])
     for _ in range(ROUNDS):
         start, fall = _tail(margins, 1 - found)
         other = (1 - TAIL) / fall * np.exp(-np.maximum(margins - start, 0) / fall)
@@ -110,7 +119,7 @@ def _mixture(examples: Margins, margins: Margins) -> NDArray[np.float64]:
         if change < SETTLED:
             break
     # A higher margin is no lower a probability.
-    return np.maximum.accumulate(found)
+    return np.maximum.accumulate(found), start
 
 
 def _tail(margins: Margins, weights: NDArray[np.float64]) -> tuple[float, float]:

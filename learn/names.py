@@ -42,11 +42,14 @@ def begin(connection: Connection, name: str) -> str:
     Raises UsageError where a class or category is called so.
     """
     own_tags.lock(connection)
-    wnid = find(connection, name)
-    if wnid is None:
+    check(connection, name)
+    return find(connection, name) or own_tags.add(connection, name)
+
+
+def check(connection: Connection, name: str) -> None:
+    """Raise UsageError unless there is an own tag of this name or could be one."""
+    if find(connection, name) is None:
         refuse_taken(connection, name)
-        wnid = own_tags.add(connection, name)
-    return wnid
 
 
 def refuse_taken(connection: Connection, name: str) -> None:
@@ -85,3 +88,19 @@ def _category(vocabulary: Vocabulary, name: str) -> Sense:
 
 def _is_tag(vocabulary: Vocabulary, word: str) -> bool:
     return any(sense.kind == "category" and sense.curated for sense in vocabulary.senses(word))
+
+
+def put_below(connection: Connection, wnid: str, parent: str | None) -> None:
+    """Put an own tag below the category of this name; None: below none. Raises UsageError."""
+    above = category(connection, parent) if parent is not None else None
+    if above == wnid:
+        raise UsageError("A tag cannot be below itself.")
+    own_tags.set_parent(connection, wnid, above)
+
+
+def rename(connection: Connection, wnid: str, name: str) -> None:
+    """Give an own tag another name; raises UsageError where something else is called so."""
+    own_tags.lock(connection)
+    if find(connection, name) != wnid:
+        refuse_taken(connection, name)
+    own_tags.rename(connection, wnid, name)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Engine, select
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, case, func, select
 
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.db import current_model, own_scores, own_tags, verdicts
 from tagtray.db.access.transactions import read, write
 from tagtray.db.own_tags import STORED, Classifier
-from tagtray.db.tables import OwnTag, OwnTagClassifier, Verdict
+from tagtray.db.tables import Classification, Feature, OwnTag, OwnTagClassifier, Verdict
 from tagtray.db.verdicts import Said
 from tagtray.learn import calibration, classifier, names, vectors
 from tagtray.learn.calibration import Calibration
@@ -27,6 +28,8 @@ from tagtray.learn.vectors import Ids
 LEAST_EXAMPLES, LEAST_OTHERS = 5, 30
 #: Other photos that are presumed not to show the tag; more do not make it better.
 PRESUMED = 4_000
+#: Times as many other photos as it was learned from, from which it is worth learning anew.
+GROWN = 2
 #: Beginning of the random numbers: the same examples give the same classifier.
 SEED = 15
 
@@ -80,7 +83,7 @@ def say(
     def work(connection: Connection) -> str:
         wnid = names.begin(connection, name)
         if parent is not None:
-            own_tags.set_parent(connection, wnid, names.category(connection, parent))
+            names.put_below(connection, wnid, parent)
         verdicts.record(connection, [Said(content_id, wnid, it) for content_id, it in said], by)
         return wnid
 
@@ -111,25 +114,61 @@ def learn(engine: Engine, wnid: str) -> Learned:
     seen, margins = _margins(engine, known.model_id, linear)
     judged = _calibration_margins(seen, margins, others, sample, held_out.presumed)
     calibrated = calibration.calibrate(held_out, judged)
-    _publish(engine, wnid, known, linear, calibrated, seen, margins, (len(shows), len(against)))
-    found = calibrated.found
+    learned = _classifier(
+        wnid, known, calibrated, calibrated.applied(linear), (len(shows), len(against), len(others))
+    )
+    scores = own_scores.scores_of((margins * calibrated.slope + calibrated.offset).astype(np.float32))
+    _publish(engine, learned, seen, scores)
+    found = int(np.isin(seen[scores >= learned.threshold], others).sum())
     reason = None if calibrated.tells else _indistinct(known)
     return Learned(wnid, known.name, *counts, found, calibrated.precision, reason)
 
 
 def outdated(engine: Engine) -> list[str]:
-    """Own tags that the current model has not learned from the examples that it could be learned from now."""
+    """Own tags that could be learned better by now under the current model.
+
+    Their examples are others, more of them have features, or there are twice as many other photos.
+    """
 
     def work(connection: Connection) -> list[str]:
+        tags = dict(connection.execute(select(OwnTag.wnid, OwnTag.examples_version)).all())
+        if not tags:
+            return []
         model_id = _model_id(connection)
-        mine = (OwnTagClassifier.wnid == OwnTag.wnid) & (OwnTagClassifier.model_id == model_id)
-        query = select(
-            OwnTag.wnid, OwnTag.examples_version, OwnTagClassifier.examples_version.label("learned")
-        )
-        rows = connection.execute(query.outerjoin(OwnTagClassifier, mine)).all()
-        return [row.wnid for row in rows if row.learned != row.examples_version]
+        columns = (OwnTagClassifier.examples_version, OwnTagClassifier.positives, OwnTagClassifier.negatives)
+        query = select(OwnTagClassifier.wnid, *columns, OwnTagClassifier.others)
+        learned = {
+            row.wnid: row for row in connection.execute(query.where(OwnTagClassifier.model_id == model_id))
+        }
+        photos = connection.scalar(select(func.count()).where(Classification.model_id == model_id)) or 0
+        there, shows = _examples_with_features(connection, model_id)
+        return [
+            wnid
+            for wnid, version in tags.items()
+            if shows.get(wnid, 0) >= LEAST_EXAMPLES
+            and (
+                (row := learned.get(wnid)) is None
+                or row.examples_version != version
+                or row.positives + row.negatives < there.get(wnid, 0)
+                or photos - there.get(wnid, 0) >= GROWN * row.others
+            )
+        ]
 
     return read(engine, work)
+
+
+def _examples_with_features(connection: Connection, model_id: int) -> tuple[dict[str, int], dict[str, int]]:
+    """How many examples of each own tag have features under a model, and how many of them show it."""
+    confirms = func.sum(case((Verdict.verdict > 0, 1), else_=0))
+    query = (
+        select(Verdict.wnid, func.count(), confirms)
+        .join(OwnTag, OwnTag.wnid == Verdict.wnid)
+        .join(Feature, (Feature.content_id == Verdict.content_id) & (Feature.model_id == model_id))
+        .where(verdicts.counts())
+        .group_by(Verdict.wnid)
+    )
+    rows = connection.execute(query).all()
+    return {wnid: count for wnid, count, _ in rows}, {wnid: int(shows) for wnid, _, shows in rows}
 
 
 def _model_id(connection: Connection) -> int:
@@ -187,47 +226,38 @@ def _calibration_margins(seen: Ids, margins: Margins, others: Ids, sample: Ids, 
     return margins[np.isin(seen, others, assume_unique=True)]
 
 
-def _publish(
-    engine: Engine,
-    wnid: str,
-    known: _Known,
-    linear: Linear,
-    calibrated: Calibration,
-    seen: Ids,
-    margins: Margins,
-    counts: tuple[int, int],
-) -> None:
-    """Have it count; contents that came while the collection was gone through are looked at after that."""
-    scaled = Linear(
-        (linear.weights * calibrated.slope).astype(np.float32),
-        linear.bias * calibrated.slope + calibrated.offset,
-    )
-    learned = Classifier(
+def _classifier(
+    wnid: str, known: _Known, calibrated: Calibration, linear: Linear, counts: tuple[int, int, int]
+) -> Classifier:
+    return Classifier(
         wnid,
         known.model_id,
         known.examples_version,
         *counts,
-        scaled.weights.astype("<f4").tobytes(),
-        scaled.bias,
+        linear.weights.astype("<f4").tobytes(),
+        linear.bias,
         calibrated.threshold,
         calibrated.precision,
     )
-    scores = _scores(seen, margins * calibrated.slope + calibrated.offset)
-    if not write(engine, lambda connection: own_tags.publish(connection, learned, scores)):
+
+
+def _publish(engine: Engine, learned: Classifier, seen: Ids, scores: NDArray[np.float32]) -> None:
+    """Have it count; contents that came while the collection was gone through are looked at after that."""
+    if not write(engine, lambda connection: own_tags.publish(connection, learned, _stored(seen, scores))):
         return
 
     def catch_up(connection: Connection) -> None:
-        late = np.setdiff1d(vectors.ids(connection, known.model_id), seen, assume_unique=True)
+        late = np.setdiff1d(vectors.ids(connection, learned.model_id), seen, assume_unique=True)
         if not len(late):
             return
-        ids, page = vectors.of(connection, known.model_id, late.tolist())
-        own_tags.add_scores(connection, learned, _scores(ids, scaled.margins(page)))
+        ids, page = vectors.of(connection, learned.model_id, late.tolist())
+        judge = own_scores.Scores([(learned.wnid, learned.weights, learned.bias)])
+        own_tags.add_scores(connection, learned, _stored(ids, judge.all(page)[:, 0]))
 
     write(engine, catch_up)
 
 
-def _scores(ids: Ids, margins: Margins) -> dict[int, float]:
-    """What is worth storing of the scores that margins stand for."""
-    scores = own_scores.scores_of(margins.astype(np.float32))
+def _stored(ids: Ids, scores: NDArray[np.float32]) -> dict[int, float]:
+    """What is worth storing of the scores of contents."""
     kept = np.flatnonzero(scores >= STORED)
     return {int(ids[place]): round(float(scores[place]), 6) for place in kept}

@@ -26,14 +26,16 @@ FREQUENT = 20_000
 def plan(connection: Connection, evidence: Evidence, meaning: Meaning, order: Order) -> Plan:
     """How to find what is meant in this order."""
     groups = meaning.shown
-    conditions: list[list[_Rows]] = [[evidence.rows(sense) for sense in senses] for senses in groups]
+    one_word = len(groups) == 1 and len(groups[0]) == 1
     indexed = list(filter(_is_indexed, meaning.filters))
+    if order == "score" and one_word and not indexed:
+        return Plan(groups[0], in_order=True)
+    conditions: list[list[_Rows]] = [[evidence.rows(sense) for sense in senses] for senses in groups]
     conditions += [[select(Content.id).where(or_(*map(place, found.places)))] for found in indexed]
     photos: list[float] = _count(connection, conditions) if conditions else []
     fewest = min(photos, default=inf)
     rarest = photos.index(fewest) if photos else 0
     spans = [all(isinstance(found, Span) for found in condition.places) for condition in indexed]
-    one_word = len(groups) == 1 and len(groups[0]) == 1
     if order == "score" and one_word and (rarest == 0 or fewest > FREQUENT):
         return Plan(groups[0], in_order=True)
     if order == "date" and (fewest > FREQUENT or (rarest >= len(groups) and spans[rarest - len(groups)])):

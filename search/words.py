@@ -87,15 +87,20 @@ class Vocabulary:
         return list(dict.fromkeys([*found, *sorted(parts, key=len)]))[:SUGGESTIONS]
 
     def completions(self, text: str, limit: int) -> list[Sense]:
-        """What names in which a word begins with ``text`` can mean; each sense once.
+        """What names with a word that begins with ``text`` can mean, each sense once.
 
-        Names that begin with it come first, and the shortest of them.
+        Names that begin with it come first, categories before classes, short ones before long ones.
         """
         word = plain(text)
-        known = [name for name in self._senses if name.startswith(word) or f" {word}" in name]
-        known.sort(key=lambda name: (not name.startswith(word), len(name), name))
-        senses = (sense for name in known for sense in self._senses[name] if word and sense.curated)
-        return list(itertools.islice(dict.fromkeys(senses), limit))
+        ranked = sorted(
+            (not name.startswith(word), sense.kind, len(name), name, place)
+            for name, senses in self._senses.items()
+            if word and f" {word}" in f" {name}"
+            for place, sense in enumerate(senses)
+            if sense.curated
+        )
+        found = dict.fromkeys(self._senses[name][place] for *_, name, place in ranked)
+        return list(itertools.islice(found, limit))
 
     def _classes(self, sense: Sense) -> set[str]:
         return {sense.wnid or ""} if sense.kind == "label" else self._members.get(sense.wnid or "", {""})

@@ -1,4 +1,4 @@
-"""What torchvision says: its own network, eager, with its own normalisation."""
+"""What the makers of a network say: their own code, eager, with torchvision's normalisation."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import functools
 import numpy as np
 import safetensors.torch
 import torch
+from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet  # type: ignore[import-untyped]
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
+from tagtray.weights import architectures
 from tagtray.weights.model import Model
 from tests.models import DEFAULT
 
@@ -32,10 +34,22 @@ def probabilities(images: NDArray[np.uint8], model: Model = DEFAULT) -> NDArray[
 
 @functools.cache
 def _network(description: str) -> torch.nn.Module:
-    """torchvision's network with the weights of a model."""
+    """Their network with the weights of a model."""
     model = Model.from_json(description)
-    block = Bottleneck if model.network.bottleneck else BasicBlock
-    eager: torch.nn.Module = ResNet(block, list(model.network.layers), num_classes=model.classes)
-    weights = safetensors.torch.load_file(model.path(model.weights))
+    path = model.path(model.weights)
+    eager = bare(model.architecture, model.classes)
+    pickled = path.suffix == ".pth"
+    weights = torch.load(path, weights_only=True) if pickled else safetensors.torch.load_file(path)
     eager.load_state_dict({k: v.to(eager.state_dict()[k].dtype) for k, v in weights.items()})
     return eager.eval()
+
+
+def bare(architecture: str, classes: int) -> torch.nn.Module:
+    """An architecture as its makers write it: torchvision's ResNet, or the package of EfficientNet-Lite."""
+    network = architectures.ARCHITECTURES[architecture]
+    if not isinstance(network, architectures.ResNet):
+        made: torch.nn.Module = EfficientNet.from_name(architecture, num_classes=classes)
+        return made
+    block = Bottleneck if network.bottleneck else BasicBlock
+    residual: torch.nn.Module = ResNet(block, list(network.layers), num_classes=classes)
+    return residual

@@ -114,6 +114,33 @@ def raw(
     return b"II*\0" + struct.pack("<I", at_first) + parts + directory(tags, at_first)
 
 
+def beside_a_thumbnail(
+    image: Image.Image, thumbnail: Image.Image, orientation: int = 1, *, sensor: bool = False
+) -> bytes:
+    """A TIFF whose first directory is a thumbnail, and leads to that of the image, whose pixels come last.
+
+    As scanners write it; or a camera's raw file, with what its ``sensor`` sees of the image.
+    """
+    shown = np.asarray(thumbnail)
+    pixels = _mosaic(image).tobytes() if sensor else np.asarray(image).tobytes()
+    at_image = 8 + shown.nbytes
+    tags = _sensor_tags(image.size, len(pixels)) if sensor else _colours(image.size, len(pixels), 0)
+    first = _colours(thumbnail.size, shown.nbytes, 1) | {271: (TEXT, b"Nikon\0"), 272: (TEXT, b"Scanner\0"),
+        274: (SHORT, [orientation]), 330: (LONG, [at_image]),
+        36_867: (TEXT, b"2005:06:07 08:09:10\0")}  # fmt: skip
+    at_first = at_image + len(_even(directory(tags, at_image)))
+    end = at_first + len(directory(first, at_first))
+    inner = _even(directory(tags | {273: (LONG, [end])}, at_image))
+    return (
+        b"II*\0" + struct.pack("<I", at_first) + shown.tobytes() + inner + directory(first, at_first) + pixels
+    )
+
+
+def _colours(size: tuple[int, int], length: int, subfile: int) -> dict[int, Tag]:
+    return {**_size(*size), 254: (LONG, [subfile]), 258: (SHORT, [8, 8, 8]), 262: (SHORT, [2]),
+        273: (LONG, [8]), 277: (SHORT, [3]), 279: (LONG, [length])}  # fmt: skip
+
+
 def _sensor_tags(size: tuple[int, int], length: int) -> dict[int, Tag]:
     return {**_size(*size), 254: (LONG, [0]), 258: (SHORT, [16]), 262: (SHORT, [32_803]), 273: (LONG, [8]),
         277: (SHORT, [1]), 279: (LONG, [length]), 284: (SHORT, [1]), 33_421: (SHORT, [2, 2]),

@@ -23,7 +23,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.reading import recipes
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
-from tools import performance_page
+from tools import accuracy_page, http_page, performance_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -56,7 +56,7 @@ def commands() -> str:
 
 def figures() -> str:
     """How good the models are that ship, the default one first."""
-    models = ModelStore().models()
+    models = [model for model in ModelStore().models() if model.package is None]
     columns = [dict(_figures(model)) for model in models]
     rows = [(line, *(column[line] for column in columns)) for line in columns[0]]
     return _table(("", *(f"`{model.name}`" for model in models)), rows)
@@ -91,13 +91,18 @@ def sql_recipes() -> str:
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "figures", figures),
     ("docs/sql.md", "recipes", sql_recipes),
+    ("docs/accuracy.md", "accuracy", accuracy_page.summary),
+    ("docs/accuracy.md", "thresholds", accuracy_page.thresholds),
+    ("docs/accuracy.md", "categories", accuracy_page.categories),
     ("docs/reference/settings.md", "settings", settings),
     ("docs/reference/commands.md", "commands", commands),
+    ("docs/reference/http.md", "operations", http_page.operations),
     ("docs/performance.md", "comparison", performance_page.comparison),
     ("docs/performance.md", "stages", performance_page.stages),
     ("docs/performance.md", "ablations", performance_page.ablations),
     ("docs/performance.md", "overhead", performance_page.overhead),
     ("docs/performance.md", "agreement", performance_page.agreement),
+    ("docs/performance.md", "heic", performance_page.heic),
     ("docs/performance.md", "scale", performance_page.scale),
     ("docs/performance.md", "exchange", performance_page.exchange),
     ("docs/performance.md", "memory", performance_page.memory),

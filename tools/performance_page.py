@@ -148,6 +148,20 @@ def agreement() -> str:
     return table(("", "other first label", "mean difference of its score", "largest"), rows)
 
 
+def heic() -> str:
+    """Ways to decode a HEIC, and what its thumbnails change."""
+    found = read("heic")
+    against = found["against_the_whole_image"]
+    rows = []
+    for way, milliseconds in found["ms_per_image"].items():
+        figures = against.get(way)
+        flips = f"{figures['top1_flips']} of {figures['images']}" if figures else ""
+        difference = f"{figures['score_difference_mean']:.4f}" if figures else ""
+        rows.append((way, _median(milliseconds), flips, difference))
+    head = ("HEIC of 12 megapixels", "ms per image", "other first label", "mean difference of its score")
+    return table(head, rows)
+
+
 def scale() -> str:
     """What the ledger costs as it grows."""
     figures = read("scale")["figures"]

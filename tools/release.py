@@ -39,15 +39,16 @@ def update(folder: Path = FOLDER) -> None:
     taken = [_measure(entry, key, folder) for entry in content["models"] for key in MODEL_FILES]
     taken += [_measure(entry, key, folder) for entry in content["label_sets"] for key in LABEL_FILES]
     _write(source, content)
+    shown = [model for model in manifest.load(folder).models if model.package is None]
     text = (folder / CARD).read_text("utf-8")
-    (folder / CARD).write_text(card.renew(text, manifest.load(folder).models), "utf-8")
+    (folder / CARD).write_text(card.renew(text, shown), "utf-8")
     content["files"] = [_measured(path) for path in shipped(folder) if path.name not in taken]
     _write(source, content)
 
 
 def _measure(entry: dict[str, Any], key: str, folder: Path) -> str | None:
     """Renew what an entry says of one of its files; return the file's name."""
-    if entry[key] is None:
+    if entry[key] is None or (key == "weights" and entry.get("package")):
         return None
     name: str = entry[key]["name"]
     entry[key] = _measured(folder / name)

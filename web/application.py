@@ -9,6 +9,7 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from starlette.types import Lifespan
 
 from tagtray.app import feeding
 from tagtray.config.settings import Settings
@@ -20,6 +21,8 @@ from tagtray.web import (
     guard,
     images,
     login,
+    metrics,
+    openapi,
     pages,
     predict,
     preferences,
@@ -87,6 +90,14 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         await anyio.to_thread.run_sync(feeder.stop)
         await anyio.to_thread.run_sync(cleaner.stop)
 
+    app = bare(lifespan)
+    app.state.context = context
+    app.add_middleware(guard.Guard, settings=settings)
+    return app
+
+
+def bare(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The routes and how they answer, with nothing behind them: enough to describe them."""
     app = FastAPI(
         title="tagtray",
         version=version("tagtray"),
@@ -96,11 +107,22 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         redoc_url=None,
         responses={"default": {"model": schemas.Problem, "description": "What is wrong."}},
     )
-    app.state.context = context
     problems.install(app)
-    routed = (predict, images, collection, teaching, thumb, standing, events, login, pages, preferences)
+    openapi.install(app)
+    routed = (
+        predict,
+        images,
+        collection,
+        teaching,
+        thumb,
+        standing,
+        metrics,
+        events,
+        login,
+        pages,
+        preferences,
+    )
     for module in routed:
         app.include_router(module.router)
     app.mount("/static", pages.Static(directory=pages.FOLDER / "static"), name="static")
-    app.add_middleware(guard.Guard, settings=settings)
     return app

@@ -129,15 +129,10 @@ class Classifier:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.upload_wait):
                 while True:
-                    # Before the look: what ends in between is heard of.
-                    ended = asyncio.ensure_future(self._live.ended(image_id))
-                    try:
-                        answer = await self._answering.do(image_id)
-                        if answer is not None:
-                            return _raised(answer, more)
-                        await ended
-                    finally:
-                        ended.cancel()
+                    await self._live.ended(image_id)
+                    answer = await self._answering.do(image_id)
+                    if answer is not None:
+                        return _raised(answer, more)
         sentence = f"The photo was not classified within {self._settings.upload_wait:g} s; the work goes on."
         raise Problem(504, "not_ready", sentence, retry_after=RETRY_SECONDS, **more)
 
@@ -174,7 +169,12 @@ class Classifier:
         names = {sha256: _name(upload) for sha256, upload in fresh.items()}
         there = self._ledger.lookup(self._root.id, list(names.values()))
         waiting = {name: row.id for name, row in there.items() if row.status in _ON_THEIR_WAY}
-        files = [self._place(fresh[sha256], name) for sha256, name in names.items() if name not in waiting]
+        try:
+            files = [
+                self._place(fresh[sha256], name) for sha256, name in names.items() if name not in waiting
+            ]
+        except OSError as error:
+            raise InfrastructureError(f"Uploads cannot be stored: {error.strerror}.") from None
         again = [file.path for file in files if file.path in there]
         ids = self._ledger.register(self._root.id, files, again).ids if files else {}
         return {sha256: waiting.get(name) or ids[name] for sha256, name in names.items()}

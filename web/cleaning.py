@@ -49,7 +49,9 @@ class Cleaner:
         while found := uploads.expired(self._ledger.engine, self._root.id, self._settings.upload_days, PAGE):
             # The rows last: a server that is killed before that begins with them again.
             for upload in found:
-                _unlink(os.path.join(self._root.path, upload.path))
+                file = os.path.join(self._root.path, upload.path)
+                _unlink(file)
+                _unlink(file + b".xmp")  # TAGTRAY_XMP
             self._ledger.mark_missing([upload.image_id for upload in found])
             self._remove_thumbnails(found)
             removed += len(found)

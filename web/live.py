@@ -29,11 +29,16 @@ from tagtray.jobs.connection import connect
 #: Seconds between looks at the images that somebody waits for.
 LOOK_SECONDS = 1.0
 #: Seconds between looks for a request to stop.
-TICK_SECONDS = 0.5
+TICK_SECONDS = 0.2
+#: Images that ended lately and are remembered.
+LATELY = 10_000
 #: Hints that a browser may lag behind; it is told of the latest.
 BACKLOG = 100
 
 ENDED = (Status.DONE, Status.FAILED, Status.MISSING, Status.IGNORED)
+
+#: Ids of images that ended; None: there will be no more.
+_Queue = asyncio.Queue[Sequence[int] | None]
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +50,8 @@ class Live:
         self._settings = settings
         self._ledger = ledger
         self._waiting: dict[int, set[asyncio.Future[None]]] = defaultdict(set)
-        self._followers: set[asyncio.Queue[Sequence[int]]] = set()
+        self._lately: dict[int, bool] = {}
+        self._followers: set[_Queue] = set()
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -58,15 +64,18 @@ class Live:
         self._thread.start()
 
     async def stop(self) -> None:
-        """End; the thread does so by itself."""
+        """End."""
         self._stop.set()
+        await to_thread.run_sync(self._thread.join)
         if self._looking:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
 
     async def ended(self, image_id: int) -> None:
-        """Return when an image has ended."""
+        """Return when an image has ended, or has done so a moment ago; at once only once."""
+        if self._lately.pop(image_id, None):
+            return
         future = asyncio.get_running_loop().create_future()
         self._waiting[image_id].add(future)
         try:
@@ -76,16 +85,24 @@ class Live:
             if not self._waiting[image_id]:
                 del self._waiting[image_id]
 
+    def close(self) -> None:
+        """Let those who follow go: the server ends."""
+        for queue in self._followers:
+            _put(queue, None)
+
     async def follow(self, seconds: float) -> AsyncIterator[Sequence[int]]:
-        """The ids of images that ended, as they do; empty after ``seconds`` without any."""
-        queue: asyncio.Queue[Sequence[int]] = asyncio.Queue(BACKLOG)
+        """The ids of images that ended, as they do, until ``close``; empty after ``seconds`` without any."""
+        queue: _Queue = asyncio.Queue(BACKLOG)
         self._followers.add(queue)
         try:
             while True:
                 try:
-                    yield await asyncio.wait_for(queue.get(), seconds)
+                    image_ids = await asyncio.wait_for(queue.get(), seconds)
                 except TimeoutError:
-                    yield []
+                    image_ids = []
+                if image_ids is None:
+                    return
+                yield image_ids
         finally:
             self._followers.discard(queue)
 
@@ -114,11 +131,13 @@ class Live:
                     future.set_result(None)
 
     def _tell(self, image_ids: Sequence[int]) -> None:
+        # One that ends before anybody waits for it.
+        self._lately |= dict.fromkeys(image_ids, True)
+        while len(self._lately) > LATELY:
+            self._lately.pop(next(iter(self._lately)))
         self._wake(image_ids)
         for queue in self._followers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(image_ids)
+            _put(queue, image_ids)
 
     def _listen(self) -> None:
         outage = Outage(log, "hints_wait", self._stop.wait)
@@ -132,3 +151,9 @@ class Live:
                         self._loop.call_soon_threadsafe(self._tell, image_ids)
             except (redis.RedisError, InfrastructureError) as error:
                 outage.wait(refusals.explained(error, self._settings.redis_url))
+
+
+def _put(queue: _Queue, image_ids: Sequence[int] | None) -> None:
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(image_ids)

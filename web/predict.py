@@ -11,8 +11,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from tagtray.config.errors import InfrastructureError
 from tagtray.db.audit import Entry
-from tagtray.web import schemas
+from tagtray.web import problems, schemas
 from tagtray.web.classify import Answer
 from tagtray.web.context import Context, Shared
 from tagtray.web.problems import Problem
@@ -90,7 +91,8 @@ class _Call:
         """What an upload shows, or why nobody can say."""
         try:
             answer = await self._context.classifier.classify(upload)
-        except Problem as problem:
+        except (Problem, InfrastructureError) as error:
+            problem = error if isinstance(error, Problem) else problems.unavailable(error)
             self.note(upload.sha256, problem.code)
             return problem
         self.note(upload.sha256, "cached" if answer.cached else "done")

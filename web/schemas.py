@@ -8,25 +8,10 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from tagtray.web import examples
+
 #: The id of an image in an address.
 ImageId = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of an image.", examples=[17])]
-
-_LABEL: dict[str, Any] = {
-    "rank": 1,
-    "label": "tabby",
-    "label_zh": "虎斑猫",
-    "wnid": "n02123045",
-    "score": 0.8713,
-}
-_TAG: dict[str, Any] = {
-    "category": "cat",
-    "category_zh": "猫",
-    "wnid": "n02121808",
-    "score": 0.9812,
-    "origin": "model",
-    "named": True,
-}
-_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class _Answer(BaseModel):
@@ -36,7 +21,7 @@ class _Answer(BaseModel):
 class Label(_Answer):
     """One of the three best labels."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_LABEL]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.LABEL]})
     rank: int
     label: str
     label_zh: str
@@ -47,7 +32,7 @@ class Label(_Answer):
 class Tag(_Answer):
     """A broader tag that is worth showing."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_TAG]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.TAG]})
     category: str
     category_zh: str
     wnid: str
@@ -87,7 +72,13 @@ class Prediction(_Answer):
         from_attributes=True,
         json_schema_extra={
             "examples": [
-                {"sha256": _SHA256, "image": 17, "results": [_LABEL], "tags": [_TAG], "cached": False}
+                {
+                    "sha256": examples.SHA256,
+                    "image": 17,
+                    "results": [examples.LABEL],
+                    "tags": [examples.TAG],
+                    "cached": False,
+                }
             ]
         },
     )
@@ -109,6 +100,7 @@ class Predictions(_Answer):
 class ImageItem(_Answer):
     """A photo in a list; ``score`` is how well it fits the query, else that of its first label."""
 
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.IMAGE_ITEM]})
     id: int
     root: str
     path: str
@@ -137,6 +129,7 @@ class ImagePage(_Answer):
 class ImageDetails(_Answer):
     """All that is known of an image."""
 
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.IMAGE_DETAILS]})
     id: int
     root: str
     path: str
@@ -169,6 +162,7 @@ class ImageDetails(_Answer):
 class FailureItem(_Answer):
     """An image that could not be classified."""
 
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.FAILURE_ITEM]})
     id: int
     root: str
     path: str
@@ -202,6 +196,7 @@ class Retried(BaseModel):
 class Suggestion(_Answer):
     """A word that a query may go on with."""
 
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.SUGGESTION]})
     name: str
     name_zh: str
     kind: str = Field(description="label or category")
@@ -210,6 +205,7 @@ class Suggestion(_Answer):
 class CategoryChip(_Answer):
     """A frequent category, and how many photos show it."""
 
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.CATEGORY_CHIP]})
     category: str
     category_zh: str
     icon: str
@@ -219,6 +215,7 @@ class CategoryChip(_Answer):
 class MonthChip(_Answer):
     """A month (``YYYY-MM``), and how many photos are of it."""
 
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [examples.MONTH_CHIP]})
     month: str
     photos: int
 

@@ -58,6 +58,15 @@ class Protocol(H11Protocol):
             self.transport.close()
 
 
+class Server(uvicorn.Server):
+    """Lets those go that follow events before it waits for the requests in hand."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order."""
+        self.config.app.state.context.live.close()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
+
+
 def serve(app: FastAPI, bound: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     server(app).run([bound])
@@ -65,7 +74,7 @@ def serve(app: FastAPI, bound: socket.socket) -> None:
 
 def server(app: FastAPI) -> uvicorn.Server:
     """The server, not started yet."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             http=Protocol,

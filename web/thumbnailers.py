@@ -14,7 +14,7 @@ from tagtray.config import subprocesses
 from tagtray.config.errors import ImageCode, ImageError, ImageGone
 from tagtray.config.settings import Settings
 from tagtray.imaging.thumbnail import Box
-from tagtray.imaging.thumbnailer import AWAY, GONE
+from tagtray.imaging.thumbnailer import AWAY, GONE, READY
 from tagtray.web.problems import Problem
 
 #: Processes at most, and bytes that each may allocate.
@@ -23,6 +23,9 @@ PROCESSES, MEMORY = 4, 2 * 2**30
 MOST_WAITING = 256
 #: Bytes of a thumbnail at most.
 MAX_BYTES = 4 * 2**20
+
+#: Seconds that a process may take to start.
+START_SECONDS = 30.0
 
 _MODULE = "tagtray.imaging.thumbnailer"
 
@@ -33,6 +36,10 @@ class Thumbnail:
 
     data: bytes
     sha256: str
+
+
+class _Died(Exception):
+    """A process has ended without an answer."""
 
 
 class Thumbnailers:
@@ -89,21 +96,31 @@ class Thumbnailers:
             "max_bytes": settings.max_bytes,
             "max_pixels": settings.max_pixels,
         }
-        process = self._idle.pop() if self._idle else await _start()
+        # One that waited may have died of something else: the image is to blame for a fresh one alone.
+        while self._idle:
+            with contextlib.suppress(_Died):
+                return _thumbnail(*await self._ask(self._idle.pop(), task))
+        try:
+            return _thumbnail(*await self._ask(await _start(), task))
+        except _Died:
+            raise ImageError(ImageCode.CRASHED_WORKER, "The image's decoder crashed.") from None
+
+    async def _ask(self, process: Process, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """The answer of a process, which waits for the next task then; raises _Died, ImageError (timeout)."""
+        seconds = task["seconds"]
         try:
             async with asyncio.timeout(seconds):
-                answer, data = await _ask(process, task)
+                answer = await _asked(process, task)
         except BaseException as error:
             await _end(process)
             if isinstance(error, TimeoutError):
-                raise ImageError(
-                    ImageCode.TIMEOUT, f"The image was not decoded within {seconds:g} s."
-                ) from None
+                sentence = f"The image was not decoded within {seconds:g} s."
+                raise ImageError(ImageCode.TIMEOUT, sentence) from None
             if isinstance(error, (asyncio.IncompleteReadError, OSError)):
-                raise ImageError(ImageCode.CRASHED_WORKER, "The image's decoder crashed.") from None
+                raise _Died from None
             raise
         self._idle.append(process)
-        return _thumbnail(answer, data)
+        return answer
 
 
 def _thumbnail(answer: dict[str, Any], data: bytes) -> Thumbnail:
@@ -118,11 +135,22 @@ def _thumbnail(answer: dict[str, Any], data: bytes) -> Thumbnail:
 
 
 async def _start() -> Process:
+    """A process that has imported all it needs; raises Problem (503) where none can be had."""
     command = subprocesses.command(_MODULE, str(MEMORY))
-    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
+    assert process.stdout
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await process.stdout.readexactly(len(READY))
+    except BaseException as error:
+        await _end(process)
+        if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
+            raise Problem(503, "busy", "No thumbnail can be made just now.", retry_after=5) from None
+        raise
+    return process
 
 
-async def _ask(process: Process, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+async def _asked(process: Process, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     assert process.stdin and process.stdout
     process.stdin.write(json.dumps(task).encode() + b"\n")
     await process.stdin.drain()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 COOKIE = "tagtray"
@@ -19,11 +19,8 @@ def proves(headers: Headers, token: str) -> bool:
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_token(given.strip(), token):
         return True
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return False
-    return COOKIE in cookies and hmac.compare_digest(cookies[COOKIE].value.encode(), _proof(token).encode())
+    cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    return hmac.compare_digest(cookie.encode(), _proof(token).encode())
 
 
 def is_token(given: str, token: str) -> bool:

@@ -1,28 +1,18 @@
-"""The architectures that can be run: torchvision's ResNets, as one table that every builder reads."""
+"""The architectures that can be run, as tables that every builder reads: torchvision's ResNets, and Lite0."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
+
+from tagtray.weights.efficientnet import EfficientNetLite
+from tagtray.weights.layers import Conv, Network, Shape
 
 #: Channels inside the blocks of the four stages; a stage after the first halves both sides of the image.
 _CHANNELS = (64, 128, 256, 512)
 #: Pixels of the input that become one of the last stage, along each side.
 REDUCTION = 32
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Conv:
-    """A convolution and its batch norm, by their names in the state dict; padded by ``side // 2``."""
-
-    name: str
-    norm: str
-    inputs: int
-    outputs: int
-    side: int
-    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +25,11 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class ResNet:
+class ResNet(Network):
     """``torchvision.models.resnet.ResNet``: blocks in each of its four stages, basic or bottleneck."""
 
+    classifier: ClassVar[str] = "fc"
+    epsilon: ClassVar[float] = 1e-5
     layers: tuple[int, int, int, int]
     bottleneck: bool = False
 
@@ -68,15 +60,6 @@ class ResNet:
             if block.shortcut:
                 yield block.shortcut
 
-    def shapes(self, classes: int) -> Mapping[str, Shape]:
-        """The state dict with ``classes`` classes: shape by key, the counters of batch norms aside."""
-        found: dict[str, Shape] = {}
-        for conv in self.convs():
-            found[f"{conv.name}.weight"] = (conv.outputs, conv.inputs, conv.side, conv.side)
-            for part in ("weight", "bias", "running_mean", "running_var"):
-                found[f"{conv.norm}.{part}"] = (conv.outputs,)
-        return {**found, "fc.weight": (classes, self.features), "fc.bias": (classes,)}
-
     @property
     def _expansion(self) -> int:
         return 4 if self.bottleneck else 1
@@ -97,15 +80,18 @@ class ResNet:
         return Block(name, convs, Conv(f"{downsample}.0", f"{downsample}.1", inputs, outputs, 1, stride))
 
 
-#: By name, as in a model's description. All but resnet20 are torchvision's own.
-ARCHITECTURES: Mapping[str, ResNet] = {
+#: By name, as in a model's description. All ResNets but resnet20 are torchvision's own.
+ARCHITECTURES: Mapping[str, Network] = {
     "resnet18": ResNet((2, 2, 2, 2)),
     "resnet20": ResNet((2, 2, 2, 3)),
     "resnet34": ResNet((3, 4, 6, 3)),
     "resnet50": ResNet((3, 4, 6, 3), bottleneck=True),
     "resnet101": ResNet((3, 4, 23, 3), bottleneck=True),
     "resnet152": ResNet((3, 8, 36, 3), bottleneck=True),
+    "efficientnet-lite0": EfficientNetLite(),
 }
+#: Those that torchvision publishes weights of.
+OFFICIAL = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 
 
 def recognise(shapes: Mapping[str, Shape]) -> str | None:

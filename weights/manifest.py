@@ -33,9 +33,11 @@ class Manifest:
     files: tuple[FileEntry, ...] = ()
 
     def every_file(self) -> tuple[FileEntry, ...]:
-        """All files, those of the models first."""
+        """All files that lie here, those of the models first."""
+        theirs = (file for model in self.models for file in model.files)
+        elsewhere = {model.weights for model in self.models if model.package}
         tables = (file for found in self.label_sets for file in (found.labels, found.categories) if file)
-        return (*(file for model in self.models for file in model.files), *tables, *self.files)
+        return (*(file for file in theirs if file not in elsewhere), *tables, *self.files)
 
 
 SCHEMA = TypeAdapter(Manifest)

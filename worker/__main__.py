@@ -126,8 +126,9 @@ def main() -> int:
 
 def _import() -> int:
     settings = configuration.load()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log)
     isolation.keep_in(settings.home)
+    os.nice(settings.nice)
     with _without_garbage_collection():
         from tagtray.worker import process  # noqa: F401
         from tagtray.worker.engines import selection

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import redis
@@ -63,7 +64,8 @@ class WorkerProcess:
         self._database = database = engine.connect(settings)
         migrate.require(database)
         loaded = loading.load(settings, database, threads, progress)
-        self._lease = Lease(Ledger(database), name, settings.lease, loaded.provenance, progress)
+        self._ledger = Ledger(database)
+        self._lease = Lease(self._ledger, name, settings.lease, loaded.provenance, progress)
         reader = RootReader(database, settings)
         self._roots = RootWatch(reader.readable)
         filler = Filler(settings, self._lease, reader, loaded.model.input, progress)
@@ -130,6 +132,7 @@ class WorkerProcess:
             settings.linger_ms / 1000,
             self._pipeline.process,
             lambda: self._progress.enter(Phase.IDLE),
+            self._rests,
         )
         with Heartbeat(lambda: self._beat(worker), settings.lease / HEARTBEATS_PER_LEASE):
             if not self._stopping:
@@ -148,6 +151,10 @@ class WorkerProcess:
             self._lease.check_model()
         except ModelChanged:
             worker.end()
+
+    def _rests(self) -> bool:
+        """Whether this is no hour to work at, and nobody waits for an image."""
+        return not self._settings.wants_work(datetime.now()) and not self._ledger.has_urgent()
 
     def _described(self) -> WorkerInfo:
         return replace(self._info, roots=self._roots.names)
@@ -168,13 +175,17 @@ class WorkerProcess:
 
 
 def _asked_for(settings: Settings, database: Engine) -> Sequence[Hook]:
-    """What the user wants done after each commit."""
-    if not (settings.xmp or settings.on_done):
-        return ()
-    # Here, not above: most workers do without XML and the format of exports.
-    from tagtray.worker.batch import after_commit
+    """What the user wants done after each commit; most workers do without these imports."""
+    hooks: list[Hook] = []
+    if settings.metrics_port is not None:
+        from tagtray.worker.batch import metrics
 
-    return after_commit.hooks(settings, database)
+        hooks.append(metrics.count)
+    if settings.xmp or settings.on_done:
+        from tagtray.worker.batch import after_commit
+
+        hooks += after_commit.hooks(settings, database)
+    return hooks
 
 
 def main(name: str, threads: int, progress: str, lifeline: socket.socket) -> int:

@@ -23,6 +23,8 @@ from tagtray.jobs.queue import ImageQueue
 
 #: Seconds that a blocking pop waits at most; a stop request is seen that late on an idle worker.
 POP_SECONDS = 0.2
+#: Seconds between two looks at whether a worker that rests is wanted.
+REST_SECONDS = 0.5
 #: Seconds without a heartbeat after which RQ's tools take the worker for dead.
 WORKER_TTL = 60
 #: Seconds between two polls of the queue while a window is filled; BLMOVE itself waits in steps of 100 ms.
@@ -37,7 +39,7 @@ Process = Callable[[Sequence[int], int], None]
 class ImageWorker(SimpleWorker):
     """Pops jobs until ``window`` images are in hand or ``linger`` seconds are over; ``process`` gets them.
 
-    ``idle`` is called while it waits, several times a second.
+    ``idle`` is called while it waits, several times a second; while it is ``resting`` it takes no job.
     """
 
     job_class = ImageJob
@@ -51,12 +53,14 @@ class ImageWorker(SimpleWorker):
         linger: float,
         process: Process,
         idle: Callable[[], None],
+        resting: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__([queue], name=name, connection=queue.connection, worker_ttl=WORKER_TTL)
         self._window = window
         self._linger = linger
         self._process = process
         self._idle = idle
+        self._resting = resting
         #: What ended ``work`` unasked: RQ logs such an error and returns.
         self.failure: Exception | None = None
 
@@ -82,9 +86,18 @@ class ImageWorker(SimpleWorker):
         self.set_state(WorkerStatus.IDLE)
         while not self._stop_requested:
             self._idle()
-            if popped := self._pop():
+            if self._rests():
+                time.sleep(REST_SECONDS)
+            elif popped := self._pop():
                 return popped
         raise StopRequested
+
+    def _rests(self) -> bool:
+        try:
+            return self._resting()
+        except Exception as error:
+            self.failure = error
+            raise
 
     def _pop(self) -> Any:
         """A job with its queue, or None after a moment without one."""
@@ -142,7 +155,7 @@ class ImageWorker(SimpleWorker):
         jobs = [job]
         held = len(job.image_ids)
         deadline = time.monotonic() + self._linger
-        while held < self._window and not self._stop_requested:
+        while held < self._window and not self._stop_requested and not self._resting():
             popped = ImageQueue.dequeue_any([queue], None, connection=self.connection)
             if popped is not None:
                 jobs.append(cast(ImageJob, popped[0]))

@@ -19,6 +19,7 @@ from tagtray.db.access.engine import writing
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import roots
 from tagtray.db.places.roots import Target
+from tagtray.weights.store import ModelStore
 
 #: Broader tags of an average photo at TAGTRAY_TAG_MIN.
 TAGS = 9
@@ -71,12 +72,18 @@ INSERT INTO predictions (content_id, model_id, rank, class_index, score) {number
 SELECT n, :model, r, (n % 1000 * 919 + r) % 1000 * ((n + r) % 17) / 17, 0.9 / r
 FROM numbers CROSS JOIN (SELECT 1 AS r UNION ALL SELECT 2 UNION ALL SELECT 3) AS ranks
 """
+# What lies above the first class; for one photo in four also what lies above the second.
 _TAGS = """
-INSERT INTO tags (content_id, model_id, wnid, score) {numbers}
-SELECT n, :model, wnid, 0.3 + n % 70 / 100.0
-FROM numbers CROSS JOIN (SELECT 0 AS t {more}) AS nth
-JOIN (SELECT wnid, row_number() OVER (ORDER BY wnid) - 1 AS position FROM categories) AS placed
-  ON position = (n * 31 % 40 + t * 40)
+INSERT INTO tags (content_id, model_id, wnid, score)
+SELECT content_id, :model, category_wnid, 0.3 + content_id % 70 / 100.0
+FROM predictions p JOIN labels l ON l.label_set = :label_set AND l.class_index = p.class_index
+JOIN label_categories above ON above.class_wnid = l.wnid
+WHERE rank = 1 OR (rank = 2 AND content_id % 4 = 0)
+GROUP BY content_id, category_wnid
+"""
+_VECTOR = {"sqlite": "randomblob(1024)", "postgresql": "decode(repeat(md5(CAST(n AS text)), 64), 'hex')"}
+FEATURES = """
+INSERT INTO features (content_id, model_id, vector) {numbers} SELECT n, :model, {vector} FROM numbers
 """
 
 
@@ -96,10 +103,13 @@ class Scaled:
 
 
 @contextlib.contextmanager
-def scaled(rows: int, url: str | None = None, folder: Path | None = None) -> Iterator[Scaled]:
+def scaled(
+    rows: int, url: str | None = None, folder: Path | None = None, home: Path | None = None
+) -> Iterator[Scaled]:
     """A fresh ledger of ``rows`` images: in SQLite, or in the empty PostgreSQL database at ``url``.
 
-    Where their folder is given it is without predictions and tags.
+    Where their folder is given it is without predictions and tags. A ``home`` that is given stays, and is
+    filled only where it is new.
     """
     with tempfile.TemporaryDirectory(prefix="scale-") as scratch:
         tables: tuple[str, ...] = (_CONTENTS, _IMAGES, _CLASSIFICATIONS)
@@ -107,18 +117,24 @@ def scaled(rows: int, url: str | None = None, folder: Path | None = None) -> Ite
             folder = Path(scratch) / "photos"
             folder.mkdir()
             tables += (_PREDICTIONS, _TAGS)
-        settings = configuration.load(home=Path(scratch) / "home", database_url=url)
+        settings = configuration.load(home=home or Path(scratch) / "home", database_url=url)
         bootstrap.bring_up(settings)
         with bootstrap.writing(settings) as database:
             target = roots.resolve(database, settings, folder)
             made = Scaled(settings, Ledger(database), target, current_model.current(database).id)
-            if rows:
-                _fill(made, rows, tables)
+            if rows and not any(made.ledger.counts().values()):
+                fill(made, rows, tables)
             yield made
 
 
-def _fill(made: Scaled, rows: int, tables: Sequence[str]) -> None:
-    parameters = {"rows": rows, "root": made.target.root.id, "model": made.model_id}
+def fill(made: Scaled, rows: int, tables: Sequence[str]) -> None:
+    """Generate the rows of ``tables``, statements of this module."""
+    parameters = {
+        "rows": rows,
+        "root": made.target.root.id,
+        "model": made.model_id,
+        "label_set": ModelStore().default.label_set,
+    }
     with writing(made.engine).connect() as connection, connection.begin():
         connection.execute(_HASTE[connection.dialect.name])
         for statement in tables:
@@ -132,7 +148,7 @@ def _fill(made: Scaled, rows: int, tables: Sequence[str]) -> None:
             link.execute("VACUUM ANALYZE")  # as autovacuum does
 
 
-def _run(connection: Connection, statement: str, parameters: dict[str, int]) -> None:
+def _run(connection: Connection, statement: str, parameters: dict[str, Any]) -> None:
     dialect = connection.dialect.name
     sql = statement.format(
         numbers=_NUMBERS,
@@ -141,7 +157,7 @@ def _run(connection: Connection, statement: str, parameters: dict[str, int]) -> 
         moment=_MOMENT if dialect == "sqlite" else f"CAST({_MOMENT} AS timestamptz)",
         folder=_PAD[dialect].format("n / 1000"),
         name=_PAD[dialect].format("n"),
-        more=" ".join(f"UNION ALL SELECT {number}" for number in range(1, TAGS)),
+        vector=_VECTOR[dialect],
         copy=COPY,
         bytes=BYTES,
         mtime=MTIME_NS,

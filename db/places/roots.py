@@ -18,7 +18,7 @@ from tagtray.db import paths
 from tagtray.db.access.transactions import read, write
 from tagtray.db.dialects import insert
 from tagtray.db.places import folders, merging, recognition
-from tagtray.db.tables import Root
+from tagtray.db.tables import Image, Root
 
 #: The root of uploaded files (``db.places.uploads``): no folder of people's has its name or takes it in.
 UPLOADS = "uploads"
@@ -149,10 +149,13 @@ def _resolve(connection: Connection, settings: Settings, path: bytes, name: str 
         connection.execute(text("LOCK TABLE roots IN SHARE ROW EXCLUSIVE MODE"))
     known = _known(connection, settings)
     notes: list[str] = []
-    if not holder(known, path):
+    held = holder(known, path)
+    if held is None:
         _refuse_copy(connection, known, path, name)
         notes = _carry_over(connection, known, path)
         known = _known(connection, settings)
+    elif not held[1]:
+        _carry_in(connection, known, held[0])
     if found := holder(known, path):
         _refuse_second_name(*found, name)
         return Target(*found, tuple(notes))
@@ -210,8 +213,34 @@ def _carry_over(connection: Connection, known: Sequence[RootFolder], path: bytes
     return notes
 
 
+def _carry_in(connection: Connection, known: Sequence[RootFolder], outer: RootFolder) -> None:
+    """Move the roots whose places are gone and whose files are in a folder that is new in ``outer``."""
+    for root in known:
+        if root.id == outer.id or _is_elsewhere(root) or not folders.is_gone(root.path):
+            continue
+        places = recognition.places(root.path, outer.path)
+        new = (place for place in places if _is_new(connection, outer, place))
+        found = (place for place in new if recognition.has_moved(connection, root.id, place))
+        if place := next(found, None):
+            _moved(connection, root, place)
+
+
+def _is_new(connection: Connection, root: RootFolder, place: bytes) -> bool:
+    """Whether ``place`` is a folder in a root of which the ledger knows no image yet."""
+    below = folders.relative(place, root.path)
+    if not below:
+        return False
+    within = Image.path.startswith(paths.to_text(below + b"/")[0], autoescape=True)
+    return connection.scalar(select(Image.id).where(Image.root_id == root.id, within).limit(1)) is None
+
+
+def _is_elsewhere(root: RootFolder) -> bool:
+    """Whether another host, or a setting of this one, says where the root lies."""
+    return root.is_mapped or root.host not in ("", socket.gethostname())
+
+
 def _refuse_other_host(root: RootFolder, path: bytes) -> None:
-    if root.is_mapped or root.host not in ("", socket.gethostname()):
+    if _is_elsewhere(root):
         raise UsageError(
             f"{shown(path)} has the files of the root {root.name} ({shown(root.path)}): if only this host "
             f"has it here, set TAGTRAY_ROOT_{root.name.upper()}; if it moved, say "

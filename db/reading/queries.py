@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 
-from tagtray.db import clock, dialects, feeding, paths
+from tagtray.db import clock, dialects, paths
 from tagtray.db.access.transactions import read
-from tagtray.db.reading import answers
+from tagtray.db.reading import answers, figures
 from tagtray.db.reading.answers import Result, TagResult
 from tagtray.db.tables import Classification, Content, Image, Model, Root, Status
 
@@ -117,18 +117,8 @@ def classified(engine: Engine, seconds: float) -> int:
 
 
 def oldest_wait(engine: Engine) -> float | None:
-    """Seconds that a pending image which is next in a line has waited; None where none waits.
-
-    Those of held roots are in no line.
-    """
-    return read(engine, _oldest_wait)
-
-
-def _oldest_wait(connection: Connection) -> float | None:
-    next_ones = [lane.first for lane in feeding.lanes(connection)]
-    query = select(func.min(Image.updated_at), clock.now()).where(Image.id.in_(next_ones))
-    since, now = connection.execute(query).one()
-    return max(0.0, (now - since).total_seconds()) if since else None
+    """As ``figures.oldest_wait``."""
+    return read(engine, figures.oldest_wait)
 
 
 _FACTS = (

@@ -12,6 +12,8 @@ _MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 #: The same, where a length leads nowhere: the next of them with a right CRC is where the file goes on.
 _RESUMED = re.compile(rb"PLTE|tRNS|IDAT|IEND")
+#: Where the header says how colours are stored; bytes of a tRNS chunk for grey, for RGB and for a palette.
+_COLOR_TYPE, _TRANSPARENCIES = 25, {0: (2,), 2: (6,), 3: range(1, 257)}
 _NAME = re.compile(rb"[A-Za-z]{4}\Z")
 _XMP = b"XML:com.adobe.xmp\0"
 
@@ -20,7 +22,7 @@ def parts(data: bytes) -> Parts:
     """The PNG without its ancillary chunks, but for a transparency whose CRC is right."""
     kept, info = [_MAGIC], dict[str, bytes]()
     for name, start, end in _chunks(data):
-        if name in _PIXELS or (name == b"tRNS" and _has_crc(data, start, end)):
+        if name in _PIXELS or (name == b"tRNS" and _is_transparency(data, start, end)):
             kept.append(data[start - 8 : end + 4])
         elif name == b"eXIf":
             info["exif"] = data[start:end]
@@ -47,6 +49,12 @@ def _resumed(data: bytes, after: int) -> int:
         if _has_crc(data, start, start + int.from_bytes(data[start - 8 : start - 4], "big")):
             return start - 8
     return len(data)
+
+
+def _is_transparency(data: bytes, start: int, end: int) -> bool:
+    """Whether a tRNS chunk holds what the colour type of the header asks for."""
+    lengths = _TRANSPARENCIES.get(data[_COLOR_TYPE], range(0))
+    return end - start in lengths and _has_crc(data, start, end)
 
 
 def _has_crc(data: bytes, start: int, end: int) -> bool:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sysconfig
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tagtray.config import settings as configuration
@@ -12,6 +17,7 @@ from tests.acceptance import photos
 from tests.acceptance.world import World, ended
 from tests.waiting import PATIENCE, wait_for
 
+QUEUED = "SELECT count(*) FROM images WHERE status = 'queued'"
 DONE = "SELECT count(*) FROM images WHERE status = 'done'"
 
 
@@ -33,12 +39,16 @@ def test_scan_queues_watch_hears_and_work_classifies(everywhere: World, folder: 
     assert facts["images"]["queued"] == 5
     if facts["redis"]["running"]:
         assert (facts["redis"]["images"], facts["workers"]) == (5, [])
+        assert _rq_info(everywhere) == (facts["redis"]["jobs"], 0)
 
     # When somebody works, the five are done
     work = everywhere.start("work")
     wait_for(lambda: everywhere.count(DONE) == 5, work)
     facts = json.loads(everywhere.run("status", "--json").output)
     assert (facts["redis"]["running"], len(facts["workers"])) == (True, 1)
+    assert facts["redis"]["jobs"] == 0
+    if "TAGTRAY_REDIS_URL" in everywhere.variables:
+        assert _rq_info(everywhere) == (0, 1)
 
     # When the folder is watched and a photo is dropped, it is done, too
     watch = everywhere.start("watch", str(folder))
@@ -69,3 +79,39 @@ def test_a_photo_that_is_dropped_into_a_watched_run_becomes_a_row(laptop: World,
     done = ended(run)
     assert done.code == 0
     assert done.output.startswith("2 images in ")
+
+
+def test_outside_the_hours_workers_rest_but_for_what_somebody_waits_for(
+    laptop: World, tmp_path: Path
+) -> None:
+    # Given hours that begin in two, and a photo
+    soon = datetime.now() + timedelta(hours=2)
+    hours = f"{soon.hour}-{(soon.hour + 1) % 24}"
+    photos.write(tmp_path, b"first.jpg", photos.picture(1, "JPEG"))
+    run = laptop.start("run", "--watch", "--nice", "5", str(tmp_path), TAGTRAY_HOURS=hours)
+
+    # Then workers rest and it waits in the queue
+    wait_for(lambda: laptop.count("SELECT count(*) FROM workers") and laptop.count(QUEUED), run)
+    assert laptop.count(DONE) == 0
+
+    # And stand back behind other programs
+    ((pid,),) = laptop.query("SELECT pid FROM workers")
+    assert psutil.Process(pid).nice() == psutil.Process().nice() + 5
+
+    # When somebody waits for it, then it is done
+    laptop.execute("UPDATE images SET priority = 2")
+    wait_for(lambda: laptop.count(DONE) == 1, run)
+    run.terminate()
+    end = ended(run)
+    assert f"workers_rest: workers rest: the hours to work at are {hours} (TAGTRAY_HOURS)." in end.errors
+
+
+def _rq_info(world: World) -> tuple[int, int]:
+    """Jobs in the queue and workers, as RQ's own tool says it."""
+    program = Path(sysconfig.get_path("scripts")) / "rq"
+    command = [str(program), "info", "--url", world.variables["TAGTRAY_REDIS_URL"]]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    jobs = re.search(r"(\d+) jobs? total", said)
+    workers = re.search(r"(\d+) workers?, (\d+) queues?", said)
+    assert jobs and workers, said
+    return int(jobs[1]), int(workers[1])

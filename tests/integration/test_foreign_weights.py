@@ -91,6 +91,19 @@ def test_a_file_of_garbage_and_one_that_is_not_there_are_sentences(name: str, tm
         foreign.read(tmp_path / name)
 
 
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_a_truncated_file_is_a_sentence(share: float, tmp_path: Path) -> None:
+    # Given a copy of weights in either format that broke off
+    whole = saved(tensors(), tmp_path)
+    safetensors.numpy.save_file(models.state(), tmp_path / "w.safetensors")
+    for file in (whole, tmp_path / "w.safetensors"):
+        content = file.read_bytes()
+        file.write_bytes(content[: int(len(content) * share)])
+        # When it is read, then a sentence names it
+        with pytest.raises(UsageError, match=rf"{file.name} (is no safetensors file|holds no weights)"):
+            foreign.read(file)
+
+
 def test_the_architecture_that_was_asked_for_is_the_one_that_has_to_fit(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"not those of a resnet34 of 7 classes: layer1\.2\.conv1\.weight is missing"

@@ -12,7 +12,6 @@ import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet  # type: ignore[import-untyped]
 
 from tagtray.config.errors import EngineError
 from tagtray.weights.architectures import ARCHITECTURES, recognise
@@ -20,7 +19,7 @@ from tagtray.weights.model import Model
 from tagtray.worker.engines import rollup, selection
 from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.selection import Choice
-from tagtray.worker.networks import onnx_graph, resnet
+from tagtray.worker.networks import eager, onnx_graph
 from tagtray.worker.networks.onnx_variants import Form
 from tests import models, references, traces
 
@@ -117,34 +116,38 @@ def test_two_classes_make_a_top_two(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_the_table_of_architectures_is_torchvisions(name: str) -> None:
+def test_the_table_of_architectures_is_that_of_their_makers(name: str) -> None:
     network = ARCHITECTURES[name]
     with torch.device("meta"):
-        theirs = ResNet(Bottleneck if network.bottleneck else BasicBlock, list(network.layers), num_classes=5)
+        theirs = references.bare(name, 5)
     shapes = {key: tuple(value.shape) for key, value in theirs.state_dict().items() if value.dim()}
     assert dict(network.shapes(5)) == shapes
-    assert network.features == theirs.fc.in_features
+    last = theirs.get_submodule(network.classifier)
+    assert network.features == last.in_features
+    norms = [module for module in theirs.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert {norm.eps for norm in norms} == {network.epsilon}
     assert recognise(shapes) == name
 
 
-@pytest.mark.parametrize("name", ["resnet20", "resnet34", "resnet50"])
+@pytest.mark.parametrize("name", ["resnet20", "resnet34", "resnet50", "efficientnet-lite0"])
 def test_both_builders_make_the_same_network_of_an_architecture(name: str, tmp_path: Path) -> None:
     # Given a model of another architecture
     model = models.add(tmp_path, architecture=name)
     pictures = models.images(model.input, 1)
     # When torch and ONNX Runtime run what is built of it
     with torch.inference_mode():
-        logits, features = resnet.build(model)(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+        logits, features = eager.build(model)(torch.from_numpy(pictures).permute(0, 3, 1, 2))
     found = _run(onnx_graph.build(model, Form("fp32")), pictures)
-    # Then they agree with torchvision and with each other
+    # Then they agree with its makers and with each other
     softmax = logits.softmax(1).numpy()
     assert np.abs(softmax - references.probabilities(pictures, model)).max() <= 1e-4
     for ours, theirs in zip(found, (logits, features), strict=True):
         assert np.abs(ours - theirs.numpy()).max() <= 1e-3 * np.abs(ours).max()
 
 
-def test_the_int8_graph_of_a_bottleneck_network_is_valid(tmp_path: Path) -> None:
-    model = models.add(tmp_path, architecture="resnet50")
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet-lite0"])
+def test_the_int8_graph_of_other_blocks_is_valid(name: str, tmp_path: Path) -> None:
+    model = models.add(tmp_path, architecture=name)
     ranges = dict.fromkeys(_tensors(onnx_graph.build(model, Form("fp32"))), (0.0, 1.0))
     for sums in (False, True):
         onnx.checker.check_model(onnx_graph.build(model, Form("int8", sums), ranges), full_check=True)

@@ -126,6 +126,41 @@ def test_a_folder_of_a_library_that_moved_leads_to_the_library(
     assert (after.root.id, after.below) == (before.root.id, b"2024")
 
 
+def test_a_library_that_moved_into_another_one_is_part_of_it(
+    ledger: Ledger, host: Settings, library: Path
+) -> None:
+    # Given two libraries
+    archive = host.home / "archive"
+    archive.mkdir()
+    (archive / "z.jpg").write_bytes(JPEG)
+    run(ledger, host, archive)
+    run(ledger, host, library)
+    # When one moves into the other, which is then looked at
+    library.rename(archive / "photos")
+    target = run(ledger, host, archive)
+    # Then it is there alone, with the results that it had
+    assert target.notes == ("The root photos lies in this folder and is part of archive now.",)
+    assert places(ledger) == [("archive", f"photos/{name}") for name in ("2024/c.jpg", "a.jpg", "b.jpg")] + [
+        ("archive", "z.jpg")
+    ]
+    assert builders.query(ledger, "SELECT COUNT(*) FROM classifications") == [(4,)]
+
+
+def test_a_copy_that_a_library_has_does_not_take_in_the_root_of_a_disk_that_is_away(
+    ledger: Ledger, host: Settings, library: Path
+) -> None:
+    # Given a library, and a copy of it that another one knows
+    archive = host.home / "archive"
+    shutil.copytree(library, archive / "photos")
+    run(ledger, host, archive, "archive")
+    run(ledger, host, library, "disk")
+    # When the disk is away while that one is looked at
+    library.rename(library.with_name("away"))
+    run(ledger, host, archive)
+    # Then it is a root of its own as before
+    assert {root.name for root in roots.everywhere(ledger.engine, host).values()} == {"archive", "disk"}
+
+
 def test_a_copy_beside_the_library_needs_a_name(ledger: Ledger, host: Settings, library: Path) -> None:
     run(ledger, host, library)
     copy = host.home / "copy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -93,6 +94,34 @@ def test_the_hierarchy_is_as_lightroom_and_digikam_read_it(command: Command, fol
     lightroom = packet.xpath("//lr:hierarchicalSubject/rdf:Bag/rdf:li/text()", namespaces=names)
     digikam = packet.xpath("//digiKam:TagsList/rdf:Seq/rdf:li/text()", namespaces=names)
     assert (lightroom, digikam) == (["dog|beagle"], ["dog/beagle"])
+
+
+def test_exiftool_reads_what_was_written_beside_what_was_there(command: Command, folder: Path) -> None:
+    # Given a photo without a sidecar, and one with five keywords of another program
+    (folder / "2.jpg.xmp").write_bytes(FOREIGN.encode())
+    theirs = _read_by_exiftool(folder / "2.jpg.xmp")
+    # When both are tagged, then exiftool finds every level, and the foreign keywords
+    command("--xmp")
+    assert _read_by_exiftool(folder / "0.jpg.xmp") == {
+        "Subject": ["dog", "beagle"],
+        "HierarchicalSubject": ["dog|beagle"],
+        "TagsList": ["dog/beagle"],
+    }
+    tagged = _read_by_exiftool(folder / "2.jpg.xmp")
+    assert tagged["Subject"] == [*theirs["Subject"], "volcano"] and len(theirs["Subject"]) == 5
+    # And after undo it is as if nothing had been
+    command("--xmp", "--undo")
+    assert _read_by_exiftool(folder / "2.jpg.xmp") == theirs
+
+
+def _read_by_exiftool(file: Path) -> dict[str, list[str]]:
+    """The keywords as exiftool (Debian's libimage-exiftool-perl) lists them."""
+    names = ("Subject", "HierarchicalSubject", "TagsList")
+    line = ["exiftool", "-json", *(f"-XMP:{name}" for name in names), str(file)]
+    ended = subprocess.run(line, capture_output=True, check=True)
+    (found,) = json.loads(ended.stdout)
+    lists = {name: found[name] for name in names if name in found}
+    return {name: value if isinstance(value, list) else [value] for name, value in lists.items()}
 
 
 def test_a_query_chooses_and_a_dry_run_changes_nothing(

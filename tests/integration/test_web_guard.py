@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from tagtray.cli import main
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.web import binding, guard
@@ -240,6 +242,7 @@ def test_loopback_needs_nothing(tmp_path: Path) -> None:
     for host in ("127.0.0.1", "localhost", "127.0.0.2"):
         with binding.bind(configuration.load(host=host, port=0)) as bound:
             assert binding.address(bound).startswith("http://127.0.0.")
+            assert bound.proto == socket.IPPROTO_TCP  # so that asyncio sends answers at once
 
 
 def test_a_port_that_is_taken_is_said() -> None:
@@ -250,6 +253,21 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 def test_a_short_token_is_refused() -> None:
-    with pytest.raises(UsageError, match="TAGTRAY_TOKEN") as caught:
-        configuration.load(token="short")
-    assert "short" not in str(caught.value)
+    for token in ("short", "not ascii: 猫猫猫", " blank at the end "):
+        with pytest.raises(UsageError, match=r"^TAGTRAY_TOKEN is not accepted: .* 8 characters") as caught:
+            configuration.load(token=token)
+        assert token not in str(caught.value)
+
+
+def test_the_token_is_shown_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGTRAY_TOKEN", TOKEN)
+
+    assert main.invoke(["config"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "TAGTRAY_TOKEN" in shown and TOKEN not in shown
+    settings = configuration.load()
+    assert TOKEN not in repr(settings)
+    assert configuration.environment(settings)["TAGTRAY_TOKEN"] == TOKEN

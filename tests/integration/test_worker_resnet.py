@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.models import ResNet18_Weights  # type: ignore[import-untyped]
 
-from tagtray.worker.networks import resnet
+from tagtray.worker.networks import eager
 from tests import references
 from tests.models import DEFAULT, SHAPE
 
@@ -21,7 +21,7 @@ def test_probabilities_are_those_of_torchvision() -> None:
     images = np.concatenate([random_images(3), np.zeros((1, *SHAPE), np.uint8)])
     images = np.concatenate([images, np.full((1, *SHAPE), 255, np.uint8)])
     # When our network sees their bytes
-    built = resnet.build(DEFAULT)
+    built = eager.build(DEFAULT)
     with torch.inference_mode():
         logits, _ = built(torch.from_numpy(images).permute(0, 3, 1, 2))
         softmax = logits.softmax(1).numpy()
@@ -35,7 +35,7 @@ def test_names_of_classes_and_their_order_are_torchvisions() -> None:
 
 
 def test_weights_lie_in_channels_last_and_in_full_precision() -> None:
-    built = resnet.build(DEFAULT)
+    built = eager.build(DEFAULT)
     kernels = [value for value in built.backbone.parameters() if value.dim() == 4]
     assert len(kernels) == 20
     assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
@@ -45,7 +45,7 @@ def test_weights_lie_in_channels_last_and_in_full_precision() -> None:
 
 def test_bf16_is_rounded_only_after_batch_norms_are_folded() -> None:
     # Given the same weights in both precisions
-    exact, rounded = resnet.build(DEFAULT), resnet.build(DEFAULT, torch.bfloat16)
+    exact, rounded = eager.build(DEFAULT), eager.build(DEFAULT, torch.bfloat16)
     # Then those in bf16 are the others, rounded once
     for one, other in zip(exact.parameters(), rounded.parameters(), strict=True):
         assert torch.equal(one.bfloat16(), other)

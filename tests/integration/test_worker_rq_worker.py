@@ -163,3 +163,34 @@ def test_nobody_can_stop_a_worker_through_redis(queue: ImageQueue) -> None:
         queue.put([[1]], MODEL_ID)
 
         wait_for(lambda: windows.seen)
+
+
+def test_a_worker_that_rests_takes_no_job_until_it_is_wanted(queue: ImageQueue) -> None:
+    # Given a job, and a worker that rests
+    queue.put([[1, 2]], MODEL_ID)
+    windows, looked, wanted = Windows(), threading.Event(), threading.Event()
+
+    def resting() -> bool:
+        looked.set()
+        return not wanted.is_set()
+
+    worker = ImageWorker(queue, "w", 4, 0.01, windows, lambda: None, resting)
+    thread = threading.Thread(target=lambda: worker.work(max_jobs=1, logging_level="CRITICAL"))
+    thread.start()
+    looked.wait(PATIENCE)
+
+    # Then it leaves the job alone, and takes it when it is wanted
+    assert (windows.seen, queue.count) == ([], 1)
+    wanted.set()
+    thread.join(PATIENCE)
+    assert windows.seen == [[1, 2]]
+
+
+def test_a_worker_that_cannot_ask_whether_to_rest_says_why_it_ends(queue: ImageQueue) -> None:
+    def resting() -> bool:
+        raise InfrastructureError("The ledger is away.")
+
+    worker = ImageWorker(queue, "w", 4, 0.01, Windows(), lambda: None, resting)
+    worker.work(logging_level="CRITICAL")
+
+    assert str(worker.failure) == "The ledger is away."

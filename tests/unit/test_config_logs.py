@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -56,6 +57,43 @@ def test_a_message_with_line_breaks_or_escapes_stays_one_line(capsys: pytest.Cap
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "\x1b" not in lines[0]
+
+
+def test_lines_for_programs_are_an_object_each(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given JSON as the form
+    logs.configure("INFO", "json")
+    log = logging.getLogger("t")
+
+    # When an event with fields, a plain sentence, an exception and something that is not JSON are logged
+    logs.event(log, logging.INFO, "batch_done", "images={images}", images=3, seconds={"read": 0.5})
+    log.warning("Something else\nhappened.")
+    _fail()
+    logs.event(log, logging.ERROR, "odd", "{what}", what=b"\xff\x1b[2J")
+
+    # Then each is one line
+    done, plain, failed, odd = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (done["level"], done["event"], done["message"]) == ("INFO", "batch_done", "images=3")
+    assert done["fields"] == {"images": 3, "seconds": {"read": 0.5}}
+    assert (plain["event"], plain["message"]) == (None, "Something else\nhappened.")
+    assert failed["exception"] == {"type": "ValueError", "message": "it broke\nin two"}
+    assert "traceback" not in failed
+    assert "\x1b" not in odd["fields"]["what"]
+    assert done["time"].endswith("+00:00")
+
+
+def test_lines_for_programs_have_tracebacks_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("DEBUG", "json")
+
+    _fail()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Traceback (most recent call last)" in json.loads(line)["traceback"]
+
+
+def test_a_sentence_of_a_command_can_be_such_a_line() -> None:
+    line = json.loads(logs.as_json("tagtray: There is no ledger: 100 %."))
+
+    assert (line["message"], line["event"]) == ("There is no ledger: 100 %.", "tagtray")
 
 
 def test_records_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,3 +89,30 @@ def test_a_set_up_that_was_interrupted_is_done_again(checkout: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert os.listdir(checkout / ".samples") == ["photos"]
     assert len(os.listdir(checkout / ".samples/photos")) == 9
+
+
+@pytest.mark.parametrize("user", [0, 1000], ids=["root", "user"])
+def test_programs_that_tests_need_are_installed_where_that_may_be_done(checkout: Path, user: int) -> None:
+    # Given a machine with one of them, and Debian's installer, which brings the others
+    programs = checkout / "bin"
+    programs.mkdir()
+    for name in ("sh", "touch", "make"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    _script(programs / "id", f"#!/bin/sh\necho {user}\n")
+    _script(programs / "chromium", "#!/bin/sh\n")
+    _script(programs / "apt-get", f'#!/bin/sh\necho "$*" >> {checkout / "asked"}\n')
+
+    # When the target is made
+    command = ["make", "-C", str(checkout), "--no-print-directory", ".venv/.installed-debian"]
+    made = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+
+    # Then root gets them, and anybody else a sentence
+    packages = "libimage-exiftool-perl redis-server"
+    if user == 0:
+        assert made.returncode == 0, made.stderr
+        asked = (checkout / "asked").read_text().splitlines()
+        assert asked == ["update -qq", f"install -qq -y --no-install-recommends {packages}"]
+    else:
+        assert made.returncode != 0
+        assert f"The tests need {packages}: as root, apt-get install {packages} " in made.stderr
+        assert not (checkout / "asked").exists()

@@ -94,6 +94,7 @@ ANCILLARY = {
     "EXIF that is none": chunk(b"eXIf", b"garbage"),
     "a gamma of nothing": chunk(b"gAMA", b""),
     "chromaticities that end early": chunk(b"cHRM", b"\0\0"),
+    "a transparency of a wrong length": chunk(b"tRNS", b"\0"),
     "a wrong frame count": chunk(b"acTL", struct.pack(">II", 9_999, 0)),
     "no frame at all": chunk(b"acTL", struct.pack(">II", 0, 0)),
     "an unknown chunk with a wrong CRC": chunk(b"prVt", b"anything", WRONG),

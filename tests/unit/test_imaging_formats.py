@@ -256,32 +256,92 @@ def test_a_lab_tiff_looks_as_it_should() -> None:
     )
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_tiff_whose_thumbnail_comes_first_is_seen_as_a_whole(orientation: int) -> None:
+    # Given what scanners of Nikon's write
+    data = tiffs.beside_a_thumbnail(SHOT, Image.new("RGB", (160, 120)), orientation)
+
+    info, slot = decoded(data)
+
+    assert (info.format, info.width, info.height) == ("TIFF", *upright(SHOT, orientation).size)
+    assert (info.camera, info.taken) == ("Nikon Scanner", Taken(datetime(2005, 6, 7, 8, 9, 10), Source.EXIF))
+    assert distance(slot, decoded(encoded(upright(SHOT, orientation), "BMP"))[1]) < 3
+    assert refused(data[: len(data) // 2]).code is ImageCode.TRUNCATED
+
+
 # Raw camera files
 
 SHOT = picture(640, 480)
 
 
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The image as it is shown by an orientation of a camera's."""
+    turned = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}
+    return image.transpose(turned[orientation]) if orientation in turned else image
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_the_preview_of_a_raw_file_is_read_and_turned(orientation: int) -> None:
     data = tiffs.raw(picture(800, 600), SHOT, orientation, b"2019:03:14 10:11:12")
-    turned = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}
-    upright = SHOT.transpose(turned[orientation]) if orientation in turned else SHOT
 
     info, slot = decoded(data)
 
     assert (info.format, info.width, info.height) == ("RAW", *((800, 600) if orientation < 5 else (600, 800)))
     assert info.taken == Taken(datetime(2019, 3, 14, 10, 11, 12), Source.EXIF)
     assert info.camera == "Maker Model 1"
-    assert distance(slot, decoded(encoded(upright, "BMP"))[1]) < 3
+    assert distance(slot, decoded(encoded(upright(SHOT, orientation), "BMP"))[1]) < 3
+
+
+#: Make and model whose raw files LibRaw knows, and how such a file begins where it is no plain TIFF.
+CAMERAS = {
+    "CR2": (b"Canon", b"Canon EOS 40D", None),
+    "NEF": (b"NIKON CORPORATION", b"NIKON D90", None),
+    "ARW": (b"SONY", b"DSLR-A330", None),
+    "PEF": (b"PENTAX", b"PENTAX K10D", None),
+    "ORF": (b"OLYMPUS IMAGING CORP.", b"E-410", b"IIRO"),
+    "RW2": (b"Panasonic", b"DMC-LX3", b"IIU\0"),
+}
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("kind", CAMERAS)
+def test_raw_files_of_every_maker_are_seen_by_their_preview(kind: str, orientation: int) -> None:
+    make, model, magic = CAMERAS[kind]
+    data = tiffs.raw(picture(800, 600), SHOT, orientation, b"2019:03:14 10:11:12", (make, model))
+    data = (magic or data[:4]) + data[4:]
+
+    info, slot = decoded(data)
+
+    assert (info.format, info.width > info.height) == ("RAW", orientation < 5)
+    assert info.taken == Taken(datetime(2019, 3, 14, 10, 11, 12), Source.EXIF)
+    assert distance(slot, decoded(encoded(upright(SHOT, orientation), "BMP"))[1]) < 3
+
+
+def test_a_raw_file_whose_sensor_data_are_damaged_is_seen_by_its_preview() -> None:
+    # Given a file whose data LibRaw refuses: they are said to be compressed, and are not
+    data = tiffs.raw(picture(800, 600), SHOT, 6, b"2019:03:14 10:11:12", (b"Canon", b"Canon EOS 40D"))
+
+    info, slot = decoded(data)
+
+    assert (info.format, info.width, info.height, info.partial) == ("RAW", 600, 800, False)
+    assert distance(slot, decoded(encoded(upright(SHOT, 6), "BMP"))[1]) < 3
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.95])
+def test_a_raw_file_that_lacks_sensor_data_is_not_its_thumbnail(kept: float) -> None:
+    data = tiffs.beside_a_thumbnail(SHOT, SHOT.resize((160, 120)), sensor=True)
+
+    assert decoded(data)[0].format == "RAW"
+    assert refused(data[: int(kept * len(data))]).code is ImageCode.TRUNCATED
 
 
 def test_a_preview_that_the_camera_has_turned_stays_as_it_is() -> None:
-    upright = SHOT.transpose(Image.Transpose.ROTATE_270)
+    turned = upright(SHOT, 6)
 
-    info, slot = decoded(tiffs.raw(picture(800, 600), upright, 6))
+    info, slot = decoded(tiffs.raw(picture(800, 600), turned, 6))
 
     assert (info.width, info.height) == (600, 800)
-    assert distance(slot, decoded(encoded(upright, "BMP"))[1]) < 3
+    assert distance(slot, decoded(encoded(turned, "BMP"))[1]) < 3
 
 
 @pytest.mark.parametrize("preview", [None, SHOT.resize((160, 120))])
@@ -315,7 +375,7 @@ def test_a_raw_file_of_nothing_is_refused(magic: bytes, capfd: pytest.CaptureFix
     ("tags", "expected"),
     [
         ({254: (tiffs.LONG, [1]), 50_706: (tiffs.BYTE, [1, 4, 0, 0])}, True),
-        ({254: (tiffs.LONG, [1]), 330: (tiffs.LONG, [8])}, True),
+        ({254: (tiffs.LONG, [1]), 330: (tiffs.LONG, [10**6])}, True),
         ({259: (tiffs.SHORT, [34_713])}, True),
         ({259: (tiffs.SHORT, [65_535])}, True),
         ({262: (tiffs.SHORT, [32_803])}, True),
@@ -326,6 +386,20 @@ def test_a_raw_file_of_nothing_is_refused(magic: bytes, capfd: pytest.CaptureFix
 )
 def test_a_raw_file_is_told_from_a_tiff(tags: dict[int, tiffs.Tag], expected: bool) -> None:
     assert tiff.is_raw(tiffs.tiff(b"pixels", tags)) is expected
+
+
+def test_exif_of_a_cr3_is_in_two_boxes() -> None:
+    first, details = Image.Exif(), Image.Exif()
+    first[271], first[272], first[306] = "Canon", "Canon EOS R6", "2024:01:02 03:04:05"
+    details[36_867] = "2019:03:14 10:11:12"
+    boxes = [(b"ftyp", b"crx " + bytes(12))]
+    boxes += [(b"CMT1", first.tobytes()[6:]), (b"CMT2", details.tobytes()[6:])]
+    data = b"".join(struct.pack(">I", len(content) + 8) + name + content for name, content in boxes)
+
+    found = raw.metadata(data, SHOT)
+
+    assert found.camera == "Canon EOS R6"
+    assert found.taken == Taken(datetime(2019, 3, 14, 10, 11, 12), Source.EXIF)
 
 
 def test_a_date_that_libraw_makes_up_is_none() -> None:

@@ -128,9 +128,9 @@ def test_xmp_that_says_nothing_is_no_date(packet: bytes) -> None:
     assert taken.from_sidecar(packet) is None
 
 
-def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG with these chunks before its pixels."""
-    plain = photo("PNG")
+def png(*chunks: tuple[bytes, bytes], tags: Mapping[int, str] = NO_TAGS) -> bytes:
+    """A PNG with these chunks before its pixels, and these EXIF tags."""
+    plain = photo("PNG", tags)
     written = b"".join(
         struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
         for name, content in chunks
@@ -162,6 +162,28 @@ TIME = (b"tIME", struct.pack(">H5B", 2024, 6, 1, 10, 0, 0))
 )
 def test_a_png_says_it_in_its_own_ways(chunks: list[tuple[bytes, bytes]], expected: Taken | None) -> None:
     assert found(png(*chunks)) == expected
+
+
+TEXT = (b"tEXt", b"Creation Time\x002003:04:05 06:07:08")
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({ORIGINAL: FIRST}, Taken(moment(FIRST), Source.EXIF)),
+        ({DIGITIZED: SECOND, MODIFIED: LAST}, Taken(moment(SECOND), Source.EXIF)),
+        ({MODIFIED: SECOND}, IN_PNG),
+        ({ORIGINAL: ZEROS}, IN_PNG),
+    ],
+)
+def test_exif_of_a_png_goes_before_its_text_and_that_before_a_change(
+    tags: dict[int, str], expected: Taken
+) -> None:
+    assert found(png(TEXT, TIME, tags=tags)) == expected
+
+
+def test_a_change_in_exif_goes_before_one_in_a_chunk() -> None:
+    assert found(png(TIME, tags={MODIFIED: SECOND})) == Taken(moment(SECOND), Source.MODIFIED)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "JPEG", "PNG"])

@@ -52,7 +52,8 @@ def sentence(raised: pytest.ExceptionInfo[WeightsError]) -> str:
 
 
 def test_every_file_that_ships_is_what_the_manifest_says() -> None:
-    assert ModelStore().verify() == len(release.shipped())
+    elsewhere = [model for model in ModelStore().models() if model.package]
+    assert ModelStore().verify() == len(release.shipped()) + len(elsewhere)
 
 
 def test_the_manifest_covers_every_file_that_ships_once() -> None:
@@ -249,7 +250,7 @@ def test_an_input_is_as_it_stands_in_json() -> None:
 
 def test_the_model_card_shows_the_figures_of_every_model() -> None:
     text = (weights.FOLDER / release.CARD).read_text("utf-8")
-    assert all(card.figures(model) in text for model in ModelStore().models())
+    assert all(card.figures(model) in text for model in ModelStore().models() if not model.package)
 
 
 def test_a_release_brings_manifest_and_card_to_new_weights(folder: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as Picture
+from PIL.PngImagePlugin import PngInfo
 
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, ModelChanged
@@ -181,37 +185,87 @@ def test_features_that_are_not_wanted_are_not_kept(pipeline: Pipeline, ledger: L
     assert query(ledger, "SELECT vector FROM features") == []
 
 
-XMP = b'<x:xmpmeta><rdf:Description exif:DateTimeOriginal="2003-04-05T06:07:08"/></x:xmpmeta>'
+def _packet(moment: str) -> bytes:
+    return f'<x:xmpmeta><rdf:Description exif:DateTimeOriginal="{moment}"/></x:xmpmeta>'.encode()
+
+
+def _picture(shade: int, kind: str = "JPEG", **options: object) -> bytes:
+    file = io.BytesIO()
+    Picture.new("RGB", (64, 48), (shade, shade, shade)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def _changed() -> Picture.Exif:
+    exif = Picture.Exif()
+    exif[0x0132] = "2004:01:01 00:00:04"
+    return exif
+
+
+def _text() -> PngInfo:
+    text = PngInfo()
+    text.add_text("Creation Time", "2003-01-01T00:00:03")
+    return text
+
+
+#: Photos by what says in the file itself when they were taken.
+STATED: dict[str, Callable[[int], bytes]] = {
+    "exif": lambda shade: jpeg(shade, taken="2001:01:01 00:00:01"),
+    "xmp": lambda shade: _picture(shade, xmp=_packet("2002-01-01T00:00:02")),
+    "png": lambda shade: _picture(shade, "PNG", pnginfo=_text()),
+    "modified": lambda shade: _picture(shade, exif=_changed()),
+    "nothing": _picture,
+}
+#: What says it beside the file and in its name.
+BESIDE = {
+    "": None,
+    "-own": "{name}.xmp",
+    "-shared": "{stem}.xmp",
+    "-20060101-000006": None,
+    "-20060101-000006-own": "{name}.xmp",
+}
 
 
 def test_the_date_comes_from_the_best_source_at_hand(
     pipeline: Pipeline, ledger: Ledger, photos: Path
 ) -> None:
-    # Given photos of which one has EXIF, two a sidecar, one a name that says it, and one nothing
-    for name in ("exif.jpg.xmp", "a.jpg.xmp", "b.xmp"):
-        (photos / name).write_bytes(XMP)
-    (photos / "c.xmp").write_bytes(b"no date")
-    shot = jpeg(60, taken="2001:02:03 04:05:06")
-    files: dict[str, bytes | None] = {
-        "exif.jpg": shot,
-        "a.jpg": jpeg(70),
-        "b.jpg": jpeg(80),
-        "c.jpg": jpeg(90),
-        "IMG_20050607_080910.jpg": jpeg(100),
-    }
+    # Given photos with every combination of what the file, a sidecar and the name say, and an empty sidecar
+    files: dict[str, bytes | None] = {}
+    for place, (stated, beside) in enumerate(itertools.product(STATED, BESIDE)):
+        stem = f"{stated}{beside}"
+        name = stem + (".png" if stated == "png" else ".jpg")
+        files[name] = STATED[stated](2 * place)
+        if sidecar := BESIDE[beside]:
+            (photos / sidecar.format(name=name, stem=stem)).write_bytes(_packet("2005-01-01T00:00:05"))
+    (photos / "nothing.xmp").write_bytes(b"no date")
 
     for image_id in _queue(ledger, photos, files):
         pipeline.process([image_id], MODEL_ID)
 
-    columns = "SELECT path, taken_at, taken_from, color, partial"
-    tables = " FROM images JOIN contents ON contents.id = content_id ORDER BY taken_at"
-    assert query(ledger, columns + tables) == [
-        ("c.jpg", None, None, "#5a5a5a", False),
-        ("exif.jpg", "2001-02-03 04:05:06.000000", "exif", "#3c3c3c", False),
-        ("a.jpg", "2003-04-05 06:07:08.000000", "sidecar", "#464646", False),
-        ("b.jpg", "2003-04-05 06:07:08.000000", "sidecar", "#505050", False),
-        ("IMG_20050607_080910.jpg", "2005-06-07 08:09:10.000000", "filename", "#646464", False),
-    ]
+    tables = "images JOIN contents ON contents.id = content_id"
+    rows = query(ledger, f"SELECT path, taken_at, taken_from FROM {tables} ORDER BY path")
+    assert rows == sorted((name, *_expected(name)) for name in files)
+
+
+def _expected(name: str) -> tuple[str, str] | tuple[None, None]:
+    found = {
+        "exif": ("2001-01-01 00:00:01.000000", "exif"),
+        "xmp": ("2002-01-01 00:00:02.000000", "xmp"),
+        "png": ("2003-01-01 00:00:03.000000", "png"),
+        "modified": ("2004-01-01 00:00:04.000000", "modified"),
+    }.get(name.partition(".")[0].partition("-")[0])
+    if found and found[1] in ("exif", "xmp"):
+        return found
+    if "own" in name or "shared" in name:
+        return "2005-01-01 00:00:05.000000", "sidecar"
+    if found:
+        return found
+    return ("2006-01-01 00:00:06.000000", "filename") if "2006" in name else (None, None)
+
+
+def test_the_mean_colour_of_an_image_is_kept(pipeline: Pipeline, ledger: Ledger, photos: Path) -> None:
+    pipeline.process(_queue(ledger, photos, {"a.jpg": jpeg(90)}), MODEL_ID)
+
+    assert query(ledger, "SELECT color, partial FROM contents") == [("#5a5a5a", False)]
 
 
 def test_an_image_without_its_end_is_marked_as_partial(

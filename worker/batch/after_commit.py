@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Engine
 
 from tagtray.config import logs
 from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
+from tagtray.db import own_tags
 from tagtray.db.access.transactions import read
 from tagtray.db.places import roots
 from tagtray.db.records import Done
@@ -62,12 +64,15 @@ class KeepSidecars:
         self._settings = settings
         self._engine = engine
         self._tagger: Tagger | None = None
+        self._taught: tuple[Any, ...] = ()
         self._throttle = logs.Throttle(LOG_INTERVAL)
 
     def __call__(self, image_ids: Sequence[int]) -> None:
         """Bring the sidecars of these images to what was found; raises InfrastructureError."""
-        # A worker has one model for as long as it lives, so that the words are read once.
-        self._tagger = self._tagger or Tagger(self._engine)
+        # A worker has one model for as long as it lives: the words are read again if others are taught.
+        taught = read(self._engine, own_tags.stamp)
+        if self._tagger is None or taught != self._taught:
+            self._tagger, self._taught = Tagger(self._engine), taught
         folders = roots.everywhere(self._engine, self._settings)
         for report in self._tagger.write_sidecars(folders, image_ids):
             for file, reason in report.refusals:
@@ -85,10 +90,13 @@ class TellCommand:
         self._engine = engine
         self._command = command
         self._catalogue: Catalogue | None = None
+        self._taught: tuple[Any, ...] = ()
 
     def __call__(self, image_ids: Sequence[int]) -> None:
         """Start the command and wait for its end; raises InfrastructureError."""
-        self._catalogue = self._catalogue or read(self._engine, Catalogue.load)
+        taught = read(self._engine, own_tags.stamp)
+        if self._catalogue is None or taught != self._taught:
+            self._catalogue, self._taught = read(self._engine, Catalogue.load), taught
         folders = roots.everywhere(self._engine, self._settings)
         found = read(
             self._engine,

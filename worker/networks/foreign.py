@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.numpy
@@ -13,9 +11,6 @@ import safetensors.numpy
 from tagtray.config.errors import UsageError, WeightsError
 from tagtray.weights.architectures import ARCHITECTURES, recognise
 from tagtray.worker.networks import state_dict
-
-if TYPE_CHECKING:
-    import torch
 
 #: How the name of a safetensors file ends; every other one is read as PyTorch's.
 SAFETENSORS = ".safetensors"
@@ -47,9 +42,10 @@ def read(source: Path, architecture: str | None = None) -> ForeignWeights:
     if named is None or named not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"{source} is of none of the architectures that can be run: {known}.")
-    if "fc.weight" not in state:
-        raise WeightsError(f"{source} has no classifier: fc.weight is missing.")
-    classes = len(state["fc.weight"])
+    last = f"{ARCHITECTURES[named].classifier}.weight"
+    if last not in state:
+        raise WeightsError(f"{source} has no classifier: {last} is missing.")
+    classes = len(state[last])
     state_dict.checked(state, named, classes)
     return ForeignWeights(content, named, classes)
 
@@ -57,20 +53,7 @@ def read(source: Path, architecture: str | None = None) -> ForeignWeights:
 def _converted(source: Path) -> bytes:
     """A state dict of ``torch.save`` as a safetensors file, its numbers in fp32 or fp16."""
     import safetensors.torch
-    import torch
 
-    try:
-        state: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise UsageError(f"{source} holds no weights that PyTorch reads without running code.") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UsageError(f"{source} is no state dict: it holds other things than tensors.")
-    return safetensors.torch.save({str(key): _plain(value) for key, value in state.items()})
+    from tagtray.worker.networks import pickles
 
-
-def _plain(value: torch.Tensor) -> torch.Tensor:
-    """A copy that shares no memory; numbers in fp32 where NumPy has no such type."""
-    import torch
-
-    foreign = value.is_floating_point() and value.dtype not in (torch.float16, torch.float32)
-    return value.float() if foreign else value.clone(memory_format=torch.contiguous_format)
+    return safetensors.torch.save(pickles.tensors(source.read_bytes(), str(source)))

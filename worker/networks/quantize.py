@@ -37,10 +37,12 @@ def _scales(weight: Array) -> NDArray[np.float32]:
 
     Neighbours are input channels 0 and 1, 2 and 3, ...
     """
-    one, other = weight[:, 0::2], weight[:, 1::2]
-    together = np.where(one * other > 0, np.abs(one + other), 0).max(axis=(1, 2, 3))
+    pairs = weight.shape[1] // 2
+    one, other = weight[:, 0 : 2 * pairs : 2], weight[:, 1::2]
+    together = np.where(one * other > 0, np.abs(one + other), 0).max(axis=(1, 2, 3), initial=0)
     scale = np.maximum(np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_MAX, together / PAIR_MAX)
-    steps: NDArray[np.float32] = scale.astype(np.float32)
+    # A channel of zeros, as training leaves some, is exact at any scale.
+    steps: NDArray[np.float32] = np.where(scale > 0, scale, 1).astype(np.float32)
     return steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from tagtray.weights.model import Model
 
 #: How the counters of batch norms end, which count training steps; files have them or not.
 COUNTER = ".num_batches_tracked"
+#: How a file ends that ``torch.save`` wrote; every other one is a safetensors file.
+PICKLED = ".pth"
 
 Array = NDArray[Any]
 State = dict[str, NDArray[np.float32]]
@@ -23,11 +26,20 @@ State = dict[str, NDArray[np.float32]]
 
 def load(model: Model) -> State:
     """The state dict of a model in float32; raises WeightsError with one sentence that names the key."""
+    path, content = model.path(model.weights), model.read(model.weights)
+    return checked(_arrays(path, content), model.architecture, model.classes)
+
+
+def _arrays(path: Path, content: bytes) -> Mapping[str, Array]:
+    if path.suffix == PICKLED:
+        # Here alone: PyTorch takes seconds, and the networks of other engines are made without it.
+        from tagtray.worker.networks import pickles
+
+        return {key: value.numpy() for key, value in pickles.tensors(content, str(path)).items()}
     try:
-        state = safetensors.numpy.load(model.read(model.weights))
+        return safetensors.numpy.load(content)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise WeightsError(f"{model.path(model.weights)} is no safetensors file that can be read.") from error
-    return checked(state, model.architecture, model.classes)
+        raise WeightsError(f"{path} is no safetensors file that can be read.") from error
 
 
 def checked(state: Mapping[str, Array], architecture: str, classes: int) -> State:

@@ -44,9 +44,9 @@ def path(model: Model, home: Path, precision: str = "fp32") -> Path:
 
 def make(model: Model, precision: str = "fp32") -> bytes:
     """Trace and freeze the network of a model; return the TorchScript file."""
-    from tagtray.worker.networks import resnet
+    from tagtray.worker.networks import eager
 
-    network = resnet.build(model, resnet.DTYPES[precision])
+    network = eager.build(model, eager.DTYPES[precision])
     side = model.input.side
     example = torch.zeros(EXAMPLE_BATCH, side, side, 3, dtype=torch.uint8)
     file = io.BytesIO()

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from datetime import datetime
 from uuid import uuid4
 
 from tagtray.config import logs
@@ -57,6 +58,8 @@ class Supervisor:
         #: Workers that died unasked.
         self.deaths = 0
         self._failed_starts = 0
+        #: Whether this was an hour to work at when it was looked last.
+        self._wanted = True
         #: Why the supervisor gave up; None while it goes on.
         self.failure: str | None = None
 
@@ -102,6 +105,7 @@ class Supervisor:
             now = time.monotonic()
             since = now if now - checked > SUSPENDED else since
             checked = now
+            self._note_hours()
             for slot in self._slots:
                 try:
                     self._check(slot, since)
@@ -110,6 +114,15 @@ class Supervisor:
                 except Exception:
                     log.exception("supervisor_failed: an unexpected error; the supervisor goes on.")
             self._ending.wait(POLL)
+
+    def _note_hours(self) -> None:
+        """Say when workers begin to rest and when they go on: ``hours`` of the settings."""
+        wanted = self._settings.wants_work(datetime.now())
+        if wanted != self._wanted:
+            self._wanted = wanted
+            event, what = ("workers_resume", "workers go on") if wanted else ("workers_rest", "workers rest")
+            sentence = "{what}: the hours to work at are {hours} (TAGTRAY_HOURS)."
+            logs.event(log, logging.WARNING, event, sentence, what=what, hours=self._settings.hours)
 
     def _check(self, slot: WorkerSlot, since: float) -> None:
         if slot.is_alive:

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("examples_version", BIG_ID, nullable=False),
         sa.Column("positives", BIG_ID, nullable=False),
         sa.Column("negatives", BIG_ID, nullable=False),
+        sa.Column("others", BIG_ID, nullable=False),
         sa.Column("weights", sa.LargeBinary(), nullable=False),
         sa.Column("bias", sa.Double(), nullable=False),
         sa.Column("precision", sa.Double(), nullable=False),

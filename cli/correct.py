@@ -1,0 +1,139 @@
+"""``tagtray correct``: what a person says of a photo counts more than any model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from sqlalchemy import Engine
+from typer.core import TyperCommand
+
+from tagtray.app import bootstrap, startup
+from tagtray.app.examples import Examples
+from tagtray.cli import options, output, people, streams
+from tagtray.config.errors import UsageError
+from tagtray.config.settings import Settings
+from tagtray.config.text import shown
+from tagtray.db import current_model
+from tagtray.db.verdicts import Entry
+from tagtray.learn import corrections, evaluation, teaching
+
+if TYPE_CHECKING:
+    from typer._click import Context
+
+
+class Command(TyperCommand):
+    """``-wolf`` is a tag and no option; options have two dashes."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read on past what looks like a short option."""
+        ctx.ignore_unknown_options = True
+        return super().parse_args(ctx, args)
+
+
+def correct(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PHOTO... [+TAG|-TAG]...", help="Photos; tags that they show (+), or do not (-)."
+        ),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what was said last of each photo.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="How right the current model is by what people said.")
+    ] = False,
+    json: options.Json = False,
+) -> int:
+    """Say what a photo shows and what not: +dog -wolf +"our boat".
+
+    It counts for ever, whatever models find. Without tags: all that was ever said of the photo.
+    """
+    if report == bool(words) or (report and undo):
+        raise UsageError("Name photos, or say --report by itself.")
+    if report:
+        _report(json)
+        return 0
+    words = words or []
+    names = [word for word in words[1:] if word[:1] in "+-"]
+    photos = [word for at, word in enumerate(words) if not at or word[:1] not in "+-"]
+    if unknown := next((name for name in names if name.startswith("--") or len(name) == 1), None):
+        raise UsageError(f"{unknown} is no option and no tag; `tagtray correct --help` says more.")
+    if undo and names:
+        raise UsageError("--undo takes back what was said last; leave the tags out.")
+    settings = startup.load()
+    with bootstrap.changing(settings) as database:
+        contents = _contents(database, settings, photos)
+        if undo:
+            _undo(database, contents)
+        elif names:
+            _correct(database, contents, names)
+        else:
+            _print_history(database, contents, json)
+    return 0
+
+
+def _report(json: bool) -> None:
+    with bootstrap.reading(startup.load()) as database:
+        judged = evaluation.from_corrections(database, current_model.current(database).id)
+    if json:
+        print(output.json_text([dataclasses.asdict(one) for one in judged]))
+    elif judged:
+        columns = [field.name for field in dataclasses.fields(evaluation.Judged)]
+        output.rows(columns, map(dataclasses.astuple, judged), output.Format.TABLE)
+    else:
+        print("Nobody has judged a category of the model yet.")
+
+
+def _contents(database: Engine, settings: Settings, photos: Sequence[str]) -> list[int]:
+    found = Examples(settings, database, streams.say).of(photos)
+    for sentence in found.refused:
+        streams.say(sentence)
+    if not found.contents:
+        raise UsageError("None of these photos can be judged.")
+    return list(found.contents)
+
+
+def _correct(database: Engine, contents: Sequence[int], names: Sequence[str]) -> None:
+    shows = [name[1:] for name in names if name.startswith("+")]
+    shows_not = [name[1:] for name in names if name.startswith("-")]
+    said = corrections.correct(database, contents, shows, shows_not, people.name())
+    verdicts = f"{said.verdicts:,} {'verdict is' if said.verdicts == 1 else 'verdicts are'} new"
+    print(f"{verdicts}; `--undo` takes back what was said last.")
+    _learn(database, said.own_tags)
+
+
+def _undo(database: Engine, contents: Sequence[int]) -> None:
+    own: set[str] = set()
+    for content_id in contents:
+        undone, tags = corrections.undo(database, content_id)
+        own |= set(tags)
+        print(f"Taken back: {_listed(undone)}." if undone else "Nothing was said of this photo.")
+    _learn(database, sorted(own))
+
+
+def _learn(database: Engine, own: Sequence[str]) -> None:
+    for wnid in own:
+        learned = teaching.learn(database, wnid)
+        print(f"{shown(learned.name)} is learned anew: on {learned.found:,} other photos.")
+
+
+def _listed(entries: Sequence[Entry]) -> str:
+    return ", ".join(f"{'+' if entry.shows else '-'}{shown(entry.tag)}" for entry in entries)
+
+
+def _print_history(database: Engine, contents: Sequence[int], json: bool) -> None:
+    rows = [entry for content_id in contents for entry in corrections.history(database, content_id)]
+    if json:
+        print(output.json_text([dataclasses.asdict(entry) for entry in rows]))
+    elif not rows:
+        print("Nothing was said of this photo.")
+    else:
+        output.rows(["tag", "by", "at", "until"], map(_row, rows), output.Format.TABLE)
+
+
+def _row(entry: Entry) -> list[Any]:
+    sign = "+" if entry.shows else "-"
+    until = entry.ended_at.isoformat(" ", "seconds") if entry.ended_at else ""
+    return [f"{sign}{entry.tag}", entry.said_by, entry.at.isoformat(" ", "seconds"), until]

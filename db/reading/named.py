@@ -1,0 +1,83 @@
+"""The images that people name by their files and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Engine, select
+
+from tagtray.db import dialects, paths, views
+from tagtray.db.access.transactions import read
+from tagtray.db.tables import Content, Image, Status
+
+#: Names of a statement.
+PAGE = 1_000
+
+ON_THEIR_WAY = (Status.PENDING, Status.QUEUED, Status.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedImage:
+    """A file of the ledger; ``content_id`` None: its bytes are not known yet."""
+
+    id: int
+    root_id: int
+    path: bytes
+    content_id: int | None
+    status: str
+    error_message: str | None
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether it is still to be read."""
+        return self.content_id is None and self.status in ON_THEIR_WAY
+
+
+def files(engine: Engine, root_id: int, names: Sequence[bytes]) -> list[NamedImage]:
+    """Those of the relative names that the ledger has."""
+    found: list[NamedImage] = []
+    for start in range(0, len(names), PAGE):
+        page = [paths.to_text(name)[0] for name in names[start : start + PAGE]]
+        found += _images(engine, (Image.root_id == root_id) & Image.path.in_(page))
+    return found
+
+
+def below(engine: Engine, root_id: int, folder: bytes) -> list[NamedImage]:
+    """All images in a folder of a root, and below it, whose files are there."""
+    return _images(engine, (Image.root_id == root_id) & dialects.below(Image.path, folder) & views.is_shown())
+
+
+def waiting(engine: Engine, image_ids: Sequence[int]) -> int:
+    """How many images of some ids are on their way still."""
+    count = 0
+    for start in range(0, len(image_ids), PAGE):
+        page = Image.id.in_(image_ids[start : start + PAGE])
+        count += len(_images(engine, page & Image.status.in_(ON_THEIR_WAY)))
+    return count
+
+
+def contents(engine: Engine, hashes: Sequence[str]) -> dict[str, int]:
+    """The contents of some SHA-256, by these."""
+    found: dict[str, int] = {}
+    for start in range(0, len(hashes), PAGE):
+        query = select(Content.sha256, Content.id).where(Content.sha256.in_(hashes[start : start + PAGE]))
+        found |= dict(read(engine, lambda connection, query=query: connection.execute(query).all()))  # type: ignore[misc]
+    return found
+
+
+def _images(engine: Engine, which: ColumnElement[bool]) -> list[NamedImage]:
+    columns = (Image.id, Image.root_id, Image.path, Image.path_raw, Image.content_id, Image.status)
+    query = select(*columns, Image.error_message).where(which).order_by(Image.path)
+    rows = read(engine, lambda connection: connection.execute(query).all())
+    return [
+        NamedImage(
+            row.id,
+            row.root_id,
+            paths.to_bytes(row.path, row.path_raw),
+            row.content_id,
+            row.status,
+            row.error_message,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,63 @@
+"""A model measured against what people said of photos; own tags are left out, for they learned from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy.orm import aliased
+
+from tagtray.db import verdicts
+from tagtray.db.access.transactions import read
+from tagtray.db.tables import OWN, Category, Classification, OverruledTag, Threshold, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Verdicts on a category of photos that the model has classified.
+
+    ``confirmed`` were said to show it, of which the model has ``found`` some; ``rejected`` were said not to,
+    of which it has ``mistaken`` some.
+    """
+
+    category: str
+    confirmed: int
+    found: int
+    rejected: int
+    mistaken: int
+
+
+def from_corrections(engine: Engine, model_id: int) -> list[Judged]:
+    """By category, the most judged first; raises InfrastructureError."""
+    return read(engine, lambda connection: _judged(connection, model_id))
+
+
+def _judged(connection: Connection, model_id: int) -> list[Judged]:
+    default = aliased(Threshold)
+    same = and_(
+        OverruledTag.content_id == Verdict.content_id,
+        OverruledTag.wnid == Verdict.wnid,
+        OverruledTag.model_id == model_id,
+    )
+    seen = and_(Classification.content_id == Verdict.content_id, Classification.model_id == model_id)
+    shown = OverruledTag.score >= func.coalesce(Threshold.score, default.score)
+    shows = Verdict.verdict > 0
+    query = (
+        select(
+            Category.name,
+            func.count().filter(shows),
+            func.count().filter(shows, shown),
+            func.count().filter(~shows),
+            func.count().filter(~shows, shown),
+        )
+        .select_from(Verdict)
+        .join(Category, Category.wnid == Verdict.wnid)
+        .join(Classification, seen)
+        .outerjoin(OverruledTag, same)
+        .outerjoin(Threshold, and_(Threshold.model_id == model_id, Threshold.wnid == Verdict.wnid))
+        .join(default, and_(default.model_id == model_id, default.wnid == ""))
+        .where(verdicts.counts(), ~Verdict.wnid.startswith(OWN, autoescape=True))
+        .group_by(Category.name)
+        .order_by(func.count().desc(), Category.name)
+    )
+    return [Judged(*row) for row in connection.execute(query).all()]

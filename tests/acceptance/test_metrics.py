@@ -1,0 +1,110 @@
+"""Prometheus reads the truth: what is scraped during a run agrees with the ledger."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.acceptance import photos
+from tests.acceptance.world import World, ended
+from tests.waiting import wait_for
+
+PHOTOS = 24
+GOOD = PHOTOS + 1
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def scrape(url: str) -> Samples:
+    """The samples at ``url`` by name and labels."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+
+def value(samples: Samples, name: str, /, **labels: str) -> float:
+    """The sum of the samples of this name that have these labels; 0 where there is none."""
+    wanted = set(labels.items())
+    return sum(found for (key, has), found in samples.items() if key == name and wanted <= set(has))
+
+
+def test_metrics_of_a_run_agree_with_its_ledger(everywhere: World, tmp_path: Path) -> None:
+    # Given photos, a copy of one of them and a file that is none, in a run with two workers
+    folder = tmp_path / "photos"
+    photos.make_many(folder, PHOTOS)
+    copied = sorted(folder.iterdir())[0]
+    (folder / "copy.jpg").write_bytes(copied.read_bytes())
+    photos.write(folder, b"broken.jpg", b"\xff\xd8\xff\xe0 is all there is of this picture")
+    if "TAGTRAY_DATABASE_URL" in everywhere.variables:
+        assert everywhere.run("db", "upgrade").code == 0
+    run = everywhere.start(
+        "run", "--watch", "--metrics", "0", str(folder), TAGTRAY_WORKERS="2", TAGTRAY_SETTLE="0.1"
+    )
+    assert run.stderr is not None
+    while not (found := re.search(r"Metrics are at (\S+)", run.stderr.readline())):
+        pass
+
+    # When it is scraped while it works, then what it says is what is in the ledger
+    ends = "SELECT count(*) FROM images WHERE status IN ('done', 'failed')"
+    wait_for(lambda: everywhere.count(ends) > 0, run)
+    first = scrape(found[1])
+    images = "SELECT count(*) FROM images WHERE status = 'done'"
+    before = value(first, "tagtray_images", state="done")
+    assert before <= everywhere.count(images) <= GOOD
+    assert value(first, "tagtray_store_up", store="ledger") == 1
+
+    # And at its end both are the same, whoever counted
+    wait_for(lambda: everywhere.count(ends) == GOOD + 1, run)
+    wait_for(lambda: value(scrape(found[1]), "tagtray_images_ended_total") == GOOD + 1, run)
+    last = scrape(found[1])
+    ((code,),) = everywhere.query("SELECT error_code FROM images WHERE status = 'failed'")
+    forward = everywhere.count("SELECT count(*) FROM classifications")
+    assert value(last, "tagtray_images", state="done") == everywhere.count(images) == GOOD
+    assert value(last, "tagtray_images_failed", code=code) == 1
+    assert value(last, "tagtray_image_failures_total", code=code) == 1
+    assert value(last, "tagtray_inference_count_total") == forward == PHOTOS
+    ended_well = [value(last, "tagtray_images_ended_total", result=result) for result in ("done", "known")]
+    assert sum(ended_well) == GOOD
+    assert value(last, "tagtray_batch_size_sum") == GOOD + 1
+    assert value(last, "tagtray_stage_seconds_sum", stage="forward") > 0
+    assert value(last, "tagtray_stage_seconds_count", stage="decode") > 0
+    assert value(last, "tagtray_producer_files_total", result="new") == GOOD + 1
+    assert value(last, "tagtray_store_up", store="redis") == 1
+    assert (value(last, "tagtray_queue_jobs"), value(last, "tagtray_oldest_pending_seconds")) == (0, 0)
+    assert value(last, "tagtray_workers", engine="torch") == value(last, "tagtray_workers_ready") == 2
+    assert value(last, "tagtray_model_info", name="resnet18") == 1
+
+    # And the same as `status` says
+    facts = json.loads(everywhere.run("status", "--json").output)
+    states = {state: value(last, "tagtray_images", state=state) for state in facts["images"]}
+    assert states == facts["images"]
+
+    # And nothing of it is left behind
+    run.terminate()
+    assert ended(run).code == 0
+    assert list((everywhere.home / "run").iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_one_sentence(laptop: World, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = laptop.run("run", "--metrics", str(port), str(tmp_path))
+
+    assert run.code == 2
+    assert run.errors.splitlines()[-1] == (
+        f"tagtray: Metrics cannot be shown on 127.0.0.1:{port}: Address already in use."
+    )
+
+
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_number_that_is_no_port_is_refused(laptop: World, port: str, tmp_path: Path) -> None:
+    assert laptop.run("run", "--metrics", port, str(tmp_path)).code == 2
