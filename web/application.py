@@ -9,7 +9,6 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
-from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
 from tagtray.app import feeding
@@ -26,6 +25,7 @@ from tagtray.web import (
     openapi,
     pages,
     predict,
+    preferences,
     problems,
     schemas,
     standing,
@@ -109,7 +109,20 @@ def bare(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     )
     problems.install(app)
     openapi.install(app)
-    for module in (predict, images, collection, teaching, thumb, standing, metrics, events, login, pages):
+    routed = (
+        predict,
+        images,
+        collection,
+        teaching,
+        thumb,
+        standing,
+        metrics,
+        events,
+        login,
+        pages,
+        preferences,
+    )
+    for module in routed:
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.mount("/static", pages.Static(directory=pages.FOLDER / "static"), name="static")
     return app

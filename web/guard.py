@@ -20,8 +20,8 @@ from tagtray.web.problems import Problem
 MAX_REQUESTS = 256
 #: Bytes of a body that is no upload, and seconds that it may take to arrive.
 MAX_BODY, BODY_SECONDS = 2**20, 15.0
-#: Addresses that need no token: signs of life, the login itself and what its page is made of.
-OPEN = ("/healthz", "/readyz", "/login", "/static/")
+#: Addresses that need no token: signs of life, the login itself, what its page is made of and how it looks.
+OPEN = ("/healthz", "/readyz", "/login", "/static/", "/preferences")
 #: Addresses that limit what they are sent themselves.
 UPLOADS = ("/predict",)
 

@@ -1,0 +1,167 @@
+"""What all pages share: languages, themes, small screens, people who use no mouse, and news of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tagtray.db import workers
+from tests import builders, sites
+from tests.browser.conftest import Visit
+from tests.sites import Site
+
+PAGES = ("/", "/gallery", "/gallery?q=dog", "/gallery/1", "/teach", "/failures", "/status", "/login")
+#: What axe says of a page is let pass below these.
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """One with some photos, and files that are none."""
+    with sites.site() as found:
+        photos = {
+            f"{number}.jpg": builders.jpeg(
+                9 * number, (64, 40 + number), f"2024:0{1 + number % 9}:02 10:00:00"
+            )
+            for number in range(20)
+        }
+        found.add({**photos, "letter.jpg": b"Dear all", "empty.jpg": b"", "half.jpg": builders.jpeg(3)[:300]})
+        yield found
+
+
+def _photo(number: int) -> bytes:
+    return builders.jpeg(9 * number, (64, 40 + number), f"2024:0{1 + number % 9}:02 10:00:00")
+
+
+def _settled(page: Page) -> None:
+    """Return when a page shows what it fetches."""
+    page.wait_for_load_state("load")
+    path = page.url.split("/", 3)[-1]
+    if path == "gallery" or "?q=" in path:
+        expect(page.locator(".tile img").first).to_have_js_property("complete", True)
+    elif path.startswith("gallery/"):
+        expect(page.locator(".detail .facts")).to_be_visible()
+    elif path == "teach":
+        expect(page.locator("#none")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_has_a_serious_barrier(visit: Visit, path: str, scheme: str) -> None:
+    page = visit(path, color_scheme=scheme)
+    _settled(page)
+
+    found = Axe().run(page).response["violations"]
+
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_no_page_is_wider_than_a_small_phone(visit: Visit, path: str, locale: str) -> None:
+    page = visit(path, width=360, locale=locale, has_touch=True)
+    _settled(page)
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    if path != "/login":
+        expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(5)
+
+
+def test_the_browsers_language_is_spoken_until_another_is_chosen(visit: Visit) -> None:
+    page = visit("/failures", locale="zh-CN")
+    expect(page.get_by_role("heading", level=1)).to_have_text("失败")
+    expect(page.get_by_text("文件为空。")).to_be_visible()
+
+    page.get_by_role("button", name="EN").click()
+
+    expect(page).to_have_url("/failures")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Failures")
+    expect(page.get_by_text("The file is empty.")).to_be_visible()
+    page.goto("/gallery")
+    expect(page.get_by_role("button", name="dog 20")).to_be_visible()
+
+
+def test_labels_and_tags_are_chinese_on_chinese_pages(visit: Visit) -> None:
+    page = visit("/gallery/1", locale="zh-CN")
+
+    expect(page.locator(".detail .bars")).to_contain_text("比格犬70 %")
+    expect(page.locator(".detail .tags .chip")).to_contain_text("狗")
+
+
+def test_dark_follows_the_system_until_a_theme_is_chosen(visit: Visit) -> None:
+    page = visit("/", color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+
+    page.get_by_role("button", name="Light").click()
+    expect(page.get_by_role("button", name="Dark")).to_be_visible()
+    light = page.evaluate(ground)
+    page.goto("/status")
+
+    assert (dark, light) == ("rgb(19, 19, 21)", "rgb(255, 255, 255)")
+    assert page.evaluate(ground) == light
+
+
+def test_a_failure_is_tried_again_and_leaves_the_list(visit: Visit, site: Site) -> None:
+    (site.settings.home / "photos/half.jpg").write_bytes(builders.jpeg(3))
+    page = visit("/failures")
+    expect(page.get_by_role("listitem")).to_have_count(3)
+
+    page.get_by_role("button", name="Retry half.jpg").click()
+
+    expect(page.get_by_text("1 photo is tried again.")).to_be_visible()
+    expect(page.get_by_text("half.jpg")).to_have_count(0)
+
+
+def test_pages_work_without_scripts(visit: Visit) -> None:
+    page = visit("/gallery", java_script_enabled=False)
+    expect(page.get_by_role("link", name="beagle")).to_have_count(20)
+    page.get_by_label("Search photos").fill("cat")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url("/gallery?q=cat")
+    expect(page.locator(".plain li")).to_have_text(["No photo is found."])
+
+    page.goto("/failures")
+    page.get_by_role("button", name="Retry letter.jpg").click()
+
+    expect(page).to_have_url("/failures")
+
+
+def test_that_no_worker_runs_is_said_on_top_and_with_what_starts_one(visit: Visit, site: Site) -> None:
+    page = visit("/status")
+    worker = workers.this_process("another", builders.PROVENANCE, [])
+
+    builders.execute(site.ledger, "DELETE FROM workers")
+    expect(page.get_by_text("No worker runs; what is added waits.")).to_be_visible()
+    expect(page.get_by_text("tagtray work")).to_be_visible()
+
+    workers.register(site.ledger.engine, worker)
+    expect(page.locator("#workers")).to_contain_text("torch fp32")
+    expect(page.get_by_text("No worker runs; what is added waits.")).to_be_hidden()
+
+
+def test_a_server_that_is_away_is_said(visit: Visit) -> None:
+    page = visit("/gallery")
+    _settled(page)
+
+    page.context.set_offline(True)
+
+    expect(page.get_by_text("what is shown may be old")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("what is shown may be old")).to_be_hidden()
+
+
+def test_tab_leads_past_the_frame_and_to_one_photo(visit: Visit) -> None:
+    page = visit("/gallery")
+    _settled(page)
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="dog 20")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".tile a").first).to_be_focused()
