@@ -9,6 +9,7 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Lifespan
 
 from tagtray.app import feeding
@@ -45,6 +46,8 @@ from tagtray.web.vocabulary import Words
 
 #: Threads for what waits for the database: no more than it gives connections.
 THREADS = 12
+#: Bytes from which an answer is compressed, and how hard: text alone, pictures are small already.
+COMPRESSED_BYTES, COMPRESSION = 1_000, 5
 
 _DESCRIPTION = """
 What photos show, and which photos show something. Every error is a problem document (RFC 9457) with a stable
@@ -92,6 +95,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
 
     app = bare(lifespan)
     app.state.context = context
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES, compresslevel=COMPRESSION)
     app.add_middleware(guard.Guard, settings=settings)
     return app
 

@@ -142,6 +142,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "teach.examples.one": ("1 example, {not} counter-examples", "1 个示例，{not} 个反例"),
     "teach.learning": ("It is being learned.", "正在学习。"),
     "teach.outdated": ("Its examples have changed since it was learned.", "学习之后示例有变化。"),
+    "teach.not_found": (
+        "Its examples do not tell it from other photos well enough yet; further answers help.",
+        "目前的示例还不足以把它与其他照片区分开，多判断几张会有帮助。",
+    ),
     "teach.forget": ("Forget", "删除"),
     "teach.forget_sure": (
         "Forget {name}, with all that was said of it?",

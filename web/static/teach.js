@@ -1,6 +1,6 @@
 // Own tags: what each has learned, and photos to be judged one at a time.
 
-import { Refusal, api, h, icon, iconButton, named, number, percent, t, toast, tried } from "./base.js";
+import { api, h, icon, iconButton, named, percent, t, toast, tried } from "./base.js";
 import { correct } from "./selection.js";
 import { quoted } from "./shown.js";
 import "./frame.js";
@@ -38,7 +38,7 @@ function row(tag) {
 }
 
 function state(tag) {
-  const text = tag.is_learning ? t("teach.learning") : tag.reason ?? (tag.is_up_to_date ? "" : t("teach.outdated"));
+  const text = tag.is_learning ? t("teach.learning") : !tag.is_up_to_date ? t("teach.outdated") : tag.is_found ? "" : t("teach.not_found");
   return text ? h("p", { className: "muted small" }, text) : null;
 }
 
