@@ -10,7 +10,7 @@ from tagtray.config.errors import InfrastructureError, Refused
 #: The oldest Redis that pops crash-safely (LMOVE), as (major, minor).
 OLDEST = (6, 2)
 
-_ACL = "`ACL SETUSER NAME ~rq:* ~tagtray:* &tagtray:* +@all -@dangerous +info` allows it"
+_ACL = "`ACL SETUSER NAME ~rq:* ~tagtray:* resetchannels &tagtray:* +@all -@dangerous +info` allows it"
 #: What a server is called that is none for tagtray.
 _CLUSTER = "is a cluster; tagtray needs a single server"
 _MEANINGS: tuple[tuple[type[redis.RedisError], str, str], ...] = (

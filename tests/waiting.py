@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 #: Seconds after which a test that waits gives up; a busy machine takes many times as long as an idle one.
 PATIENCE = 120.0
@@ -12,7 +13,7 @@ PATIENCE = 120.0
 POLL = 0.01
 
 
-def wait_for(reached: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+def wait_for(reached: Callable[[], object], process: subprocess.Popen[Any] | None = None) -> None:
     """Return when ``reached`` is true; fail when that takes too long, or when ``process`` ends before."""
     deadline = time.monotonic() + PATIENCE
     while not reached():

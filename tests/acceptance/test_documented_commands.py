@@ -137,8 +137,6 @@ def _read(arguments: list[str]) -> None:
     group: Any = typer.main.get_command(main.app)
     while isinstance(group, TyperGroup):
         name, *arguments = arguments
-        if name == "serve" and name not in group.commands:
-            return  # of a program without pages
         group = group.load(name) if isinstance(group, LazyGroup) else group.commands[name]
     group.make_context("tagtray", list(arguments))
 

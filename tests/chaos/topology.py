@@ -1,7 +1,8 @@
 """``python -m tests.chaos.topology --photos 1000``: several hosts on one collection, and what befalls them.
 
-PostgreSQL, a Redis with a user of few rights, a producer, two hosts of workers that have the photos elsewhere
-each, and a third one with other weights. One host is killed, the other one drained; the first comes back.
+PostgreSQL, a Redis with a user of few rights, a producer, web pages, two hosts of workers that have the
+photos elsewhere each, and a third one with other weights. One host is killed, the other one drained, the
+first comes back; meanwhile a photo is sent to the pages.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from sqlalchemy import Engine, func, select
 
 from tagtray.config import settings as configuration
@@ -29,14 +32,14 @@ from tagtray.db.access import engine
 from tagtray.db.access.transactions import read
 from tagtray.db.tables import Classification, Image, Status
 from tagtray.worker.networks import torchscript
-from tests import models
+from tests import builders, models
 from tests.chaos import members
 from tests.chaos.photos import made_photos
 from tests.waiting import PATIENCE, wait_for
 from tools import servers
 
 #: What the user of tagtray may do in Redis.
-RIGHTS = "~rq:* ~tagtray:* &tagtray:* +@all -@dangerous +info"
+RIGHTS = "~rq:* ~tagtray:* resetchannels &tagtray:* +@all -@dangerous +info"
 #: Of the photos, how many are done when the first host is killed, and when the second one is told to end.
 KILLED_AT, DRAINED_AT = 0.25, 0.6
 #: Seconds between two looks at the ledger.
@@ -47,7 +50,9 @@ LEASE = 5.0
 
 @dataclass(frozen=True)
 class Report:
-    """What became of the photos; images by host, seconds, and what the host of other weights said."""
+    """What became of the photos, the upload among them; images by host, seconds, and what the host of other
+    weights said.
+    """
 
     photos: int
     done: int
@@ -88,9 +93,9 @@ class Host:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def has_photos_in(self, folder: Path) -> None:
-        """Where this host has the root of the photos."""
-        self._variables["TAGTRAY_ROOT_PHOTOS"] = str(folder)
+    def has(self, root: str, folder: Path) -> None:
+        """Where this host has a root."""
+        self._variables[f"TAGTRAY_ROOT_{root.upper()}"] = str(folder)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command on this host."""
@@ -134,9 +139,11 @@ class Topology:
         shutil.copytree(photos, self._elsewhere, copy_function=os.link)
         self.producer, self.first, self.second = (Host(base, name, stores) for name in ("producer", "a", "b"))
         self.other = Host(base, "c", stores, seed=1)
-        for host in (self.producer, self.first, self.other):
-            host.has_photos_in(photos)
-        self.second.has_photos_in(self._elsewhere)
+        self.pages = Host(base, "web", stores)
+        self._hosts = (self.producer, self.first, self.second, self.other, self.pages)
+        for host in self._hosts:
+            host.has("photos", self._elsewhere if host is self.second else photos)
+            host.has("uploads", base / "uploads")
         torchscript.load(self.first.model, self.first.home)
         shutil.copytree(self.first.home / "cache", self.second.home / "cache")
         self._folder = photos
@@ -151,9 +158,11 @@ class Topology:
         self.producer.start("watch", f"photos={self._folder}")
         self.first.start("work")
         self.second.start("work")
+        self.pages.start("serve", "--port", "0")
         refused = self.other.run("work")
         self._await_done(KILLED_AT)
         in_hand = self._kill(self.first)
+        self._upload(builders.jpeg(77))
         self._await_done(DRAINED_AT)
         drained = self.second.end()
         left = self._count(Image.status == Status.RUNNING) if self._is_settled() else 0
@@ -163,7 +172,7 @@ class Topology:
 
     def close(self) -> None:
         """End everything."""
-        for host in (self.producer, self.first, self.second, self.other):
+        for host in self._hosts:
             if host.process is not None and host.process.poll() is None:
                 host.end()
         self.database.dispose()
@@ -174,6 +183,19 @@ class Topology:
         members.kill(members.alive(host.home))
         host.process.wait()
         return self._count(Image.status == Status.RUNNING)
+
+    def _upload(self, photo: bytes) -> None:
+        """Send a photo to the pages, which keep it where its result takes long."""
+        wait_for(
+            lambda: re.search(r"Serving (http\S+);", self.pages.log.read_text("utf-8")), self.pages.process
+        )
+        (address,) = re.findall(r"Serving (http\S+);", self.pages.log.read_text("utf-8"))
+        answer = httpx.post(f"{address}/predict", files={"file": photo}, timeout=PATIENCE, trust_env=False)
+        assert answer.status_code in (200, 504), answer.text
+        self._photos += 1
+
+    def _addresses(self) -> list[str]:
+        return re.findall(r"Serving (http\S+);", self.pages.log.read_text("utf-8"))
 
     def _is_settled(self) -> bool:
         """Whether the leases of the killed host have lapsed by now: what runs is another one's."""

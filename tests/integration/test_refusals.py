@@ -23,7 +23,7 @@ from tests.waiting import wait_for
 from tools import servers
 
 #: Rights of users: the sentence names the first; the others lack something.
-ENOUGH = ("~rq:*", "~tagtray:*", "&tagtray:*", "+@all", "-@dangerous", "+info")
+ENOUGH = ("~rq:*", "~tagtray:*", "resetchannels", "&tagtray:*", "+@all", "-@dangerous", "+info")
 OTHER_KEYS = ("~another:*", "+@all")
 NO_BLOCKING = ("~*", "+@all", "-@blocking")
 
@@ -165,8 +165,9 @@ def test_a_feeder_that_is_refused_gives_up(ledger: Ledger, host: Settings, root:
     wait_for(lambda: feeder.refusal)
 
     # Then it says what the user has to be allowed, and every image is where it was
-    assert "`ACL SETUSER NAME ~rq:* ~tagtray:* &tagtray:* +@all -@dangerous +info` allows it" in str(
-        feeder.refusal
+    assert (
+        "`ACL SETUSER NAME ~rq:* ~tagtray:* resetchannels &tagtray:* +@all -@dangerous +info` allows it"
+        in str(feeder.refusal)
     )
     feeder.stop()
     assert ledger.counts()["pending"] == 3

@@ -37,10 +37,9 @@ def test_a_unit_starts_a_command_with_few_rights(unit: Path) -> None:
     service = _service(unit)
     program, name, *_ = service["ExecStart"].split()
 
-    # `serve` is known to the program that has pages
     assert program == PROGRAM
     assert name == unit.stem.removeprefix("tagtray-")
-    assert name in COMMANDS or name == "serve"
+    assert name in COMMANDS
     assert {option: service[option] for option in BOUND} == BOUND
     assert service["RestartPreventExitStatus"] == "2"
 
