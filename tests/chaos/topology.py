@@ -189,13 +189,13 @@ class Topology:
         wait_for(
             lambda: re.search(r"Serving (http\S+);", self.pages.log.read_text("utf-8")), self.pages.process
         )
-        (address,) = re.findall(r"Serving (http\S+);", self.pages.log.read_text("utf-8"))
+        (address,) = re.findall(r"Serving (http\S+)/;", self.pages.log.read_text("utf-8"))
         answer = httpx.post(f"{address}/predict", files={"file": photo}, timeout=PATIENCE, trust_env=False)
         assert answer.status_code in (200, 504), answer.text
         self._photos += 1
 
     def _addresses(self) -> list[str]:
-        return re.findall(r"Serving (http\S+);", self.pages.log.read_text("utf-8"))
+        return re.findall(r"Serving (http\S+)/;", self.pages.log.read_text("utf-8"))
 
     def _is_settled(self) -> bool:
         """Whether the leases of the killed host have lapsed by now: what runs is another one's."""
