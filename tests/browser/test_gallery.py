@@ -221,6 +221,19 @@ def test_a_photos_address_opens_it_and_leads_to_its_neighbours(gallery: Page) ->
     expect(gallery).to_have_url("/gallery/54319")
 
 
+def test_an_album_that_is_come_back_to_shows_what_it_showed(gallery: Page) -> None:
+    gallery.mouse.wheel(0, 9_000)
+    expect(gallery.locator(".tile[data-id='999']")).to_have_count(0)
+    gallery.wait_for_function(_IS_FILLED)
+    seen = gallery.evaluate("() => document.elementFromPoint(200, 400).closest('.tile').dataset.id")
+
+    gallery.get_by_role("link", name="Status").click()
+    expect(gallery.get_by_role("heading", name="Status")).to_be_visible()
+    gallery.go_back()
+
+    expect(gallery.locator(f".tile[data-id='{seen}']")).to_be_in_viewport()
+
+
 def test_shift_selects_all_in_between_and_escape_none(gallery: Page) -> None:
     gallery.keyboard.press("ArrowDown")
     gallery.keyboard.press(" ")

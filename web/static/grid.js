@@ -268,14 +268,13 @@ export class Grid {
   }
 
   /** Have a photo in the window and, where wanted, focused. */
-  reveal(id, { focus = true, middle = false } = {}) {
+  reveal(id, { focus = true, first = false } = {}) {
     const { section, index } = this.timeline.byId.get(id);
     const row = this.rowOf(section, index);
     const top = this.offset + section.top + this.head(section) + row.top;
     const free = ABOVE + HEADING + GAP;
     const bottom = innerHeight - 64;
-    if (middle) scrollTo(0, top - (innerHeight - row.height) / 2);
-    else if (top - free < scrollY) scrollTo(0, top - free);
+    if (first || top - free < scrollY) scrollTo(0, top - free);
     else if (top + row.height > scrollY + bottom) scrollTo(0, top + row.height - bottom);
     this.draw();
     if (focus) this.focus(id);
