@@ -64,7 +64,7 @@ export class Grid {
   /** Where the window begins: the section, and the first of its photos that is seen, if it is there already. */
   anchor() {
     const top = scrollY - this.offset + ABOVE;
-    const section = this.timeline.sections.find((one) => one.rows && one.top + one.height > top);
+    const section = this.timeline?.sections.find((one) => one.rows && one.top + one.height > top);
     if (!section) return null;
     const row = section.rows[this.firstRow(section, top - section.top - this.head(section))];
     return { section, photo: row && section.photos[row.first], index: row?.first };
