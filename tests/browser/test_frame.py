@@ -9,7 +9,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tagtray.db import workers
 from tests import builders, sites
 from tests.browser.conftest import Visit
 from tests.sites import Site
@@ -131,19 +130,6 @@ def test_pages_work_without_scripts(visit: Visit) -> None:
     page.get_by_role("button", name="Retry letter.jpg").click()
 
     expect(page).to_have_url("/failures")
-
-
-def test_that_no_worker_runs_is_said_on_top_and_with_what_starts_one(visit: Visit, site: Site) -> None:
-    page = visit("/status")
-    worker = workers.this_process("another", builders.PROVENANCE, [])
-
-    builders.execute(site.ledger, "DELETE FROM workers")
-    expect(page.get_by_text("No worker runs; what is added waits.")).to_be_visible()
-    expect(page.get_by_text("tagtray work")).to_be_visible()
-
-    workers.register(site.ledger.engine, worker)
-    expect(page.locator("#workers")).to_contain_text("torch fp32")
-    expect(page.get_by_text("No worker runs; what is added waits.")).to_be_hidden()
 
 
 def test_a_server_that_is_away_is_said(visit: Visit) -> None:
