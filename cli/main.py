@@ -70,7 +70,7 @@ COMMANDS = {
         "Measure images/s by engine, precision, workers and batch, and recommend the best settings.",
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
-    "weights": ("weights", "The models: list, use, add, verify, trace, export."),
+    "weights": ("weights", "The models: list, use, add, fetch, evaluate, verify, trace, export."),
     "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
     "db": ("database", "The database: upgrade, check, vacuum, back up."),
 }

@@ -26,6 +26,15 @@ FAILURE_TTL = 3600
 #: Seconds after which RQ calls a started job abandoned. The ledger's leases are what counts.
 JOB_TIMEOUT = 3600
 
+#: Puts a job behind the last one that was put at the front, or first where that was popped already.
+_PUT_BEFORE_OTHERS = """
+local last = redis.call('GET', KEYS[2])
+if not last or redis.call('LINSERT', KEYS[1], 'AFTER', last, ARGV[1]) < 1 then
+    redis.call('LPUSH', KEYS[1], ARGV[1])
+end
+redis.call('SET', KEYS[2], ARGV[1])
+"""
+
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +51,8 @@ class ImageQueue(Queue):
     def put(self, chunks: Iterable[Sequence[int]], model_id: int, at_front: bool = False) -> int:
         """Enqueue one job per chunk of image ids, for one model, in one round trip; the number of jobs.
 
-        With ``at_front`` they are the next that are popped, in this order.
+        With ``at_front`` they are popped before all that were put without, in the order in which they came:
+        else whoever asks last would be served first, and some never.
         """
         jobs = [
             self.prepare_data(
@@ -56,9 +66,15 @@ class ImageQueue(Queue):
             )
             for chunk in chunks
         ]
-        # Each one that is put at the front comes before those that were put there earlier.
-        ordered = jobs[::-1] if at_front else jobs
-        return len(self.enqueue_many(ordered)) if jobs else 0
+        return len(self.enqueue_many(jobs)) if jobs else 0
+
+    def push_job_id(self, job_id: str, pipeline: Pipeline | None = None, at_front: bool = False) -> None:
+        """Add a job to the list that workers pop from."""
+        if not at_front:
+            super().push_job_id(job_id, pipeline=pipeline)
+            return
+        connection: Redis | Pipeline = self.connection if pipeline is None else pipeline
+        connection.eval(_PUT_BEFORE_OTHERS, 2, self.key, f"tagtray:{self.name}:front", job_id)
 
     def waiting_ids(self) -> set[int]:
         """The image ids of all jobs that no worker has popped yet."""

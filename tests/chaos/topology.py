@@ -36,7 +36,7 @@ from tests.waiting import PATIENCE, wait_for
 from tools import servers
 
 #: What the user of tagtray may do in Redis.
-RIGHTS = "~rq:* ~tagtray:* +@all -@dangerous +info"
+RIGHTS = "~rq:* ~tagtray:* &tagtray:* +@all -@dangerous +info"
 #: Of the photos, how many are done when the first host is killed, and when the second one is told to end.
 KILLED_AT, DRAINED_AT = 0.25, 0.6
 #: Seconds between two looks at the ledger.

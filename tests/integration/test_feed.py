@@ -160,6 +160,25 @@ def test_urgent_images_keep_their_order(feeder: Feeder, ledger: Ledger, root: in
     assert [image_id for chunk in chunks(queue) for image_id in chunk] == urgent
 
 
+def test_urgent_images_of_several_who_wait_are_served_in_the_order_in_which_they_came(
+    feeder: Feeder, ledger: Ledger, root: int, queue: ImageQueue
+) -> None:
+    # Given a queue with others
+    builders.register(ledger, root, 3, "others/")
+    feeder.feed()
+    # When one after the other asks for an image, some of which are popped meanwhile
+    first, second, third, fourth = builders.register(ledger, root, 4)
+    feeder.enqueue([first])
+    feeder.enqueue([second])
+    for expected in (first, second):
+        popped = ImageQueue.dequeue_any([queue], None, connection=queue.connection)
+        assert popped and popped[0].image_ids == [expected]  # type: ignore[attr-defined]
+    feeder.enqueue([third])
+    feeder.enqueue([fourth])
+    # Then the earlier one comes first, and both before the others
+    assert [image_id for chunk in chunks(queue) for image_id in chunk][:2] == [third, fourth]
+
+
 def test_a_redis_that_is_away_leaves_an_urgent_image_first_in_line(
     host: Settings, ledger: Ledger, root: int
 ) -> None:

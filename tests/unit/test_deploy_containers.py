@@ -149,7 +149,7 @@ def test_redis_keeps_what_it_is_told_and_knows_one_user() -> None:
     assert {"appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"} <= set(lines)
     assert "user default off" in lines
     # As the sentence says that tagtray gives where a user may do too little
-    rights = "~rq:* ~tagtray:* +@all -@dangerous +info"
+    rights = "~rq:* ~tagtray:* &tagtray:* +@all -@dangerous +info"
     assert f"user tagtray on >{SECRET} {rights}" in lines
     assert rights in refusals._ACL
 
