@@ -39,6 +39,12 @@ _ROWS = (
 )
 
 
+# Whether the photo in the middle of the window is of a year.
+_IN_THE_MIDDLE = """year => document.elementFromPoint(innerWidth / 2, innerHeight / 2)
+  ?.closest(".tile")?.querySelector("img").alt.includes(year)"""
+# The photo that is seen whole and first.
+_FIRST_SEEN = """() => [...document.querySelectorAll(".tile")].find(
+  tile => tile.getBoundingClientRect().top > 100).dataset.id"""
 # Whether photos reach below the window.
 _IS_FILLED = """() => Math.max(...[...document.querySelectorAll(".tile")].map(
   tile => tile.getBoundingClientRect().bottom)) > innerHeight"""
@@ -144,8 +150,7 @@ def test_the_scrubber_leads_to_any_year(gallery: Page) -> None:
     tops = [_top(scrubber.get_by_text(year)) for year in ("2018", "2017")]
     gallery.mouse.click(1270, sum(tops) / 2)
 
-    expect(gallery.get_by_role("heading", name="2018").first).to_be_in_viewport()
-    expect(gallery.get_by_role("link", name="2018").first).to_be_visible()
+    gallery.wait_for_function(_IN_THE_MIDDLE, arg="2018")
 
 
 def test_a_search_stands_in_the_address_and_in_the_field(gallery: Page) -> None:
@@ -219,6 +224,19 @@ def test_a_photos_address_opens_it_and_leads_to_its_neighbours(gallery: Page) ->
 
     expect(article).to_contain_text("0054319.jpg")
     expect(gallery).to_have_url("/gallery/54319")
+
+
+def test_an_album_that_is_come_back_to_shows_what_it_showed(gallery: Page) -> None:
+    gallery.mouse.wheel(0, 9_000)
+    expect(gallery.locator(".tile[data-id='999']")).to_have_count(0)
+    gallery.wait_for_function(_IS_FILLED)
+    seen = gallery.evaluate(_FIRST_SEEN)
+
+    gallery.get_by_role("link", name="Status").click()
+    expect(gallery.get_by_role("heading", name="Status")).to_be_visible()
+    gallery.go_back()
+
+    expect(gallery.locator(f".tile[data-id='{seen}']")).to_be_in_viewport()
 
 
 def test_shift_selects_all_in_between_and_escape_none(gallery: Page) -> None:

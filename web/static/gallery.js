@@ -9,6 +9,8 @@ import { Selection } from "./selection.js";
 import { quoted } from "./shown.js";
 import { Timeline } from "./timeline.js";
 
+/** Where the place in an album is kept for as long as its tab is open. */
+const PLACE = "tagtray-place";
 const search = document.getElementById("q");
 const notes = document.getElementById("notes");
 const facetsPlace = document.getElementById("facets");
@@ -137,9 +139,11 @@ async function arrive() {
   if (id) open(id);
   else if (detail.isOpen) shut();
   if (query() !== shownQuery) {
+    const isFirst = shownQuery === null;
     shownQuery = query();
     await show();
     if (id && id === opened()) await find(id);
+    else if (isFirst) await comeBack();
   }
 }
 
@@ -186,6 +190,21 @@ async function find(id) {
   const section = timeline.sections.find(({ name }) => (found.taken_at ?? "").startsWith(name) && (name || !found.taken_at));
   while (section?.remaining && !timeline.byId.has(id) && !timeline.pieceOf(section).isComplete) await tried(() => timeline.more(timeline.pieceOf(section)));
   grid.grow();
+}
+
+/** An album that is come back to, from another page or anew, shows what it showed. */
+async function comeBack() {
+  const [{ type }] = performance.getEntriesByType("navigation");
+  const [place, id] = JSON.parse(sessionStorage.getItem(PLACE) ?? "[]");
+  if (place !== location.href || !["back_forward", "reload"].includes(type)) return;
+  await find(id);
+  if (timeline.byId.has(id)) grid.reveal(id, { focus: false, first: true });
+}
+
+function leave() {
+  const seen = timeline && grid.anchor();
+  if (seen?.photo && scrollY > 0) sessionStorage.setItem(PLACE, JSON.stringify([location.href, seen.photo.id]));
+  else sessionStorage.removeItem(PLACE);
 }
 
 // Keys.
@@ -255,6 +274,7 @@ search.form.addEventListener("submit", (event) => {
   if (search.value.trim() !== query() || opened()) go(address(0, search.value.trim()));
 });
 addEventListener("popstate", arrive);
+addEventListener("pagehide", leave);
 addEventListener("resize", () => timeline && scrubber.show());
 history.scrollRestoration = "manual";
 arrive();

@@ -64,7 +64,7 @@ export class Grid {
   /** Where the window begins: the section, and the first of its photos that is seen, if it is there already. */
   anchor() {
     const top = scrollY - this.offset + ABOVE;
-    const section = this.timeline.sections.find((one) => one.rows && one.top + one.height > top);
+    const section = this.timeline?.sections.find((one) => one.rows && one.top + one.height > top);
     if (!section) return null;
     const row = section.rows[this.firstRow(section, top - section.top - this.head(section))];
     return { section, photo: row && section.photos[row.first], index: row?.first };
@@ -268,14 +268,13 @@ export class Grid {
   }
 
   /** Have a photo in the window and, where wanted, focused. */
-  reveal(id, { focus = true, middle = false } = {}) {
+  reveal(id, { focus = true, first = false } = {}) {
     const { section, index } = this.timeline.byId.get(id);
     const row = this.rowOf(section, index);
     const top = this.offset + section.top + this.head(section) + row.top;
     const free = ABOVE + HEADING + GAP;
     const bottom = innerHeight - 64;
-    if (middle) scrollTo(0, top - (innerHeight - row.height) / 2);
-    else if (top - free < scrollY) scrollTo(0, top - free);
+    if (first || top - free < scrollY) scrollTo(0, top - free);
     else if (top + row.height > scrollY + bottom) scrollTo(0, top + row.height - bottom);
     this.draw();
     if (focus) this.focus(id);
