@@ -76,7 +76,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         Thumbnails(settings, database),
         words,
         Facets(database),
-        Learner(database),
+        Learner(database, words),
     )
 
     @contextlib.asynccontextmanager

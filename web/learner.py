@@ -12,6 +12,7 @@ from tagtray.config import logs
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.learn import teaching
 from tagtray.learn.teaching import Learned
+from tagtray.web.vocabulary import Words
 
 #: Seconds for which nothing more is said of a tag before it is learned: photos are judged one after another.
 QUIET_SECONDS = 1.0
@@ -22,8 +23,9 @@ log = logging.getLogger(__name__)
 class Learner:
     """Learns one tag at a time, in a thread that ends when there is nothing to learn; safe for threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
+        self._words = words
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._wanted: dict[str, None] = {}
@@ -66,6 +68,7 @@ class Learner:
     def _learn(self, wnid: str) -> None:
         try:
             self.learned[wnid] = teaching.learn(self._engine, wnid)
+            self._words.forget()
         except (InfrastructureError, UsageError) as error:
             logs.event(log, logging.WARNING, "tag_not_learned", "{error}", error=error)
         except Exception:

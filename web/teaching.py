@@ -87,6 +87,7 @@ def teach(request: Request, context: Shared, lesson: lessons.Lesson) -> lessons.
     """Give examples of an own tag, which is begun where there is none; it is learned in the background."""
     shows, shows_not = _contents(context, lesson.images), _contents(context, lesson.not_images)
     wnid = teaching.say(context.engine, lesson.name, shows, shows_not, _who(request), lesson.parent)
+    context.words.forget()
     context.learner.want([wnid])
     return lessons.Taught(wnid=wnid)
 
@@ -104,6 +105,7 @@ def change(context: Shared, wnid: Wnid, wanted: lessons.Change) -> lessons.Taugh
             own_tags.set_parent(connection, wnid, names.category(connection, wanted.parent))
 
     write(context.engine, work)
+    context.words.forget()
     return lessons.Taught(wnid=wnid)
 
 
@@ -115,7 +117,9 @@ def forget(context: Shared, wnid: Wnid) -> lessons.Corrected:
         _require(connection, wnid)
         return own_tags.forget(connection, wnid)
 
-    return lessons.Corrected(verdicts=write(context.engine, work))
+    verdicts = write(context.engine, work)
+    context.words.forget()
+    return lessons.Corrected(verdicts=verdicts)
 
 
 @router.get("/own-tags/{wnid}/candidates", response_model=lessons.Candidates)

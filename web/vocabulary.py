@@ -13,7 +13,8 @@ from tagtray.db.tables import Model
 from tagtray.search import words
 from tagtray.search.words import Vocabulary
 
-#: Seconds after which words are read again; another current model has its own at once.
+#: Seconds after which words are read again, as other processes may teach some; another current model has its
+#: own at once.
 FRESH_SECONDS = 10.0
 
 
@@ -38,6 +39,11 @@ class Words:
     def summary(self, connection: Connection) -> TagSummary:
         """Which categories a short list names."""
         return self._load(connection).summary
+
+    def forget(self) -> None:
+        """Have them read again by whoever asks next: own tags have changed."""
+        with self._lock:
+            self._loaded = None
 
     def _load(self, connection: Connection) -> _Loaded:
         model_id = connection.scalar(select(Model.id).where(Model.is_current))

@@ -150,6 +150,7 @@ def test_tab_leads_past_the_frame_and_to_one_photo(visit: Visit) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name=DOGS)).to_be_focused()
     page.keyboard.press("Tab")

@@ -39,9 +39,12 @@ _ROWS = (
 )
 
 
-# Whether the photo in the middle of the window is of a year.
-_IN_THE_MIDDLE = """year => document.elementFromPoint(innerWidth / 2, innerHeight / 2)
-  ?.closest(".tile")?.querySelector("img").alt.includes(year)"""
+# Whether the photos in the middle of the window are of a year.
+_IN_THE_MIDDLE = """year => [...document.querySelectorAll(".tile")].some(tile => {
+  const {top, bottom} = tile.getBoundingClientRect();
+  const isInside = top < innerHeight * 0.6 && bottom > innerHeight * 0.4;
+  return isInside && tile.querySelector("img").alt.includes(year);
+})"""
 # The photo that is seen whole and first.
 _FIRST_SEEN = """() => [...document.querySelectorAll(".tile")].find(
   tile => tile.getBoundingClientRect().top > 100).dataset.id"""

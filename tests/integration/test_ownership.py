@@ -26,12 +26,12 @@ STRANGERS = {
         "tags",
     ),
 }
-#: A second revision that changes a table below the views.
+#: A later revision that changes a table below the views.
 LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "9999", "{last}"
 
 def upgrade():
     with op.batch_alter_table("images") as batch:
@@ -67,11 +67,11 @@ def _state(engine: Engine, host: Settings) -> object:
 
 
 def _later(folder: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have this version be one that has a second revision."""
+    """Have this version be one that has a further revision."""
     shutil.copytree(migrate.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_later.py").write_text(LATER.format(change=change))
+    (folder / "versions" / "9999_later.py").write_text(LATER.format(change=change, last=migrate.REVISION))
     monkeypatch.setattr(migrate, "FOLDER", folder)
-    monkeypatch.setattr(migrate, "REVISION", "0002")
+    monkeypatch.setattr(migrate, "REVISION", "9999")
 
 
 @pytest.mark.parametrize("kind", STRANGERS)
@@ -169,7 +169,7 @@ def test_an_upgrade_keeps_the_users_own_views_and_who_may_read_ours(
 
     # Then they still work
     with engine.connect() as connection:
-        assert migrate.revision(connection) == "0002"
+        assert migrate.revision(connection) == "9999"
         for name in ("mine", "sizes", *views.NAMES):
             assert connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() == 0
         assert engine.dialect.name == "sqlite" or _may_read(connection, "pg_monitor", "top1")

@@ -45,7 +45,7 @@ function state(tag) {
 async function photos(tag, six) {
   const asked = new URLSearchParams({ q: quoted(tag.name), limit: SHOWN });
   const { items } = await api(`/api/images?${asked}`).catch(() => ({ items: [] }));
-  // A new tag is a word of queries some seconds later.
+  // What another process has taught is a word of queries some seconds later.
   if (!items.length && tag.photos && six.isConnected) return setTimeout(() => photos(tag, six), PAUSE);
   six.replaceChildren(...items.map((photo) => {
     const link = h("a", { href: `/gallery/${photo.id}?${new URLSearchParams({ q: quoted(tag.name) })}` }, h("img", { alt: named(photo.label, photo.label_zh) ?? photo.path, src: photo.thumb, loading: "lazy" }));
