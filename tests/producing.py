@@ -71,7 +71,8 @@ class Studio:
         # Events come in order: once the last file is a row, none of the others is on its way.
         self._last += 1
         name = f"{LAST}{self._last}.jpg"
-        self.put(name, age=0)
+        # Moved into place: between its last byte and its time it could be seen twice.
+        self.put(f".{name}", age=0).rename(self.folder / name)
         wait_for(lambda: self._is_row(name))
         two_turns(producer)
         wait_for(lambda: producer.idle)
