@@ -67,7 +67,8 @@ def test_a_run_with_web_pages_classifies_a_folder_and_what_is_sent(
     photos.write(folder, b"one.jpg", photos.picture(1, "JPEG"))
     run, address = _start(laptop, folder)
     wait_for(lambda: _ready(client, address), run)
-    # When photos are sent, both are found
+    wait_for(lambda: len(client.get(f"{address}/api/images").json()["items"]) == 1, run)
+    # When a photo is sent, both are found
     sent = client.post(f"{address}/predict", files={"file": photos.picture(2, "PNG")})
     assert sent.status_code == 200
     assert len(sent.json()["results"]) == 3
