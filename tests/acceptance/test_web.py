@@ -73,7 +73,8 @@ def test_a_run_with_web_pages_classifies_a_folder_and_what_is_sent(
     assert sent.status_code == 200
     assert len(sent.json()["results"]) == 3
     wait_for(lambda: len(client.get(f"{address}/api/images").json()["items"]) == 2, run)
-    # When the web process is killed, another one takes its place on the same port
+    # When the web process is killed, with the audit written, another one takes its place on the same port
+    wait_for(lambda: "done" in laptop.run("audit", "--json").output, run)
     first = _web_process(laptop)
     assert first is not None
     members.kill([first])
