@@ -99,10 +99,9 @@ def change(context: Shared, wnid: Wnid, wanted: lessons.Change) -> lessons.Taugh
     def work(connection: Connection) -> None:
         _require(connection, wnid)
         if wanted.name is not None:
-            names.refuse_taken(connection, wanted.name)
-            own_tags.rename(connection, wnid, wanted.name)
+            names.rename(connection, wnid, wanted.name)
         if wanted.parent is not None:
-            own_tags.set_parent(connection, wnid, names.category(connection, wanted.parent))
+            names.put_below(connection, wnid, wanted.parent)
 
     write(context.engine, work)
     context.words.forget()
