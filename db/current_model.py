@@ -40,7 +40,12 @@ class ModelRows:
 
 def current(engine: Engine) -> CurrentModel:
     """The current model; raises InfrastructureError where there is none yet."""
-    model = find(engine)
+    return read(engine, required_by)
+
+
+def required_by(connection: Connection) -> CurrentModel:
+    """The same in a transaction."""
+    model = seen_by(connection)
     if model is None:
         raise InfrastructureError("The database knows no model yet; `tagtray db upgrade` brings it in.")
     return model
@@ -52,7 +57,7 @@ def find(engine: Engine) -> CurrentModel | None:
 
 
 def seen_by(connection: Connection) -> CurrentModel | None:
-    """The same in a transaction."""
+    """As ``find``, in a transaction."""
     query = select(Model.id, Model.name, Model.label_set, Model.weights_sha256).where(Model.is_current)
     row = connection.execute(query).one_or_none()
     return None if row is None else CurrentModel(*row)

@@ -137,7 +137,7 @@ def set_parent(connection: Connection, wnid: str, parent: str | None) -> None:
 def forget(connection: Connection, wnid: str) -> int:
     """Drop an own tag with all that was said and learned of it; how many examples it had."""
     lock(connection)
-    examples = connection.scalar(select(func.count()).where(Verdict.wnid == wnid, Verdict.ended_at.is_(None)))
+    examples = connection.scalar(select(func.count()).select_from(_judged(wnid).subquery()))
     connection.execute(update(OwnTag).where(OwnTag.parent_wnid == wnid).values(parent_wnid=None))
     for table in (Tag, OverruledTag, Threshold, Verdict, OwnTagClassifier):
         connection.execute(delete(table).where(table.wnid == wnid))
@@ -172,7 +172,7 @@ def publish(connection: Connection, classifier: Classifier, found: Mapping[int, 
     replace(connection, OwnTagClassifier, [row], ("wnid", "model_id"))
     threshold = {"model_id": model_id, "wnid": wnid, "score": classifier.threshold}
     replace(connection, Threshold, [threshold], ("model_id", "wnid"))
-    judged = _judged(connection, wnid)
+    judged = _judged(wnid)
     here = and_(Tag.wnid == wnid, Tag.model_id == model_id)
     connection.execute(delete(Tag).where(here, Tag.content_id.not_in(judged)))
     here = and_(OverruledTag.wnid == wnid, OverruledTag.model_id == model_id)
@@ -186,7 +186,7 @@ def withdraw(connection: Connection, wnid: str) -> None:
     lock(connection)
     connection.execute(delete(OwnTagClassifier).where(OwnTagClassifier.wnid == wnid))
     connection.execute(delete(Threshold).where(Threshold.wnid == wnid))
-    connection.execute(delete(Tag).where(Tag.wnid == wnid, Tag.content_id.not_in(_judged(connection, wnid))))
+    connection.execute(delete(Tag).where(Tag.wnid == wnid, Tag.content_id.not_in(_judged(wnid))))
     connection.execute(update(OverruledTag).where(OverruledTag.wnid == wnid).values(score=None))
 
 
@@ -234,7 +234,7 @@ def _scores(connection: Connection, model_id: int, fits: Mapping[str, str]) -> S
 
 
 def _store(connection: Connection, wnid: str, model_id: int, found: Mapping[int, float]) -> None:
-    judged = set(connection.scalars(_judged(connection, wnid)))
+    judged = set(connection.scalars(_judged(wnid)))
     rows = [
         {"content_id": content_id, "model_id": model_id, "wnid": wnid, "score": score}
         for content_id, score in found.items()
@@ -249,7 +249,8 @@ def _store(connection: Connection, wnid: str, model_id: int, found: Mapping[int,
         replace(connection, OverruledTag, known, ("content_id", "model_id", "wnid"))
 
 
-def _judged(connection: Connection, wnid: str) -> Any:
+def _judged(wnid: str) -> Any:
+    """The contents on which a verdict on this tag counts."""
     return select(Verdict.content_id).where(Verdict.wnid == wnid, Verdict.ended_at.is_(None))
 
 

@@ -109,6 +109,14 @@ def history(connection: Connection, content_id: int) -> list[Entry]:
     return [Entry(row.wnid, row.tag, row.verdict > 0, row.at, row.said_by, row.ended_at) for row in rows]
 
 
+def examples(connection: Connection, wnid: str) -> tuple[list[int], list[int]]:
+    """The contents that were said to show a tag and those that were said not to, in order of id."""
+    query = select(Verdict.content_id, Verdict.verdict).where(Verdict.wnid == wnid, counts())
+    rows = connection.execute(query.order_by(Verdict.content_id)).all()
+    shows = [content_id for content_id, verdict in rows if verdict > 0]
+    return shows, [content_id for content_id, verdict in rows if verdict < 0]
+
+
 def apply_new(connection: Connection, model_id: int, content_ids: Collection[int]) -> None:
     """Have verdicts stand over the results that a model has just given."""
     keys = list(_counting(connection, content_ids))

@@ -13,7 +13,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import current_model, verdicts
 from tagtray.db.access.transactions import read
 from tagtray.db.own_scores import Scores
-from tagtray.db.tables import OwnTagClassifier, Threshold, Verdict
+from tagtray.db.tables import OwnTagClassifier, Threshold
 from tagtray.learn import index, similar, vectors
 from tagtray.learn.index import Index
 from tagtray.learn.similar import Photo
@@ -39,19 +39,19 @@ def candidates(engine: Engine, settings: Settings, wnid: str, limit: int) -> lis
     """At most ``limit`` photos that nobody has judged for an own tag, the most helpful first."""
     model = current_model.current(engine)
     known = index.opened(engine, settings, model.id)
-    judged, examples = read(engine, lambda connection: _judged(connection, wnid))
+    shows, shows_not = read(engine, lambda connection: verdicts.examples(connection, wnid))
     learned = read(engine, lambda connection: _classifier(connection, wnid, model.id))
-    if not len(known) or not (learned or examples):
+    if not len(known) or not (learned or shows):
         return []
     if learned:
         scores = _all(known, lambda page: learned[0].all(page)[:, 0])
         doubt = np.abs(scores - learned[1])
     else:
-        _, likes = read(engine, lambda connection: vectors.of(connection, model.id, examples))
+        _, likes = read(engine, lambda connection: vectors.of(connection, model.id, shows))
         if not len(likes):
             return []
         doubt = -_all(known, lambda page: page @ likes.mean(0))
-    doubt[np.isin(known.ids, judged)] = np.inf
+    doubt[np.isin(known.ids, shows + shows_not)] = np.inf
     places = _unlike(known, doubt, limit)
     shown = read(engine, lambda connection: similar.photos(connection, known.ids[places].tolist()))
     first = {photo.content_id: photo for photo in reversed(shown)}
@@ -60,13 +60,6 @@ def candidates(engine: Engine, settings: Settings, wnid: str, limit: int) -> lis
         for place, content_id in zip(places, known.ids[places].tolist(), strict=True)
         if content_id in first
     ]
-
-
-def _judged(connection: Connection, wnid: str) -> tuple[list[int], list[int]]:
-    """The contents that somebody has judged, and those of them that show it."""
-    query = select(Verdict.content_id, Verdict.verdict).where(Verdict.wnid == wnid, verdicts.counts())
-    rows = connection.execute(query).all()
-    return [row.content_id for row in rows], [row.content_id for row in rows if row.verdict > 0]
 
 
 def _classifier(connection: Connection, wnid: str, model_id: int) -> tuple[Scores, float] | None:

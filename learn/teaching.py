@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, case, func, select
 
-from tagtray.config.errors import InfrastructureError, UsageError
+from tagtray.config.errors import UsageError
 from tagtray.db import current_model, own_scores, own_tags, verdicts
 from tagtray.db.access.transactions import read, write
 from tagtray.db.own_tags import STORED, Classifier
@@ -138,7 +138,7 @@ def outdated(engine: Engine) -> list[str]:
         tags = dict(connection.execute(select(OwnTag.wnid, OwnTag.examples_version)).all())
         if not tags:
             return []
-        model_id = _model_id(connection)
+        model_id = current_model.required_by(connection).id
         columns = (OwnTagClassifier.examples_version, OwnTagClassifier.positives, OwnTagClassifier.negatives)
         query = select(OwnTagClassifier.wnid, *columns, OwnTagClassifier.others)
         learned = {
@@ -175,26 +175,12 @@ def _examples_with_features(connection: Connection, model_id: int) -> tuple[dict
     return {wnid: count for wnid, count, _ in rows}, {wnid: int(shows) for wnid, _, shows in rows}
 
 
-def _model_id(connection: Connection) -> int:
-    model = current_model.seen_by(connection)
-    if model is None:
-        raise InfrastructureError("The database knows no model yet; `tagtray db upgrade` brings it in.")
-    return model.id
-
-
 def _known(connection: Connection, wnid: str) -> _Known:
     version = connection.scalar(select(OwnTag.examples_version).where(OwnTag.wnid == wnid))
     if version is None:
         raise UsageError("This own tag was forgotten meanwhile.")
-    query = select(Verdict.content_id, Verdict.verdict).where(Verdict.wnid == wnid, verdicts.counts())
-    rows = connection.execute(query.order_by(Verdict.content_id)).all()
-    return _Known(
-        names.own(connection)[wnid],
-        _model_id(connection),
-        version,
-        [content_id for content_id, verdict in rows if verdict > 0],
-        [content_id for content_id, verdict in rows if verdict < 0],
-    )
+    model = current_model.required_by(connection)
+    return _Known(names.own(connection)[wnid], model.id, version, *verdicts.examples(connection, wnid))
 
 
 def _too_few(known: _Known, examples: int, others: int) -> str | None:
@@ -280,4 +266,4 @@ def _publish(engine: Engine, learned: Classifier, seen: Ids, scores: NDArray[np.
 def _stored(ids: Ids, scores: NDArray[np.float32]) -> dict[int, float]:
     """What is worth storing of the scores of contents."""
     kept = np.flatnonzero(scores >= STORED)
-    return {int(ids[place]): round(float(scores[place]), 6) for place in kept}
+    return {int(ids[place]): round(float(scores[place]), own_scores.DIGITS) for place in kept}

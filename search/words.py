@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
-from tagtray.config.errors import InfrastructureError
-from tagtray.db.tables import OWN, Category, Label, LabelCategory, Model, Threshold
+from tagtray.db import current_model
+from tagtray.db.tables import OWN, Category, Label, LabelCategory, Threshold
 
 #: A class counts from this score on; categories have thresholds of their own.
 LABEL_SCORE = 0.1
@@ -114,9 +114,7 @@ class Vocabulary:
 
 def load(connection: Connection) -> Vocabulary:
     """The vocabulary of the current model; raises InfrastructureError where there is none."""
-    model = connection.execute(select(Model.id, Model.label_set).where(Model.is_current)).one_or_none()
-    if model is None:
-        raise InfrastructureError("The database knows no model yet; `tagtray db upgrade` brings it in.")
+    model = current_model.required_by(connection)
     scores = select(Threshold.wnid, Threshold.score).where(Threshold.model_id == model.id)
     found = Vocabulary(model.id, model.label_set, dict(connection.execute(scores).all()))
     categories = connection.execute(select(Category.__table__).order_by(Category.wnid)).all()

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, case, exists, func, select
 from sqlalchemy.orm import aliased
 
-from tagtray.db import views
+from tagtray.db import verdicts, views
 from tagtray.db.tables import (
     OWN,
     Category,
@@ -131,9 +131,7 @@ def _current() -> ScalarSelect[int]:
 
 def _origin() -> ColumnElement[str]:
     """Who says that a tag is there, as the view has it."""
-    said = exists().where(
-        Verdict.content_id == Tag.content_id, Verdict.wnid == Tag.wnid, Verdict.ended_at.is_(None)
-    )
+    said = exists().where(Verdict.content_id == Tag.content_id, Verdict.wnid == Tag.wnid, verdicts.counts())
     return case((said, "person"), (Tag.wnid.startswith(OWN), "taught"), else_="model")
 
 
