@@ -6,7 +6,6 @@ decodes at full size and equals torchvision's reference transform bit for bit.
 
 from __future__ import annotations
 
-import struct
 import warnings
 from dataclasses import dataclass, replace
 from typing import cast
@@ -17,7 +16,7 @@ from PIL import Image
 
 from tagtray.config import limits
 from tagtray.config.errors import ImageCode, ImageError
-from tagtray.imaging import bands, crops, exif, faults, foreign, formats, frames, raw, rescue, sniff, tiff
+from tagtray.imaging import bands, crops, exif, faults, formats, frames, raw, rescue
 from tagtray.imaging.formats import Draft
 from tagtray.imaging.geometry import InputSpec
 from tagtray.imaging.taken import Taken
@@ -60,9 +59,7 @@ def decode_into(
 
     Raises ImageError alone, whatever the bytes are. Not thread-safe: it sets Pillow's limits and warnings.
     """
-    kind = _kind(data)
-    if kind == "TIFF":
-        data = _main_image(data)
+    kind, data = formats.recognised(data)
     target = _Target(slot, spec, exact, max_pixels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that something was left out is no fault
@@ -78,13 +75,6 @@ def decode_into(
     raise fault
 
 
-def _kind(data: bytes) -> str:
-    kind = sniff.sniff(data[: sniff.HEAD_BYTES])
-    if kind is None:
-        raise foreign.refusal(data[: sniff.HEAD_BYTES])
-    return "RAW" if kind == "TIFF" and tiff.is_raw(data) else kind
-
-
 def _decode(target: _Target, data: bytes, kind: str) -> ImageInfo:
     if kind == "RAW":
         return _decode_raw(target, data)
@@ -98,13 +88,6 @@ def _decode(target: _Target, data: bytes, kind: str) -> ImageInfo:
             draft = Draft(image.size)
             _refuse_size(target, draft.pixels)
         return _place(target, image, exif.read(image, data), draft)
-
-
-def _main_image(data: bytes) -> bytes:
-    try:
-        return tiff.main_image(data)
-    except struct.error:
-        return data
 
 
 def _in_bands(target: _Target, image: Image.Image, data: bytes) -> ImageInfo | None:

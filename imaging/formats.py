@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, cast
@@ -25,7 +26,7 @@ from PIL import (
 )
 from pillow_heif.as_plugin import HeifImageFile
 
-from tagtray.imaging import jxl, libtiff
+from tagtray.imaging import foreign, jxl, libtiff, sniff, tiff
 
 # One thread per image: there is a worker for every core.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -69,6 +70,24 @@ class Draft:
     def pixels(self) -> int:
         """Pixels that are in memory once it is loaded."""
         return math.ceil(self.full[0] * self.scale) * math.ceil(self.full[1] * self.scale)
+
+
+def recognised(data: bytes) -> tuple[str, bytes]:
+    """The format of an image, ``RAW`` for a camera's raw file, and the bytes that are its picture.
+
+    They are others where the first directory of a TIFF is a thumbnail. Raises ImageError for no image.
+    """
+    kind = sniff.sniff(data[: sniff.HEAD_BYTES])
+    if kind is None:
+        raise foreign.refusal(data[: sniff.HEAD_BYTES])
+    if kind != "TIFF":
+        return kind, data
+    if tiff.is_raw(data):
+        return "RAW", data
+    try:
+        return kind, tiff.main_image(data)
+    except struct.error:
+        return kind, data
 
 
 def opened(kind: str, data: bytes, max_pixels: int) -> ImageFile.ImageFile:

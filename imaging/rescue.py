@@ -48,7 +48,7 @@ class Rescued:
 
 
 def load(
-    kind: str, data: bytes, max_pixels: int, prepare: Callable[[ImageFile.ImageFile], None]
+    kind: str, data: bytes, max_pixels: int, prepare: Callable[[ImageFile.ImageFile], object]
 ) -> Rescued | None:
     """The image without its metadata, but for EXIF and XMP in ``info``; None where too much is missing.
 
@@ -70,7 +70,7 @@ def load(
 
 
 def _seen(
-    kind: str, parts: Parts, max_pixels: int, level: int, prepare: Callable[[ImageFile.ImageFile], None]
+    kind: str, parts: Parts, max_pixels: int, level: int, prepare: Callable[[ImageFile.ImageFile], object]
 ) -> ImageFile.ImageFile:
     image = formats.opened(kind, parts.data, max_pixels)
     image.info.update(parts.info)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tagtray.config import limits
 from tagtray.config.errors import ImageError
-from tagtray.imaging import bands, colour, exif, faults, foreign, formats, frames, raw, rescue, sniff, tiff
+from tagtray.imaging import bands, colour, exif, faults, formats, frames, raw, rescue
 from tagtray.imaging.formats import Draft
 
 #: WebP's quality, and its effort from 0 to 6: a photo of 480 x 320 pixels has about 20 KB, made in 10 ms.
@@ -41,9 +41,7 @@ class Box:
 
 def make(data: bytes, box: Box, max_pixels: int) -> bytes:
     """The thumbnail of the image ``data`` as WebP; raises ImageError alone, whatever the bytes are."""
-    kind = sniff.sniff(data[: sniff.HEAD_BYTES])
-    if kind is None:
-        raise foreign.refusal(data[: sniff.HEAD_BYTES])
+    kind, data = formats.recognised(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that something was left out is no fault
         try:
@@ -59,7 +57,7 @@ def make(data: bytes, box: Box, max_pixels: int) -> bytes:
 
 def _make(data: bytes, kind: str, box: Box, max_pixels: int) -> bytes:
     side = max(box.width, box.height)
-    if kind == "RAW" or (kind == "TIFF" and tiff.is_raw(data)):
+    if kind == "RAW":
         shot = raw.opened(data, min(box.width, box.height), max_pixels)
         return _drawn(shot.image, shot.tags.orientation, box, max_pixels)
     with formats.opened(kind, data, max_pixels) as image:
@@ -106,14 +104,10 @@ def _webp(image: Image.Image, orientation: int, box: Box) -> bytes:
     return file.getvalue()
 
 
-def _prepare(image: Image.Image, box: Box) -> None:
-    _drafted(image, box)
-
-
 def _rescued(data: bytes, kind: str, box: Box, max_pixels: int) -> bytes | None:
     """What can be seen of a damaged image; None where that is nothing."""
     try:
-        rescued = rescue.load(kind, data, max_pixels, lambda image: _prepare(image, box))
+        rescued = rescue.load(kind, data, max_pixels, lambda image: _drafted(image, box))
         if rescued is None:
             return None
         return _webp(rescued.image, exif.read(rescued.image, data).orientation, box)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tagtray.config.errors import ImageCode, ImageError
-from tagtray.imaging import decode, jxl, raw, sniff, tiff
+from tagtray.imaging import decode, jxl, raw, sniff, thumbnail, tiff
 from tagtray.imaging.decode import ImageInfo
 from tagtray.imaging.taken import Source, Taken
+from tagtray.imaging.thumbnail import Box
 from tests import models, tiffs
 
 pillow_heif.register_heif_opener()
@@ -262,6 +263,9 @@ def test_a_tiff_whose_thumbnail_comes_first_is_seen_as_a_whole(orientation: int)
     assert (info.camera, info.taken) == ("Nikon Scanner", Taken(datetime(2005, 6, 7, 8, 9, 10), Source.EXIF))
     assert distance(slot, decoded(encoded(upright(SHOT, orientation), "BMP"))[1]) < 3
     assert refused(data[: len(data) // 2]).code is ImageCode.TRUNCATED
+    # And so is its small picture for the pages
+    small = Image.open(io.BytesIO(thumbnail.make(data, Box(960, 320), 10**8)))
+    assert small.size == Box(960, 320).fitted(*upright(SHOT, orientation).size)
 
 
 # Raw camera files
