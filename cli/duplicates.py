@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output, people, streams
 from tagtray.config.settings import Settings
+from tagtray.db import paths
 from tagtray.db.places import roots
 from tagtray.learn import duplicates as copies
 from tagtray.learn.duplicates import Group
@@ -52,14 +53,14 @@ def _print(database: Engine, settings: Settings, groups: Sequence[Group], form: 
     folders = roots.everywhere(database, settings)
     if form in (people.Form.PATHS, people.Form.PATHS0):
         spare = (photo for group in groups for photo in group.photos[1:])
-        people.paths_alone(form, (people.place(photo, folders) for photo in spare))
+        output.files((people.place(photo, folders) for photo in spare), null=form is people.Form.PATHS0)
         return
 
     def rows() -> Iterator[list[Any]]:
         for number, group in enumerate(groups, start=1):
             for photo in group.photos:
                 keep = photo is group.photos[0]
-                place = people.place(photo, folders).decode("utf-8", "backslashreplace")
+                place = paths.readable(people.place(photo, folders))
                 mark: Any = keep if form is people.Form.JSON else ("keep" if keep else "")
                 yield [number, mark, photo.width, photo.height, photo.size_bytes, place]
 

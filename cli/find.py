@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -92,10 +90,7 @@ def _hits(search: Search, connection: Connection, limit: int | None, cursor: str
 
 def _print(form: Form, hits: Iterator[Hit], folders: Mapping[int, RootFolder]) -> None:
     if form in (Form.PATHS, Form.PATHS0):
-        end = b"\0" if form is Form.PATHS0 else b"\n"
-        sys.stdout.flush()
-        for hit in hits:
-            sys.stdout.buffer.write(_file(hit, folders) + end)
+        output.files((_file(hit, folders) for hit in hits), null=form is Form.PATHS0)
     elif form is Form.TABLE:
         rows = (
             (_share(hit.score), hit.label or "", hit.taken_at or "", _shown(hit, folders)) for hit in hits
@@ -113,11 +108,11 @@ def _row(hit: Hit, folders: Mapping[int, RootFolder]) -> list[Any]:
 
 
 def _file(hit: Hit, folders: Mapping[int, RootFolder]) -> bytes:
-    return os.path.join(folders[hit.root_id].path, paths.to_bytes(hit.path, hit.path_raw))
+    return folders[hit.root_id].file(hit.path, hit.path_raw)
 
 
 def _shown(hit: Hit, folders: Mapping[int, RootFolder]) -> str:
-    return _file(hit, folders).decode("utf-8", "backslashreplace")
+    return paths.readable(_file(hit, folders))
 
 
 def _share(score: float | None) -> str:

@@ -122,3 +122,12 @@ def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return value
+
+
+def files(places: Iterable[bytes], *, null: bool) -> None:
+    """Print the bytes of paths alone, each with its end; ``null``: as `xargs -0` wants them."""
+    sys.stdout.flush()
+    end = b"\0" if null else b"\n"
+    for place in places:
+        sys.stdout.buffer.write(place + end)
+    sys.stdout.buffer.flush()

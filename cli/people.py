@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -38,7 +37,7 @@ def name() -> str:
 
 def file(database: Engine, settings: Settings, photo: Photo) -> str:
     """A photo's file, with bytes that are no UTF-8 escaped."""
-    return _text(_bytes(photo, roots.everywhere(database, settings)))
+    return paths.readable(place(photo, roots.everywhere(database, settings)))
 
 
 def photos(
@@ -46,45 +45,24 @@ def photos(
 ) -> None:
     """Print photos, each with some figures, whose names are the same for all."""
     folders = roots.everywhere(database, settings)
-    rows = [(photo, figures, _bytes(photo, folders)) for photo, figures in found]
+    rows = [(figures, place(photo, folders)) for photo, figures in found]
     if form in (Form.PATHS, Form.PATHS0):
-        paths_alone(form, (place for *_, place in rows))
+        output.files((file for _, file in rows), null=form is Form.PATHS0)
         return
-    names = list(rows[0][1]) if rows else []
+    names = list(rows[0][0]) if rows else []
     cells = [
-        [*map(_cell if form is Form.TABLE else _same, figures.values()), _text(place)]
-        for _, figures, place in rows
+        [*(map(_cell, figures.values()) if form is Form.TABLE else figures.values()), paths.readable(file)]
+        for figures, file in rows
     ]
     output.rows([*names, "file"], cells, output.Format(form.value))
 
 
-def paths_alone(form: Form, places: Iterable[bytes]) -> None:
-    """Print the bytes of paths, each with its end."""
-    sys.stdout.flush()
-    end = b"\0" if form is Form.PATHS0 else b"\n"
-    for place in places:
-        sys.stdout.buffer.write(place + end)
-    sys.stdout.buffer.flush()
-
-
 def place(photo: Photo, folders: Mapping[int, RootFolder]) -> bytes:
     """The bytes of a photo's path on this host."""
-    return _bytes(photo, folders)
-
-
-def _bytes(photo: Photo, folders: Mapping[int, RootFolder]) -> bytes:
-    return os.path.join(folders[photo.root_id].path, paths.to_bytes(photo.path, photo.path_raw))
-
-
-def _text(place: bytes) -> str:
-    return place.decode("utf-8", "backslashreplace")
+    return folders[photo.root_id].file(photo.path, photo.path_raw)
 
 
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
     return f"{value:.0%}" if isinstance(value, float) else value
-
-
-def _same(value: Any) -> Any:
-    return value

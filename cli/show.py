@@ -13,6 +13,7 @@ from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
+from tagtray.db import paths
 from tagtray.db.access import transactions
 from tagtray.db.places import roots
 from tagtray.db.reading import queries
@@ -53,7 +54,7 @@ def _named(path: str) -> str:
 def _as_json(facts: ImageFacts, file: str) -> dict[str, Any]:
     found = dataclasses.asdict(facts)
     del found["root_id"], found["path_raw"]  # the file says them
-    return {"file": os.fsencode(file).decode("utf-8", "backslashreplace"), **found}
+    return {"file": paths.readable(os.fsencode(file)), **found}
 
 
 def _print(facts: ImageFacts, file: str, summary: TagSummary) -> None:

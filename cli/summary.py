@@ -16,7 +16,7 @@ from tagtray.config.text import shown
 from tagtray.db.places import holds
 from tagtray.db.reading import run_stats
 from tagtray.db.reading.run_stats import NameCount
-from tagtray.db.tables import Status
+from tagtray.db.tables import ON_THEIR_WAY, Status
 
 #: Categories and labels that the summary lists.
 NAMES = 10
@@ -39,7 +39,7 @@ def write(session: Session, seconds: float, stopped: bool = False) -> None:
     forwarded = run_stats.forwarded(engine, targets, session.started)
     progress, waiting = session.progress, session.producer.waiting.files
     skipped = progress.skipped
-    left = sum((now + before)[state] for state in (Status.PENDING, Status.QUEUED, Status.RUNNING))
+    left = sum((now + before)[state] for state in ON_THEIR_WAY)
     rows = [
         ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),
         ("failed", now[Status.FAILED], _counts(failed)),

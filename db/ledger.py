@@ -30,12 +30,11 @@ from tagtray.db.records import (
     SeenFile,
 )
 from tagtray.db.registration import RegisteredFile
-from tagtray.db.tables import Image, Priority, Root, Status
+from tagtray.db.tables import ON_THEIR_WAY, Image, Priority, Root, Status
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000
 
-_ACTIVE = (Status.PENDING, Status.QUEUED, Status.RUNNING)
 _FREE: dict[str, Any] = {"worker": None, "lease_until": None}
 
 
@@ -242,7 +241,7 @@ class Ledger:
         final = Image.attempts + 1 >= attempts
         self._update(
             update(Image)
-            .where(Image.id == image_id, Image.status.in_(_ACTIVE))
+            .where(Image.id == image_id, Image.status.in_(ON_THEIR_WAY))
             .values(
                 status=case((final, Status.FAILED.value), else_=Status.PENDING.value),
                 error_code=case((final, code), else_=None),
@@ -289,7 +288,7 @@ class Ledger:
 
     def counts(self, active: bool = False) -> dict[str, int]:
         """Images per state; ``active``: only of those still on their way, cheap where few are."""
-        states = _ACTIVE if active else tuple(Status)
+        states = ON_THEIR_WAY if active else tuple(Status)
         query = select(Image.status, func.count()).where(Image.status.in_(states)).group_by(Image.status)
         found = dict(read(self.engine, lambda connection: connection.execute(query).all()))
         return {state.value: found.get(state, 0) for state in states}

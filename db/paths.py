@@ -30,6 +30,11 @@ def to_bytes(path: str, path_raw: bytes | None) -> bytes:
     return path_raw if path_raw is not None else path.encode()
 
 
+def readable(file: bytes) -> str:
+    """A path on disk as text for people and for JSON; what is no UTF-8 becomes ``\\xNN``."""
+    return file.decode("utf-8", "backslashreplace")
+
+
 def _escaped(char: str) -> str:
     if char == _MARK or "\udc80" <= char <= "\udcff":
         return "".join(f"{_MARK}{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))

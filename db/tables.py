@@ -40,6 +40,10 @@ class Status(StrEnum):
     IGNORED = "ignored"
 
 
+#: States of images that are still to be read.
+ON_THEIR_WAY = (Status.PENDING, Status.QUEUED, Status.RUNNING)
+
+
 class Priority(IntEnum):
     """Which pending images are queued first; within one, roots share alike, each in the order they came."""
 

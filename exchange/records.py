@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,11 +91,10 @@ class Records:
 
     def _line(self, row: _Row, result: lines.Result | None, verdicts: list[lines.Verdict]) -> Line:
         root = self._folders[row.root_id]
-        file = os.path.join(root.path, paths.to_bytes(row.path, row.path_raw))
         content = {name: getattr(row, name) for name in _CONTENT}
         return Line(
             tagtray=lines.VERSION,
-            file=file.decode("utf-8", "backslashreplace"),
+            file=paths.readable(root.file(row.path, row.path_raw)),
             root=root.name,
             path=row.path,
             result=result,

@@ -24,7 +24,7 @@ from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading import answers
 from tagtray.db.reading.answers import Ended, Result
 from tagtray.db.records import SeenFile, stored_ns
-from tagtray.db.tables import Status
+from tagtray.db.tables import ON_THEIR_WAY, Status
 from tagtray.imaging import foreign, sniff
 from tagtray.jobs import refusals
 from tagtray.jobs.feed import FeederLoop
@@ -43,7 +43,6 @@ WORKERS_SECONDS = 1.0
 #: Seconds after which a client may ask again for what was not ready.
 RETRY_SECONDS = 5.0
 
-_ON_THEIR_WAY = (Status.PENDING, Status.QUEUED, Status.RUNNING)
 _SUFFIXES = {"JPEG": ".jpg", "JPEG2000": ".jp2", "HEIF": ".heic"}
 
 
@@ -168,7 +167,7 @@ class Classifier:
         """The ids of the images that uploads become, by SHA-256; those that are on their way stay so."""
         names = {sha256: _name(upload) for sha256, upload in fresh.items()}
         there = self._ledger.lookup(self._root.id, list(names.values()))
-        waiting = {name: row.id for name, row in there.items() if row.status in _ON_THEIR_WAY}
+        waiting = {name: row.id for name, row in there.items() if row.status in ON_THEIR_WAY}
         try:
             files = [
                 self._place(fresh[sha256], name) for sha256, name in names.items() if name not in waiting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -92,5 +91,4 @@ def thumb(image_id: int, sha256: str) -> str:
 def _file(context: Context, facts: ImageFacts) -> str:
     """The path of an image on this host, as text."""
     root = roots.everywhere(context.engine, context.settings)[facts.root_id]
-    file = os.path.join(root.path, paths.to_bytes(facts.path, facts.path_raw))
-    return file.decode("utf-8", "backslashreplace")
+    return paths.readable(root.file(facts.path, facts.path_raw))

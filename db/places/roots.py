@@ -39,6 +39,10 @@ class RootFolder:
     is_mapped: bool = False
     host: str = ""
 
+    def file(self, path: str, path_raw: bytes | None) -> bytes:
+        """Where the file of a stored path lies on this host."""
+        return os.path.join(self.path, paths.to_bytes(path, path_raw))
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

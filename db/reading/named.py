@@ -11,12 +11,10 @@ from tagtray.db import clock, dialects, paths, views
 from tagtray.db.access.transactions import read
 from tagtray.db.places import holds
 from tagtray.db.reading import run_stats
-from tagtray.db.tables import Content, Image, Root, Status
+from tagtray.db.tables import ON_THEIR_WAY, Content, Image, Root
 
 #: Names of a statement.
 PAGE = 1_000
-
-ON_THEIR_WAY = (Status.PENDING, Status.QUEUED, Status.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)

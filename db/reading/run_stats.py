@@ -27,6 +27,7 @@ from tagtray.db.access.transactions import read
 from tagtray.db.places import holds
 from tagtray.db.places.roots import Target
 from tagtray.db.tables import (
+    ON_THEIR_WAY,
     Category,
     Classification,
     Image,
@@ -78,7 +79,7 @@ def moment(engine: Engine) -> datetime:
 def active(engine: Engine, targets: Sequence[Target]) -> int:
     """Images of ``targets`` that are on their way; those deferred for long or of held roots are not."""
     # Only a pending image is ever deferred.
-    on_their_way = Image.status.in_((Status.PENDING, Status.QUEUED, Status.RUNNING))
+    on_their_way = Image.status.in_(ON_THEIR_WAY)
     return _number(engine, select(func.count()).where(on_their_way, _soon(), _within(targets, few=True)))
 
 
