@@ -24,6 +24,7 @@ from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading import answers
 from tagtray.db.reading.answers import Ended, Result
 from tagtray.db.records import SeenFile, stored_ns
+from tagtray.db.registration import RegisteredFile
 from tagtray.db.tables import ON_THEIR_WAY, Status
 from tagtray.imaging import foreign, sniff
 from tagtray.jobs import refusals
@@ -146,7 +147,13 @@ class Classifier:
         """Answer what is known; make images of the others and put them before all that waits."""
         known = self._known({upload.sha256 for upload in received})
         fresh = {upload.sha256: upload for upload in received if upload.sha256 not in known}
-        ids = self._register(fresh) if fresh else {}
+        names = {sha256: _name(upload) for sha256, upload in fresh.items()}
+        there = self._ledger.lookup(self._root.id, list(names.values())) if names else {}
+        if ended := {sha256 for sha256, name in names.items() if _is_done(there.get(name))}:
+            # Since the look at what is known: it would be classified twice.
+            known |= self._known(ended)
+            fresh = {sha256: upload for sha256, upload in fresh.items() if sha256 not in known}
+        ids = self._register(fresh, there) if fresh else {}
         error = self._enqueue(list(ids.values())) if ids else None
         return [known.get(u.sha256) or _Accepted(ids[u.sha256], error) for u in received]
 
@@ -163,10 +170,9 @@ class Classifier:
             if content_id in found
         }
 
-    def _register(self, fresh: dict[str, Upload]) -> dict[str, int]:
+    def _register(self, fresh: dict[str, Upload], there: Mapping[bytes, RegisteredFile]) -> dict[str, int]:
         """The ids of the images that uploads become, by SHA-256; those that are on their way stay so."""
         names = {sha256: _name(upload) for sha256, upload in fresh.items()}
-        there = self._ledger.lookup(self._root.id, list(names.values()))
         waiting = {name: row.id for name, row in there.items() if row.status in ON_THEIR_WAY}
         try:
             files = [
@@ -215,6 +221,10 @@ class Classifier:
         return {
             content_id: Shown(one.results, tags.tags(one.tags, summary)) for content_id, one in found.items()
         }
+
+
+def _is_done(row: RegisteredFile | None) -> bool:
+    return row is not None and row.status == Status.DONE
 
 
 def _check(upload: Upload) -> None:

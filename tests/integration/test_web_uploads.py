@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -12,7 +12,9 @@ import sqlalchemy as sa
 
 from tagtray.db import audit
 from tagtray.db.access import transactions
+from tagtray.db.ledger import Ledger
 from tagtray.db.places import uploads
+from tagtray.db.registration import RegisteredFile
 from tagtray.jobs import hints
 from tagtray.jobs.connection import connect
 from tagtray.web import live
@@ -110,6 +112,29 @@ def test_equal_uploads_at_once_are_one_image_and_one_decode(site: Site) -> None:
 
     assert {answer["sha256"] for answer in found} == {builders.sha256(builders.jpeg(7))}
     assert len({answer["image"] for answer in found}) == 1
+    assert worker.decoded == decoded + 1
+
+
+def test_an_upload_that_ends_while_an_equal_one_is_looked_up_is_its_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, photo, lookup = _worker(site), builders.jpeg(41), Ledger.lookup
+    decoded = worker.decoded
+    worker.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_send, site, photo)
+        wait_for(lambda: builders.query(site.ledger, "SELECT 1 FROM images WHERE status = 'queued'"))
+
+        # When the first ends between the second one's look at what is known and that at its image
+        def late(ledger: Ledger, root_id: int, names: Sequence[bytes]) -> Mapping[bytes, RegisteredFile]:
+            worker.gate.set()
+            first.result()
+            return lookup(ledger, root_id, names)
+
+        monkeypatch.setattr(Ledger, "lookup", late)
+        second = _send(site, photo).json()
+
+    assert second["cached"] and second["image"] == first.result().json()["image"]
     assert worker.decoded == decoded + 1
 
 
