@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from tagtray.app.session import Session
-from tagtray.config.settings import Settings
+from tagtray.config import urls
 from tagtray.config.text import shown
 from tagtray.db.places import holds
 from tagtray.db.reading import run_stats
@@ -105,18 +105,13 @@ def _write_next(session: Session, failures: bool, left: bool, links: bool) -> No
     if path := _example(session):
         print(f"  tagtray show {shlex.quote(path)}")
         print('  tagtray sql "SELECT path, label, score FROM top1 ORDER BY score DESC LIMIT 20"')
-        print(f"  tagtray serve  # in a browser: {_pages(session.settings)}")
+        print(f"  tagtray serve  # in a browser: {urls.page(session.settings.host, session.settings.port)}")
     if failures:
         print("  tagtray failures")
     if links and not session.settings.follow_links:
         print(f"  {_same_command('--follow-links')}")
     elif not (path or failures or left):
         print("  put images into the folder and run the same command again")
-
-
-def _pages(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}/"
 
 
 def _same_command(*more: str) -> str:

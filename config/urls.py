@@ -31,6 +31,11 @@ def plain(text: str) -> str | None:
     return text or None
 
 
+def page(host: str, port: int) -> str:
+    """The address of a server's first page; ``host`` is a name or an address."""
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
 def masked(url: str) -> str:
     """``url`` as it may be shown: without password, and without all that may be a part of one."""
     if _LOCAL.fullmatch(url):

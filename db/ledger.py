@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Update, case, func, or
 
 from tagtray.config.limits import Limits
 from tagtray.config.settings import LONGEST_LEASE
-from tagtray.db import claims, clock, commits, dialects, feeding, limits, paths, registration, stale
+from tagtray.db import claims, clock, commits, dialects, feeding, limits, paging, paths, registration, stale
 from tagtray.db.access.transactions import read, write
 from tagtray.db.places import holds
 from tagtray.db.records import (
@@ -315,8 +315,7 @@ class Ledger:
         if ids is None:
             pages = [statement]
         else:
-            starts = range(0, len(ids), PAGE)
-            pages = [statement.where(Image.id.in_(ids[start : start + PAGE])) for start in starts]
+            pages = [statement.where(Image.id.in_(page)) for page in paging.pages(ids, PAGE)]
 
         def work(connection: Connection) -> int:
             return sum(connection.execute(page).rowcount for page in pages)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, text, upd
 from tagtray.config.errors import UsageError
 from tagtray.db import clock
 from tagtray.db.dialects import add_new, replace
+from tagtray.db.paging import pages
 from tagtray.db.tables import (
     OWN,
     Category,
@@ -43,8 +44,6 @@ STORED = 0.3
 _SEPARATORS = frozenset('"/\\|')
 #: Key of PostgreSQL's advisory lock for what people teach: the bytes of "teac".
 _LOCK_KEY = 0x74656163
-#: Rows of a statement.
-PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +238,12 @@ def _store(connection: Connection, wnid: str, model_id: int, found: Mapping[int,
         {"content_id": content_id, "model_id": model_id, "wnid": wnid, "score": score}
         for content_id, score in found.items()
     ]
-    for page in _pages([row for row in rows if row["content_id"] not in judged]):
+    for page in pages([row for row in rows if row["content_id"] not in judged]):
         add_new(connection, Tag, page)
     kept = {row["content_id"]: row for row in rows if row["content_id"] in judged}
     classified = select(Classification.content_id).where(Classification.model_id == model_id)
-    for page in _pages(list(kept)):
-        these = classified.where(Classification.content_id.in_(page))
+    for content_ids in pages(list(kept)):
+        these = classified.where(Classification.content_id.in_(content_ids))
         known = [kept[content_id] for content_id in connection.scalars(these)]
         replace(connection, OverruledTag, known, ("content_id", "model_id", "wnid"))
 
@@ -265,7 +264,3 @@ def _holders(connection: Connection, wnid: str) -> list[str]:
         .having(func.count() == size)
     )
     return list({wnid, *connection.scalars(query)})
-
-
-def _pages(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (rows[start : start + PAGE] for start in range(0, len(rows), PAGE))

@@ -16,12 +16,11 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 
 from tagtray.db import clock, own_tags
 from tagtray.db.dialects import add_new, replace
+from tagtray.db.paging import pages
 from tagtray.db.tables import OWN, Category, Classification, OverruledTag, OwnTag, Tag, Verdict
 
 #: The score of a tag that somebody confirmed.
 CONFIRMED = 1.0
-#: Contents of a statement.
-PAGE = 1_000
 
 _KEY = ("content_id", "model_id", "wnid")
 
@@ -132,7 +131,7 @@ def _row(said: Said, at: datetime | None, by: str) -> dict[str, Any]:
 def _counting(connection: Connection, content_ids: Collection[int]) -> dict[tuple[int, str], bool]:
     """The verdicts that count on some contents: whether the content shows the tag."""
     found: dict[tuple[int, str], bool] = {}
-    for page in _pages(sorted(content_ids)):
+    for page in pages(sorted(content_ids)):
         query = select(Verdict.content_id, Verdict.wnid, Verdict.verdict)
         rows = connection.execute(query.where(Verdict.content_id.in_(page), counts()))
         found |= {(content_id, wnid): verdict > 0 for content_id, wnid, verdict in rows}
@@ -140,14 +139,14 @@ def _counting(connection: Connection, content_ids: Collection[int]) -> dict[tupl
 
 
 def _end(connection: Connection, keys: Sequence[tuple[int, str]], moment: Any) -> None:
-    for page in _pages(keys):
+    for page in pages(keys):
         these = tuple_(Verdict.content_id, Verdict.wnid).in_(page)
         connection.execute(update(Verdict).where(these, counts()).values(ended_at=moment))
 
 
 def _settle(connection: Connection, keys: Sequence[tuple[int, str]], model_id: int | None = None) -> None:
     """Bring ``tags`` to the verdicts on some (content, wnid); under all models unless one is named."""
-    for page in _pages(keys):
+    for page in pages(keys):
         _overrule(connection, page, model_id)
         _give_back(connection, page)
     _count_change(connection, {wnid for _, wnid in keys} if model_id is None else ())
@@ -220,7 +219,3 @@ def _count_change(connection: Connection, wnids: Collection[str]) -> None:
     if own:
         changed = update(OwnTag).where(OwnTag.wnid.in_(own))
         connection.execute(changed.values(examples_version=OwnTag.examples_version + 1))
-
-
-def _pages(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (keys[start : start + PAGE] for start in range(0, len(keys), PAGE))

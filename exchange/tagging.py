@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from tagtray.db import sidecars
 from tagtray.db.access.transactions import read
+from tagtray.db.paging import pages
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading.tag_summary import TagSummary
 from tagtray.exchange import keywords
@@ -47,7 +48,7 @@ class Tagger:
     ) -> Iterator[Report]:
         """Take the keywords out of the sidecars of images; ``image_ids`` None: of all that have any."""
         target = Sidecars(self._engine, folders, dry_run)
-        given = sidecars.image_ids(self._engine) if image_ids is None else _split(image_ids)
+        given = sidecars.image_ids(self._engine) if image_ids is None else pages(image_ids, PAGE)
         for ids in given:
             yield target.keep([(Place(*place), _NONE) for place in sidecars.places(self._engine, ids)])
 
@@ -65,14 +66,9 @@ class Tagger:
     def _pages(
         self, folders: Mapping[int, RootFolder], image_ids: Sequence[int]
     ) -> Iterator[list[tuple[Place, Line]]]:
-        for ids in _split(image_ids):
+        for ids in pages(image_ids, PAGE):
 
             def described(connection: Connection, ids: Sequence[int] = ids) -> list[tuple[Place, Line]]:
                 return Records(connection, folders, catalogue=self._catalogue).described(ids)
 
             yield read(self._engine, described)
-
-
-def _split(image_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(image_ids), PAGE):
-        yield image_ids[start : start + PAGE]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, func, select
 from tagtray.config.settings import Settings
 from tagtray.db import current_model, views
 from tagtray.db.access.transactions import read
+from tagtray.db.paging import pages
 from tagtray.db.tables import Image
 from tagtray.learn import index, neighbours, similar
 from tagtray.learn.similar import Photo
@@ -18,8 +19,6 @@ from tagtray.learn.similar import Photo
 #: Cosine from which two photos may be one picture. Of 100 photos, 99 at half the size have it, and all that
 #: were cropped by a tenth, brightened or saved at quality 60.
 CANDIDATE = 0.88
-#: Contents of a statement.
-PAGE = 1_000
 
 #: Whether two photos are one picture; None: one of them cannot be looked at.
 Same = Callable[[Photo, Photo], bool | None]
@@ -107,8 +106,7 @@ class _Chain:
 def _photos(engine: Engine, content_ids: Sequence[int]) -> dict[int, list[Photo]]:
     """The files that are there, by their contents."""
     found: dict[int, list[Photo]] = defaultdict(list)
-    for start in range(0, len(content_ids), PAGE):
-        page = content_ids[start : start + PAGE]
+    for page in pages(content_ids):
 
         def load(connection: Connection, page: Sequence[int] = page) -> list[Photo]:
             return similar.photos(connection, page)

@@ -24,6 +24,7 @@ from tagtray.config import atomic
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
+from tagtray.db import paging
 from tagtray.db.access import urls
 from tagtray.db.access.transactions import read
 from tagtray.db.own_scores import floats
@@ -172,6 +173,5 @@ _EMPTY = Index(np.zeros(0, np.int64), np.zeros((0, 0), np.uint16))
 
 
 def _some(engine: Engine, model_id: int, content_ids: Ids) -> Iterator[tuple[Ids, Vectors]]:
-    for start in range(0, len(content_ids), vectors.PAGE):
-        page = content_ids[start : start + vectors.PAGE].tolist()
+    for page in paging.pages(content_ids.tolist(), vectors.PAGE):
         yield read(engine, lambda connection, page=page: vectors.of(connection, model_id, page))  # type: ignore[misc]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Select, func, select
 
-from tagtray.db import dialects
+from tagtray.db import dialects, paging
 from tagtray.db.access.transactions import read
 from tagtray.db.own_scores import normalised
 from tagtray.db.tables import Feature
@@ -20,8 +20,6 @@ Vectors = NDArray[np.float32]
 PAGE = 4_096
 #: Vectors that are looked at to know how long one is.
 LOOK = 100
-#: Contents of a statement.
-ASKED = 1_000
 
 
 def pages(engine: Engine, model_id: int) -> Iterator[tuple[Ids, Vectors]]:
@@ -42,9 +40,8 @@ def of(connection: Connection, model_id: int, content_ids: Sequence[int]) -> tup
     found: dict[int, bytes] = {}
     mine = dialects.unindexed(Feature.model_id) == model_id
     query = select(Feature.content_id, Feature.vector).where(mine)
-    for start in range(0, len(content_ids), ASKED):
-        asked = query.where(Feature.content_id.in_(content_ids[start : start + ASKED]))
-        found |= dict(connection.execute(asked).all())
+    for asked in paging.pages(content_ids):
+        found |= dict(connection.execute(query.where(Feature.content_id.in_(asked))).all())
     length = _length(connection, model_id) if found else 0
     rows = [(content_id, found[content_id]) for content_id in content_ids if content_id in found]
     return _stacked([row for row in rows if len(row[1]) == length], length)

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 
+from tagtray.config import urls
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 
@@ -44,7 +45,7 @@ def address(bound: socket.socket) -> str:
     host, port = bound.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = socket.gethostname()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return urls.page(host, port)
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,12 +9,10 @@ from sqlalchemy import ColumnElement, Engine, func, or_, select
 
 from tagtray.db import clock, dialects, paths, views
 from tagtray.db.access.transactions import read
+from tagtray.db.paging import pages
 from tagtray.db.places import holds
 from tagtray.db.reading import run_stats
 from tagtray.db.tables import ON_THEIR_WAY, Content, Image, Root
-
-#: Names of a statement.
-PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ class NamedImage:
 def files(engine: Engine, root_id: int, names: Sequence[bytes]) -> list[NamedImage]:
     """Those of the relative names that the ledger has."""
     found: list[NamedImage] = []
-    for start in range(0, len(names), PAGE):
-        page = [paths.to_text(name)[0] for name in names[start : start + PAGE]]
+    for page in pages([paths.to_text(name)[0] for name in names]):
         found += _images(engine, (Image.root_id == root_id) & Image.path.in_(page))
     return found
 
@@ -54,17 +51,17 @@ def waiting(engine: Engine, image_ids: Sequence[int]) -> int:
     soon = or_(Image.not_before.is_(None), Image.not_before <= clock.after(run_stats.SOON))
     query = select(func.count()).where(Image.status.in_(ON_THEIR_WAY), Image.root_id.not_in(held), soon)
     count = 0
-    for start in range(0, len(image_ids), PAGE):
-        page = query.where(Image.id.in_(image_ids[start : start + PAGE]))
-        count += read(engine, lambda connection, page=page: connection.scalar(page)) or 0  # type: ignore[misc]
+    for page in pages(image_ids):
+        these = query.where(Image.id.in_(page))
+        count += read(engine, lambda connection, these=these: connection.scalar(these)) or 0  # type: ignore[misc]
     return count
 
 
 def contents(engine: Engine, hashes: Sequence[str]) -> dict[str, int]:
     """The contents of some SHA-256, by these."""
     found: dict[str, int] = {}
-    for start in range(0, len(hashes), PAGE):
-        query = select(Content.sha256, Content.id).where(Content.sha256.in_(hashes[start : start + PAGE]))
+    for page in pages(hashes):
+        query = select(Content.sha256, Content.id).where(Content.sha256.in_(page))
         found |= dict(read(engine, lambda connection, query=query: connection.execute(query).all()))  # type: ignore[misc]
     return found
 

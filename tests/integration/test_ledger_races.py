@@ -163,13 +163,19 @@ def test_a_transaction_that_the_server_ends_is_run_again(home: Path, postgres_ur
         holder = ledger.engine.connect()
         holder.exec_driver_sql("SELECT * FROM images FOR UPDATE")
 
+        def killed() -> bool:
+            # A transaction sees the activity of its first look for as long as it lasts.
+            with ledger.engine.connect() as killer:
+                return bool(
+                    killer.exec_driver_sql(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                    ).all()
+                )
+
         def kill() -> None:
-            with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as killer:
-                while not killer.exec_driver_sql(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                ).all():
-                    time.sleep(0.01)
+            while not killed():
+                time.sleep(0.01)
             holder.close()
 
         thread = threading.Thread(target=kill)

@@ -78,7 +78,7 @@ def test_an_event_always_leads_to_a_look(studio: Studio, monkeypatch: pytest.Mon
         (studio.folder / "b.part").rename(studio.folder / "a.jpg")
     # Then it is looked at again
     wait_for(lambda: studio.rows() == {b"a.jpg": PENDING})
-    assert producer.progress.changed == 1
+    wait_for(lambda: producer.progress.changed == 1)
 
 
 def test_names_that_are_no_text_come_through_events(studio: Studio) -> None:

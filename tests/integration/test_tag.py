@@ -158,6 +158,15 @@ def test_undo_gives_every_sidecar_back_as_it_was(command: Command, folder: Path,
     assert command("--xmp", "--undo").startswith("0 files changed")
 
 
+def test_a_query_chooses_what_is_undone(command: Command, folder: Path) -> None:
+    command("--xmp")
+    tagged = [name for name in _names(folder) if name.endswith(".xmp")]
+
+    assert command("--xmp", "--undo", "dog -path:1").startswith("1 file changed")
+
+    assert [name for name in _names(folder) if name.endswith(".xmp")] == [n for n in tagged if n[0] != "0"]
+
+
 def test_what_others_edit_in_between_stays(command: Command, folder: Path, ledger: Ledger) -> None:
     # Given a sidecar of ours in which somebody wrote a keyword and a rating
     command("--xmp")

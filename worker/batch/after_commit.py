@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 from sqlalchemy import Engine
 
@@ -31,6 +31,8 @@ COMMAND_SECONDS = 60.0
 LOG_INTERVAL = 60.0
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
 
 
 def hooks(settings: Settings, engine: Engine) -> list[Hook]:
@@ -57,24 +59,35 @@ def _hook(event: str, work: Callable[[Sequence[int]], None]) -> Hook:
     return hook
 
 
+class _OfWords(Generic[Made]):
+    """What is made of the words of a model: a worker has one for as long as it lives, but own tags change."""
+
+    def __init__(self, engine: Engine, make: Callable[[], Made]) -> None:
+        self._engine = engine
+        self._make = make
+        self._made: tuple[object, Made] | None = None
+
+    def get(self) -> Made:
+        """What was made, of the own tags as they are now; raises InfrastructureError."""
+        taught = read(self._engine, own_tags.stamp)
+        if self._made is None or self._made[0] != taught:
+            self._made = taught, self._make()
+        return self._made[1]
+
+
 class KeepSidecars:
     """Keywords into the XMP files beside the photos."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._tagger: Tagger | None = None
-        self._taught: tuple[Any, ...] = ()
+        self._tagger = _OfWords(engine, lambda: Tagger(engine))
         self._throttle = logs.Throttle(LOG_INTERVAL)
 
     def __call__(self, image_ids: Sequence[int]) -> None:
         """Bring the sidecars of these images to what was found; raises InfrastructureError."""
-        # A worker has one model for as long as it lives: the words are read again if others are taught.
-        taught = read(self._engine, own_tags.stamp)
-        if self._tagger is None or taught != self._taught:
-            self._tagger, self._taught = Tagger(self._engine), taught
         folders = roots.everywhere(self._engine, self._settings)
-        for report in self._tagger.write_sidecars(folders, image_ids):
+        for report in self._tagger.get().write_sidecars(folders, image_ids):
             for file, reason in report.refusals:
                 if self._throttle.is_due(reason):
                     logs.event(
@@ -89,18 +102,15 @@ class TellCommand:
         self._settings = settings
         self._engine = engine
         self._command = command
-        self._catalogue: Catalogue | None = None
-        self._taught: tuple[Any, ...] = ()
+        self._catalogue = _OfWords(engine, lambda: read(engine, Catalogue.load))
 
     def __call__(self, image_ids: Sequence[int]) -> None:
         """Start the command and wait for its end; raises InfrastructureError."""
-        taught = read(self._engine, own_tags.stamp)
-        if self._catalogue is None or taught != self._taught:
-            self._catalogue, self._taught = read(self._engine, Catalogue.load), taught
+        catalogue = self._catalogue.get()
         folders = roots.everywhere(self._engine, self._settings)
         found = read(
             self._engine,
-            lambda connection: Records(connection, folders, catalogue=self._catalogue).page(image_ids),
+            lambda connection: Records(connection, folders, catalogue=catalogue).page(image_ids),
         )
         reason = _run(self._command, b"".join(map(lines.text, found)))
         if reason:
