@@ -6,7 +6,8 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import typer
 
@@ -24,46 +25,66 @@ NAMES = 10
 CANDIDATES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Images by state: those that came to it in the run, and those that were in it before; failures."""
+
+    now: Counter[str]
+    before: Counter[str]
+    failed: Counter[str]
+
+    @classmethod
+    def of(cls, session: Session) -> _Counts:
+        counts = cls(Counter(), Counter(), Counter())
+        for tally in run_stats.tallies(session.ledger.engine, session.targets, session.started):
+            (counts.now if tally.since else counts.before)[tally.status] += tally.images
+            if tally.since and tally.status == Status.FAILED:
+                counts.failed[str(tally.error_code)] += tally.images
+        return counts
+
+    @property
+    def finished(self) -> int:
+        return self.now[Status.DONE] + self.now[Status.FAILED]
+
+    @property
+    def failures(self) -> int:
+        return self.now[Status.FAILED] + self.before[Status.FAILED]
+
+    @property
+    def left(self) -> int:
+        return sum((self.now + self.before)[state] for state in ON_THEIR_WAY)
+
+
 def write(session: Session, seconds: float, stopped: bool = False) -> None:
     """Print it, from the ledger's figures; ``stopped``: somebody ended the run before it was over."""
-    engine, targets = session.ledger.engine, session.targets
-    tallies = run_stats.tallies(engine, targets, session.started)
-    now, before, failed = Counter[str](), Counter[str](), Counter[str]()
-    for tally in tallies:
-        (now if tally.since else before)[tally.status] += tally.images
-        if tally.since and tally.status == Status.FAILED:
-            failed[str(tally.error_code)] += tally.images
-    finished = now[Status.DONE] + now[Status.FAILED]
+    counts = _Counts.of(session)
+    finished = counts.finished
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
     print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
-    forwarded = run_stats.forwarded(engine, targets, session.started)
-    progress, waiting = session.progress, session.producer.waiting.files
-    skipped = progress.skipped
-    left = sum((now + before)[state] for state in ON_THEIR_WAY)
-    rows = [
-        ("done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)),
-        ("failed", now[Status.FAILED], _counts(failed)),
-        ("already known", before[Status.DONE], "unchanged since an earlier run"),
-        ("failed before", before[Status.FAILED], "unchanged, not tried again"),
-        ("skipped", skipped.total(), _counts(skipped)),
-        ("missing", now[Status.MISSING], "their files are gone; results are kept"),
-        ("ignored", now[Status.IGNORED], "no longer wanted (.tagtrayignore); results are kept"),
-        (
-            "left out",
-            progress.caches,
-            "folders of other programs' copies; !NAME/ in .tagtrayignore takes one in",
-        ),
-        ("links", progress.links, _links(session)),
-        ("left", left, "the run was stopped" if stopped else "they cannot be read just now"),
-        ("unfinished", waiting, "may still be written to"),
-    ]
-    for name, count, detail in rows:
+    for name, count, detail in _rows(session, counts, stopped):
         if count or name == "done":
             print(f"  {name:<14} {count:>9,}  {detail}".rstrip())
     _write_holds(session)
     _write_frequent(session)
-    failures = now[Status.FAILED] + before[Status.FAILED]
-    _write_next(session, bool(failures), bool(left or waiting), bool(progress.links))
+    _write_next(session, counts)
+
+
+def _rows(session: Session, counts: _Counts, stopped: bool) -> Iterator[tuple[str, int, str]]:
+    """The lines of the table: what is counted, how many, and what that means."""
+    now, before, progress = counts.now, counts.before, session.progress
+    forwarded = run_stats.forwarded(session.ledger.engine, session.targets, session.started)
+    yield "done", now[Status.DONE], _done(forwarded, now[Status.DONE] - forwarded)
+    yield "failed", now[Status.FAILED], _by_code(counts.failed)
+    yield "already known", before[Status.DONE], "unchanged since an earlier run"
+    yield "failed before", before[Status.FAILED], "unchanged, not tried again"
+    yield "skipped", progress.skipped.total(), _by_code(progress.skipped)
+    yield "missing", now[Status.MISSING], "their files are gone; results are kept"
+    yield "ignored", now[Status.IGNORED], "no longer wanted (.tagtrayignore); results are kept"
+    copies = "folders of other programs' copies; !NAME/ in .tagtrayignore takes one in"
+    yield "left out", progress.caches, copies
+    yield "links", progress.links, _links(session)
+    yield "left", counts.left, "the run was stopped" if stopped else "they cannot be read just now"
+    yield "unfinished", _unfinished(session), "may still be written to"
 
 
 def _write_holds(session: Session) -> None:
@@ -72,6 +93,10 @@ def _write_holds(session: Session) -> None:
         if hold.root in names:
             why = "is paused" if hold.paused else "cannot be read just now"
             print(f"\n{hold.root} {why}: {hold.waiting:,} images wait.")
+
+
+def _unfinished(session: Session) -> int:
+    return session.producer.waiting.files
 
 
 def _done(classified: int, known: int) -> str:
@@ -98,19 +123,20 @@ def _write_names(what: str, found: Sequence[NameCount]) -> None:
             print(f"  {row.images:>9,}  {row.name}  {row.name_zh}")
 
 
-def _write_next(session: Session, failures: bool, left: bool, links: bool) -> None:
+def _write_next(session: Session, counts: _Counts) -> None:
     typer.secho("\nNext", bold=True)
+    left = counts.left or _unfinished(session)
     if left:
         print(f"  {_same_command()}")
     if path := _example(session):
         print(f"  tagtray show {shlex.quote(path)}")
         print('  tagtray sql "SELECT path, label, score FROM top1 ORDER BY score DESC LIMIT 20"')
         print(f"  tagtray serve  # in a browser: {urls.page(session.settings.host, session.settings.port)}")
-    if failures:
+    if counts.failures:
         print("  tagtray failures")
-    if links and not session.settings.follow_links:
+    if session.progress.links and not session.settings.follow_links:
         print(f"  {_same_command('--follow-links')}")
-    elif not (path or failures or left):
+    elif not (path or counts.failures or left):
         print("  put images into the folder and run the same command again")
 
 
@@ -131,5 +157,5 @@ def _example(session: Session) -> str | None:
     return None
 
 
-def _counts(counter: Counter[str]) -> str:
+def _by_code(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counter.most_common())

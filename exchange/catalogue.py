@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from tagtray.config.errors import InfrastructureError
+from tagtray.db import current_model
 from tagtray.db.tables import Category, Label, Model, Threshold
 from tagtray.exchange import lines
 
@@ -38,11 +38,10 @@ class Catalogue:
 
         Raises InfrastructureError where there is none.
         """
+        if model_id is None:
+            model_id = current_model.required_by(connection).id
         query = select(Model.id, Model.label_set, Model.name, Model.weights_sha256)
-        query = query.where(Model.is_current if model_id is None else Model.id == model_id)
-        row = connection.execute(query).one_or_none()
-        if row is None:
-            raise InfrastructureError("The database knows no model yet; `tagtray db upgrade` brings it in.")
+        row = connection.execute(query.where(Model.id == model_id)).one()
         label = select(Label.class_index, Label.wnid, Label.name, Label.name_zh)
         labels = connection.execute(label.where(Label.label_set == row.label_set))
         categories = connection.execute(

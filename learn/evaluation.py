@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, and_, func, select
-from sqlalchemy.orm import aliased
 
-from tagtray.db import verdicts
+from tagtray.db import thresholds, verdicts
 from tagtray.db.access.transactions import read
-from tagtray.db.tables import OWN, Category, Classification, OverruledTag, Threshold, Verdict
+from tagtray.db.tables import OWN, Category, Classification, OverruledTag, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +32,15 @@ def from_corrections(engine: Engine, model_id: int) -> list[Judged]:
 
 
 def _judged(connection: Connection, model_id: int) -> list[Judged]:
-    default = aliased(Threshold)
     same = and_(
         OverruledTag.content_id == Verdict.content_id,
         OverruledTag.wnid == Verdict.wnid,
         OverruledTag.model_id == model_id,
     )
     seen = and_(Classification.content_id == Verdict.content_id, Classification.model_id == model_id)
-    shown = OverruledTag.score >= func.coalesce(Threshold.score, default.score)
+    shown = OverruledTag.score >= thresholds.SCORE
     shows = Verdict.verdict > 0
-    query = (
+    said = (
         select(
             Category.name,
             func.count().filter(shows),
@@ -54,8 +52,9 @@ def _judged(connection: Connection, model_id: int) -> list[Judged]:
         .join(Category, Category.wnid == Verdict.wnid)
         .join(Classification, seen)
         .outerjoin(OverruledTag, same)
-        .outerjoin(Threshold, and_(Threshold.model_id == model_id, Threshold.wnid == Verdict.wnid))
-        .join(default, and_(default.model_id == model_id, default.wnid == ""))
+    )
+    query = (
+        thresholds.joined(said, model_id, Verdict.wnid)
         .where(verdicts.counts(), ~Verdict.wnid.startswith(OWN, autoescape=True))
         .group_by(Category.name)
         .order_by(func.count().desc(), Category.name)

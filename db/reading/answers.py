@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, case, exists, func, select
-from sqlalchemy.orm import aliased
 
-from tagtray.db import verdicts, views
+from tagtray.db import thresholds, verdicts, views
 from tagtray.db.tables import (
     OWN,
     Category,
@@ -21,7 +20,6 @@ from tagtray.db.tables import (
     Model,
     Prediction,
     Tag,
-    Threshold,
     Verdict,
 )
 
@@ -148,17 +146,17 @@ def _labels(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
 
 
 def _tags(content_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    default = aliased(Threshold)
-    return (
+    tags = (
         select(Tag.content_id, Category.name, Category.name_zh, Category.wnid, Tag.score, _origin())
         .join_from(Tag, Category, Category.wnid == Tag.wnid)
         .join(Model, and_(Model.id == Tag.model_id, Model.is_current))
-        .join(default, and_(default.model_id == Tag.model_id, default.wnid == ""))
-        .outerjoin(Threshold, and_(Threshold.model_id == Tag.model_id, Threshold.wnid == Tag.wnid))
+    )
+    return (
+        thresholds.joined(tags, Tag.model_id, Tag.wnid)
         .where(
             Tag.content_id.in_(content_ids),
             Category.curated,
-            Tag.score >= func.coalesce(Threshold.score, default.score),
+            Tag.score >= thresholds.SCORE,
         )
         .order_by(Tag.content_id, Tag.score.desc(), Category.name)
     )

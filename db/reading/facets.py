@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.orm import aliased
 
-from tagtray.db import dialects, views
-from tagtray.db.tables import Category, Content, Image, Model, Tag, Threshold
+from tagtray.db import dialects, thresholds, views
+from tagtray.db.tables import Category, Content, Image, Model, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,13 @@ class MonthFacet:
 
 def categories(connection: Connection) -> list[CategoryFacet]:
     """The categories that any photo shows, the most frequent first; photos with the same bytes count once."""
-    default = aliased(Threshold)
+    count = select(Tag.wnid, func.count().label("photos")).join_from(Tag, Model, Tag.model_id == Model.id)
     shown = (
-        select(Tag.wnid, func.count().label("photos"))
-        .join_from(Tag, Model, Tag.model_id == Model.id)
-        .join(default, (default.model_id == Model.id) & (default.wnid == ""))
-        .outerjoin(Threshold, (Threshold.model_id == Model.id) & (Threshold.wnid == Tag.wnid))
+        thresholds.joined(count, Model.id, Tag.wnid)
         .where(
             Model.is_current,
             Tag.wnid.in_(select(Category.wnid).where(Category.everyday, Category.curated)),
-            Tag.score >= func.coalesce(Threshold.score, default.score),
+            Tag.score >= thresholds.SCORE,
         )
         .group_by(Tag.wnid)
         .subquery()

@@ -20,9 +20,8 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import aliased
 
-from tagtray.db import clock, dialects, paths, stale
+from tagtray.db import clock, dialects, paths, stale, thresholds
 from tagtray.db.access.transactions import read
 from tagtray.db.places import holds
 from tagtray.db.places.roots import Target
@@ -37,7 +36,6 @@ from tagtray.db.tables import (
     Root,
     Status,
     Tag,
-    Threshold,
 )
 
 #: Images that are deferred for more than this many seconds keep nobody waiting.
@@ -164,16 +162,16 @@ def frequent_labels(engine: Engine, targets: Sequence[Target], limit: int) -> li
 def frequent_categories(engine: Engine, targets: Sequence[Target], limit: int) -> list[NameCount]:
     """The most frequent everyday categories of ``targets`` under the current model, where they are shown."""
     count = func.count().label("images")
-    default = aliased(Threshold)
-    query = (
+    categories = (
         select(Category.name, Category.name_zh, count)
         .join_from(Image, Model, Model.is_current.is_(True))
         .join(Tag, and_(Tag.content_id == Image.content_id, Tag.model_id == Model.id))
         .join(Category, and_(Category.wnid == Tag.wnid, Category.curated, Category.everyday))
-        .join(default, and_(default.model_id == Model.id, default.wnid == ""))
-        .outerjoin(Threshold, and_(Threshold.model_id == Model.id, Threshold.wnid == Tag.wnid))
+    )
+    query = (
+        thresholds.joined(categories, Model.id, Tag.wnid)
         .where(Image.status == Status.DONE, _within(targets))
-        .where(Tag.score >= func.coalesce(Threshold.score, default.score))
+        .where(Tag.score >= thresholds.SCORE)
         .group_by(Category.name, Category.name_zh)
         .order_by(count.desc(), Category.name)
         .limit(limit)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.acceptance import photos
-from tests.acceptance.world import World, ended
+from tests.acceptance.world import World, ended, page_of
 from tests.chaos import members
 from tests.waiting import wait_for
 
@@ -26,11 +26,7 @@ PENDING = "SELECT count(*) FROM images WHERE status IN ('pending', 'queued', 'ru
 def _start(world: World, folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     """A run with web pages on a free port, and their address."""
     run = world.start("run", str(folder), "--web", "--port", "0", *options)
-    assert run.stderr is not None
-    for line in iter(run.stderr.readline, ""):
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            return run, found[0]
-    raise AssertionError(run.communicate())
+    return run, page_of(run)
 
 
 @pytest.fixture(autouse=True)
@@ -145,11 +141,9 @@ def test_pages_that_others_can_reach_need_a_token(laptop: World, tmp_path: Path)
 
 def test_serve_alone_ends_in_order(laptop: World, client: httpx.Client) -> None:
     serve = laptop.start("serve", "--port", "0")
-    assert serve.stderr is not None
-    found = re.search(r"http://127\.0\.0\.1:\d+", serve.stderr.readline())
-    assert found
-    wait_for(lambda: client.get(f"{found[0]}/healthz").status_code == 200, serve)
-    assert client.get(f"{found[0]}/readyz").json()["code"] == "no_worker"
+    address = page_of(serve)
+    wait_for(lambda: client.get(f"{address}/healthz").status_code == 200, serve)
+    assert client.get(f"{address}/readyz").json()["code"] == "no_worker"
 
     serve.send_signal(signal.SIGINT)
 

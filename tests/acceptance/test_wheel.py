@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,11 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance import photos
-from tests.acceptance.world import World
+from tests.acceptance.world import World, page_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: What a wheel is made of.
@@ -96,6 +98,16 @@ def test_an_installed_wheel_classifies_and_answers(laptop: World, environment: P
     clean = os.environ | {"PYTHONPATH": ""}
     found = subprocess.run(where, env=clean, capture_output=True, text=True, check=True).stdout
     assert found.startswith(str(environment))
+
+    # And its pages show the photos, with all that they are made of
+    address = page_of(installed.start("serve", "--port", "0", PYTHONPATH=""))
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+        gallery = client.get("/gallery")
+        parts = re.findall(r'(?:href|src)="(/static/[^"]+)"', gallery.text)
+        assert gallery.status_code == 200 and len(parts) > 2
+        assert {client.get(part).status_code for part in parts} == {200}
+        photo, _ = client.get("/api/images").json()["items"]
+        assert client.get(photo["thumb"]).headers["content-type"] == "image/webp"
 
 
 def _links(folder: Path) -> list[Path]:

@@ -137,6 +137,15 @@ def world(home: Path, **variables: str) -> Iterator[World]:
         created.close()
 
 
+def page_of(process: subprocess.Popen[str]) -> str:
+    """The address that a command says its pages are at."""
+    assert process.stderr is not None
+    for line in iter(process.stderr.readline, ""):
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    raise AssertionError(process.communicate())
+
+
 def ended(process: subprocess.Popen[str]) -> Ended:
     """Wait for the end of a process."""
     output, errors = process.communicate(timeout=PATIENCE)

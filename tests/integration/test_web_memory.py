@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from tagtray.config import settings as configuration
 from tests import builders
-from tests.acceptance.world import World, world
+from tests.acceptance.world import page_of, world
 from tests.waiting import wait_for
 
 MB = 2**20
@@ -30,19 +29,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, psut
     home = tmp_path_factory.mktemp("served")
     with builders.ledger(configuration.load(home=home)), world(home) as own:
         serve = own.start("serve", "--port", "0", TAGTRAY_LOG_LEVEL="WARNING")
-        address = _address(own, serve)
+        address = page_of(serve)
+        wait_for(lambda: httpx.get(f"{address}/healthz", trust_env=False).status_code == 200, serve)
         httpx.post(f"{address}/predict", files={"file": builders.jpeg()}, trust_env=False)
         yield address, psutil.Process(serve.pid)
         serve.terminate()
         serve.communicate()
-
-
-def _address(own: World, serve: subprocess.Popen[str]) -> str:
-    assert serve.stderr is not None
-    found = re.search(r"http://127\.0\.0\.1:\d+", serve.stderr.readline())
-    assert found and own
-    wait_for(lambda: httpx.get(f"{found[0]}/healthz", trust_env=False).status_code == 200, serve)
-    return found[0]
 
 
 def _peak(process: psutil.Process) -> int:
