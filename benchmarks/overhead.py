@@ -7,6 +7,7 @@ with a decoder and a network that do nothing; full chunks, smaller ones and one 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -143,6 +144,8 @@ def _cpu(redis_server: psutil.Process) -> float:
 
 def main() -> None:
     """Each way in turns; print and keep [least, median, most]."""
+    gc.collect()
+    gc.freeze()  # as a worker does with what it has imported
     rows = [{name: measure(*way) for name, way in WAYS.items()} for _ in range(ROUNDS)]
     result = report.medians(rows)
     print(json.dumps(result, indent=2))

@@ -97,7 +97,10 @@ class Settings(BaseSettings):
         "auto", description="What the network computes in; auto: bf16 where the processor has it, else fp32."
     )
     linger_ms: float = Field(
-        5.0, ge=0, le=1000, description="Milliseconds that a worker waits for more jobs to fill its batch."
+        0.0,
+        ge=0,
+        le=1000,
+        description="Milliseconds that a worker waits for more jobs to fill its batch; 0: none.",
     )
     workers: int | None = Field(
         None,

@@ -96,6 +96,8 @@ class Feeder:
 
     def _share(self, images: int) -> int:
         """Images to a job when nothing is queued: no worker stays idle while another has a full chunk."""
+        if images == 1:
+            return 1
         return max(1, min(self._chunk, -(-images // max(1, workers.count(self._ledger.engine)))))
 
     def recover(self) -> int:
