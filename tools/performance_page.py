@@ -50,6 +50,12 @@ EXCHANGE = (
     ("the same again, nothing has changed", "sidecars/again"),
     ("`--undo` of them", "sidecars/undo"),
 )
+#: Loads of the web service, in words.
+WEB = {
+    "load": "10 at a time",
+    "alone": "one at a time",
+    "cached": "10 at a time, the same photo again and again",
+}
 #: Databases, as they are called.
 SERVERS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 #: Ways that memory was measured in, and what of it is shown.
@@ -206,6 +212,25 @@ def search() -> str:
 def _pages(found: Mapping[str, Any], kind: str) -> tuple[str, str]:
     whole, cpu = (found[clock][kind] for clock in ("ms", "cpu_ms"))
     return f"{whole['p50']:.0f}, {whole['p95']:.0f} ms", f"{cpu['p50']:.0f}, {cpu['p95']:.0f} ms"
+
+
+def web() -> str:
+    """What POST /predict takes with each precision, and the peer's service."""
+    rows = []
+    for name, found in read("web-small").items():
+        service, _, how = name.partition("-")
+        if service == "flask":
+            rows.append(_served(f"the peer, {how.replace('-', ' ')}, 10 at a time", found))
+        elif service == "auto":
+            rows += [_served(f"{how}, {words}", found[kind]) for kind, words in WEB.items()]
+            alone = f"{found['decode_and_forward_ms']:.1f} ms"
+            rows.append((f"{how}, decode and forward by themselves", "", alone, "", "", ""))
+    return table(("", "requests/s", "p50", "p95", "p99", "CPU of a request"), rows)
+
+
+def _served(words: str, found: Mapping[str, float]) -> tuple[str, ...]:
+    waited = (f"{found[name]:.1f} ms" for name in ("p50_ms", "p95_ms", "p99_ms"))
+    return words, f"{found['per_second']:.1f}", *waited, f"{found['cpu_ms_per_request']:.1f} ms"
 
 
 def memory() -> str:
