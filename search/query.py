@@ -70,15 +70,19 @@ def hits(
 
 def _images_of(
     evidence: Evidence, shown: Evidence, meaning: Meaning, plan: Plan, order: Order
-) -> Select[int, int | None, float, Any]:
+) -> Select[int, int, float, Any]:
     scores: list[ColumnElement[float]] = []
     where: list[ColumnElement[bool]] = [views.is_shown()]
     source: FromClause = _contents
     content = unindexed(Content.id)
+    # Of what the statement begins with: the index that has the order has it in this column, too. Where words
+    # are looked up for contents in order, SQLite would then first make an index of all that show them.
+    content_id: ColumnElement[int] = _images.c.content_id if meaning.shown else _contents.c.id
     if plan.first is not None:
         source = shown.any_of(plan.first)
-        content = unindexed(source.c.content_id)
+        content_id = source.c.content_id
         scores.append(source.c.score)
+        content = unindexed(content_id)
     for senses in meaning.shown:
         if senses is not plan.first:
             source, score, shows = _look_up(shown, source, content, senses)
@@ -96,8 +100,8 @@ def _images_of(
     where += [~_shows(evidence, content, sense) for sense in meaning.unwanted]
     where += [_holds(condition, plan) for condition in meaning.filters]
     key = score if order == "score" else Content.taken_at
-    columns = (Image.id.label("image_id"), Image.content_id, score.label("score"), key.label("key"))
-    return select(*columns).select_from(source).where(*where)
+    ids = (Image.id.label("image_id"), content_id.label("content_id"))
+    return select(*ids, score.label("score"), key.label("key")).select_from(source).where(*where)
 
 
 def _look_up(

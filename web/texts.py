@@ -213,6 +213,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "code.no_worker": ("No worker runs; what is added waits.", "没有工作进程；新增的照片会等待。"),
     "code.store_away": ("A store does not answer; what is added waits.", "存储没有响应；新增的照片会等待。"),
     "code.busy": ("The server is busy.", "服务器繁忙。"),
+    "code.too_many_attempts": (
+        "There were too many wrong tokens from this address; try again later.",
+        "此地址的错误令牌过多，请稍后再试。",
+    ),
     "code.empty": ("The file is empty.", "文件为空。"),
     "code.not_an_image": ("The file is not a picture.", "文件不是图片。"),
     "code.unsupported": ("The image is of a kind that is not read.", "不支持此类图像。"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -33,41 +32,39 @@ class MonthFacet:
 def categories(connection: Connection) -> list[CategoryFacet]:
     """The categories that any photo shows, the most frequent first; photos with the same bytes count once."""
     default = aliased(Threshold)
-    shown = (
-        select(Tag.wnid, func.count().label("photos"))
-        .join_from(Tag, Model, Tag.model_id == Model.id)
-        .join(default, (default.model_id == Model.id) & (default.wnid == ""))
-        .outerjoin(Threshold, (Threshold.model_id == Model.id) & (Threshold.wnid == Tag.wnid))
+    # One range of the index for each: what is below the threshold is not looked at.
+    photos = (
+        select(func.count())
         .where(
-            Model.is_current,
-            Tag.wnid.in_(select(Category.wnid).where(Category.everyday, Category.curated)),
+            Tag.wnid == Category.wnid,
+            Tag.model_id == Model.id,
             Tag.score >= func.coalesce(Threshold.score, default.score),
         )
-        .group_by(Tag.wnid)
-        .subquery()
+        .correlate(Category, Model, Threshold, default)
+        .scalar_subquery()
+        .label("photos")
     )
     query = (
-        select(Category.name, Category.name_zh, Category.icon, shown.c.photos)
-        .join_from(shown, Category, Category.wnid == shown.c.wnid)
-        .order_by(shown.c.photos.desc(), Category.name)
+        select(Category.name, Category.name_zh, Category.icon, photos)
+        .join_from(Category, Model, Model.is_current)
+        .join(default, (default.model_id == Model.id) & (default.wnid == ""))
+        .outerjoin(Threshold, (Threshold.model_id == Model.id) & (Threshold.wnid == Category.wnid))
+        .where(Category.everyday, Category.curated)
+        .order_by(photos.desc(), Category.name)
     )
-    return [CategoryFacet(*row) for row in connection.execute(query)]
+    return [CategoryFacet(*row) for row in connection.execute(query) if row.photos]
 
 
-def months(connection: Connection) -> Sequence[MonthFacet]:
-    """The months of the photos, the newest first."""
+def months(connection: Connection) -> tuple[list[MonthFacet], int]:
+    """The months of the images that can be shown, the newest first, and how many images have no date."""
     month = dialects.month(Content.taken_at)
     query = (
         select(month, func.count())
         .join_from(Content, Image, Image.content_id == Content.id)
-        .where(Content.taken_at.is_not(None), views.is_shown())
+        .where(views.is_shown())
         .group_by(month)
         .order_by(month.desc())
     )
-    return [MonthFacet(*row) for row in connection.execute(query)]
-
-
-def photos(connection: Connection) -> int:
-    """How many images can be shown: those with a content."""
-    query = select(func.count()).select_from(Image).where(Image.content_id.is_not(None), views.is_shown())
-    return connection.scalar(query) or 0
+    rows = connection.execute(query).all()
+    undated = sum(photos for name, photos in rows if name is None)
+    return [MonthFacet(*row) for row in rows if row[0] is not None], undated

@@ -8,6 +8,9 @@ import pytest
 
 from benchmarks.scale import plans
 from benchmarks.scale.rows import Scaled, scaled
+from tagtray.db.access import transactions
+from tagtray.search import planning
+from tagtray.search.find import Search
 
 ROWS = 2_000
 #: These are about all images of the folders, once in a run.
@@ -86,6 +89,32 @@ def test_a_page_of_photos_is_read_from_an_index_that_has_its_order(made: Scaled,
     assert any(index in line for line in lines), lines
     assert plans.full_scans(lines) == []
     assert not any("SCAN" in line or "TEMP B-TREE" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("query", ["", "-taken:1800..", "camera:3", "dog", "animal -dog", "dog taken:2015.."])
+def test_of_many_photos_with_one_score_or_date_a_page_is_read_and_no_more(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "FREQUENT", 3)
+    with scaled(ROWS) as made, transactions.reading(made.engine) as connection:
+        with plans.statements(made.engine) as sent:
+            Search(connection, query).page(connection, 5)
+        lines = [line for item in sent.items() for line in plans.explain(made.engine, *item)]
+
+    assert not any("AUTOMATIC" in line or "PART OF ORDER BY" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("query", ["dog", "animal -dog"])
+def test_photos_of_a_word_by_date_need_no_index_of_their_own(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "FREQUENT", 3)
+    with scaled(ROWS) as made, transactions.reading(made.engine) as connection:
+        with plans.statements(made.engine) as sent:
+            Search(connection, query, "date").page(connection, 5)
+        lines = [line for item in sent.items() for line in plans.explain(made.engine, *item)]
+
+    assert not any("AUTOMATIC" in line for line in lines), lines
 
 
 def test_an_idle_feeder_looks_at_indexes_alone(made: Scaled) -> None:

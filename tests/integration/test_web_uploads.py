@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -211,6 +213,17 @@ def test_every_file_leaves_a_row_in_the_audit_table(site: Site) -> None:
     assert entry.client == "127.0.0.1"
     assert entry.user_agent == r"a\x1b[31m camera"
     assert 0 <= entry.milliseconds < 60_000
+
+
+def test_notes_of_uploads_are_removed_after_some_days(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = audit.Entry(datetime(2020, 1, 1, tzinfo=UTC), "old", "", None, "done", 1)
+    audit.add(site.ledger.engine, [entry] * 5 + [replace(entry, at=datetime.now(UTC), client="young")])
+    monkeypatch.setattr(audit, "REMOVED", 2)
+
+    audit.remove(site.ledger.engine, site.settings.audit_days)
+
+    clients = [client for (client,) in builders.query(site.ledger, "SELECT client FROM audit")]
+    assert "old" not in clients and "young" in clients
 
 
 def test_uploads_are_removed_after_some_days_and_what_they_showed_is_kept(site: Site) -> None:
