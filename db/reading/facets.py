@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 from sqlalchemy.orm import aliased
 
 from tagtray.db import dialects, views
@@ -32,26 +32,25 @@ class MonthFacet:
 def categories(connection: Connection) -> list[CategoryFacet]:
     """The categories that any photo shows, the most frequent first; photos with the same bytes count once."""
     default = aliased(Threshold)
-    # One range of the index for each: what is below the threshold is not looked at.
-    photos = (
-        select(func.count())
-        .where(
-            Tag.wnid == Category.wnid,
-            Tag.model_id == Model.id,
-            Tag.score >= func.coalesce(Threshold.score, default.score),
+    score = func.coalesce(Threshold.score, default.score).label("score")
+    shown = (
+        select(
+            *(Category.name, Category.name_zh, Category.icon, Category.wnid),
+            Model.id.label("model_id"),
+            score,
         )
-        .correlate(Category, Model, Threshold, default)
-        .scalar_subquery()
-        .label("photos")
-    )
-    query = (
-        select(Category.name, Category.name_zh, Category.icon, photos)
-        .join_from(Category, Model, Model.is_current)
+        .join_from(Category, Model, true())
         .join(default, (default.model_id == Model.id) & (default.wnid == ""))
         .outerjoin(Threshold, (Threshold.model_id == Model.id) & (Threshold.wnid == Category.wnid))
-        .where(Category.everyday, Category.curated)
-        .order_by(photos.desc(), Category.name)
+        .where(Model.is_current, Category.everyday, Category.curated)
+        .subquery()
     )
+    # One range of the index for each: what is below its threshold is not looked at.
+    found = select(func.count()).where(
+        Tag.wnid == shown.c.wnid, Tag.model_id == shown.c.model_id, Tag.score >= shown.c.score
+    )
+    photos = found.scalar_subquery().label("photos")
+    query = select(shown.c.name, shown.c.name_zh, shown.c.icon, photos).order_by(photos.desc(), shown.c.name)
     return [CategoryFacet(*row) for row in connection.execute(query) if row.photos]
 
 
