@@ -43,7 +43,7 @@ class _Counted(Generic[Figure]):
 
 
 class Kept(Generic[Figure]):
-    """A figure and its age; safe for threads. ``waits``: whoever comes to an old one waits for a new count."""
+    """A figure and its age; safe for threads. ``waits``: who comes to an old one waits for a new count."""
 
     def __init__(self, count: Callable[[], Figure], waits: bool = True) -> None:
         self._count = count

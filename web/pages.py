@@ -107,10 +107,11 @@ def teach(request: Request) -> Response:
 
 
 @router.get("/failures")
-def failures(request: Request, context: Shared) -> Response:
-    """Images that could not be classified, and why."""
-    found, total = queries.failures(context.engine, None, FAILURES)
-    return render(request, "failures.html", failures=found, total=total)
+def failures(request: Request, context: Shared, code: ImageCode | None = None) -> Response:
+    """Images that could not be classified, and why; those of one code, if it is given."""
+    found, total = queries.failures(context.engine, code, FAILURES)
+    codes = queries.failure_codes(context.engine)
+    return render(request, "failures.html", failures=found, total=total, codes=codes, code=code)
 
 
 @router.post("/failures")

@@ -98,6 +98,18 @@ def test_failures_are_listed_and_tried_again(site: Site) -> None:
         wait_for(lambda: builders.status(site.ledger, image_id) == ["failed"])
 
 
+def test_what_is_done_is_read_again_where_it_is_named_and_that_is_forced(site: Site) -> None:
+    image_id = _id(site, "1.jpg")
+
+    assert _post(site, "/api/retry", ids=[image_id]) == {"images": 0}
+    assert _post(site, "/api/retry", ids=[image_id], force=True) == {"images": 1}
+
+    wait_for(lambda: builders.status(site.ledger, image_id) == ["done"])
+    for body in ({"force": True}, {"force": True, "code": "empty"}, {"force": True, "ids": [1], "code": "empty"}):
+        answer = site.client.post("/api/retry", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
 def test_words_are_suggested_by_how_names_begin(site: Site) -> None:
     assert _get(site, "/api/suggest?q=DO") == [{"name": "dog", "name_zh": "狗", "kind": "category"}]
     assert [word["name"] for word in _get(site, "/api/suggest?q=虎")] == ["tabby"]
