@@ -105,7 +105,8 @@ def test_what_is_done_is_read_again_where_it_is_named_and_that_is_forced(site: S
     assert _post(site, "/api/retry", ids=[image_id], force=True) == {"images": 1}
 
     wait_for(lambda: builders.status(site.ledger, image_id) == ["done"])
-    for body in ({"force": True}, {"force": True, "code": "empty"}, {"force": True, "ids": [1], "code": "empty"}):
+    codes = {"code": "empty"}
+    for body in ({"force": True}, {"force": True, **codes}, {"force": True, "ids": [1], **codes}):
         answer = site.client.post("/api/retry", json=body)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
