@@ -14,7 +14,10 @@ from tests.browser.conftest import Visit
 from tests.sites import Site
 from tests.waiting import wait_for
 
-PAGES = ("/", "/gallery", "/gallery?q=dog", "/gallery/1", "/teach", "/failures", "/status", "/login")
+PAGES = (
+    *("/", "/gallery", "/gallery?q=dog", "/gallery/1", "/teach"),
+    *("/failures", "/failures?code=empty", "/status", "/docs", "/login"),
+)
 #: The chip of a category that all photos show: those from the start, and one that a test repairs.
 DOGS = re.compile("^dog 2[01]$")
 _EMPTY = "SELECT status FROM images WHERE path = 'empty.jpg'"
@@ -48,6 +51,8 @@ def _settled(page: Page) -> None:
         expect(page.locator(".tile img").first).to_have_js_property("complete", True)
     elif path.startswith("gallery/"):
         expect(page.locator(".detail .facts")).to_be_visible()
+    elif path == "docs":
+        page.locator("summary", has_text="POST /predict").click()
     elif path == "teach":
         expect(page.locator("#none")).to_be_visible()
 
@@ -122,7 +127,7 @@ def test_a_failure_is_tried_again_and_leaves_the_list(visit: Visit, site: Site) 
 
 def test_failures_of_one_reason_are_shown_and_tried_again(visit: Visit, site: Site) -> None:
     page = visit("/failures")
-    reasons = page.get_by_role("navigation", name="Reasons")
+    reasons = page.get_by_role("group", name="Reasons")
 
     reasons.get_by_role("link", name="The file is empty. 1").focus()
     page.keyboard.press("Enter")
@@ -142,7 +147,7 @@ def test_failures_of_one_reason_are_shown_and_tried_again(visit: Visit, site: Si
 def test_reasons_are_told_in_chinese(visit: Visit) -> None:
     page = visit("/failures?code=not_an_image", locale="zh-CN")
 
-    reasons = page.get_by_role("navigation", name="原因")
+    reasons = page.get_by_role("group", name="原因")
     expect(reasons.get_by_role("link", name="文件不是图片。")).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("button", name="重试这 1 张")).to_be_visible()
 

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tagtray.web import facets, learner
+from tagtray.web import application, facets, learner
 from tests import builders, sites
 from tests.sites import Site
 from tests.waiting import wait_for
@@ -132,6 +132,15 @@ def test_figures_say_what_there_is_and_how_old_they_are(site: Site, monkeypatch:
     monkeypatch.setattr(facets, "COUNTING_SHARE", 1_000.0)
     wait_for(lambda: _get(site, "/api/facets")["photos"] == found["photos"] + 1)
     builders.execute(site.ledger, "DELETE FROM images WHERE path = 'later.jpg'")
+
+
+def test_programs_are_told_all_routes_on_a_page(site: Site) -> None:
+    text = site.client.get("/docs").text
+
+    for path, methods in application.bare().openapi()["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in text
+    assert "&#34;label&#34;: &#34;tabby&#34;" in text
 
 
 def test_status_is_that_of_the_command(site: Site) -> None:
