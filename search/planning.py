@@ -32,6 +32,8 @@ def plan(connection: Connection, evidence: Evidence, meaning: Meaning, order: Or
     indexed = list(filter(_is_indexed, meaning.filters))
     if order == "score" and one_word and not indexed:
         return Plan(groups[0], in_order=True)
+    if order == "score" and not groups and not indexed:
+        return Plan(None, in_order=True, scored=True)
     conditions: list[list[_Rows]] = [[evidence.rows(sense) for sense in senses] for senses in groups]
     conditions += [[select(Content.id).where(or_(*map(place, found.places)))] for found in indexed]
     # How frequent they are matters beyond FREQUENT only where one of several words is to be the first.
@@ -39,6 +41,8 @@ def plan(connection: Connection, evidence: Evidence, meaning: Meaning, order: Or
     photos: list[float] = _count(connection, conditions, limit) if conditions else []
     fewest = min(photos, default=inf)
     rarest = photos.index(fewest) if photos else 0
+    if order == "score" and not groups and fewest > FREQUENT:
+        return Plan(None, in_order=True, scored=True)
     spans = [all(isinstance(found, Span) for found in condition.places) for condition in indexed]
     if order == "score" and one_word and (rarest == 0 or fewest > FREQUENT):
         return Plan(groups[0], in_order=True)

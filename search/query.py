@@ -47,12 +47,14 @@ class Plan:
     ``first`` is the one of ``meaning.shown`` that it begins with; None: the contents. ``in_order``: it goes
     through them in the order that is asked for and need not sort, else through the few that there are. Where
     they are not few, a page is sought among those of a score from ``floors`` first, the highest one first: a
-    photo's score is the least of its words', so that each of them is as high.
+    photo's score is the least of its words', so that each of them is as high. ``scored``: without words, it
+    begins with the first labels, and finds what has one.
     """
 
     first: Sequence[Sense] | None
     in_order: bool
     floors: tuple[float, ...] = ()
+    scored: bool = False
 
 
 def hits(
@@ -90,9 +92,13 @@ def _images_of(
             where.append(shows)
     if not meaning.shown:
         best = evidence.best().subquery()
-        source = source.outerjoin(best, best.c.content_id == content)
         scores.append(best.c.score)
-    if plan.first is not None and (order == "date" or any(map(_is_of_content, meaning.filters))):
+        if plan.scored:
+            source, content_id, content = best, best.c.content_id, unindexed(best.c.content_id)
+        else:
+            source = source.outerjoin(best, best.c.content_id == content)
+    asks_content = order == "date" or any(map(_is_of_content, meaning.filters))
+    if (plan.first is not None or plan.scored) and asks_content:
         source = source.join(_contents, Content.id == content)
     source = source.join(_images, Image.content_id == content)
     score = least(scores)

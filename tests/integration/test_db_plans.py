@@ -14,6 +14,7 @@ from tagtray.db.access import transactions
 from tagtray.db.access.engine import transaction
 from tagtray.search import planning
 from tagtray.search.find import Search
+from tagtray.search.query import Order
 
 ROWS = 2_000
 #: These are about all images of the folders, once in a run.
@@ -104,14 +105,20 @@ def _steps(connection: Connection, search: Search) -> int:
     return len(hundreds)
 
 
-@pytest.mark.parametrize("query", ["", "-taken:1800..", "dog", "animal -dog"])
-def test_of_many_photos_with_one_score_or_no_date_no_more_are_read_than_a_page_has(query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [("", "date"), ("", "score"), ("-taken:1800..", "date"), ("dog", "score"), ("animal -dog", "score")],
+)
+def test_of_many_photos_with_one_score_or_no_date_no_more_are_read_than_a_page_has(
+    query: str, order: Order
+) -> None:
     with scaled(ROWS) as made:
         with transaction(made.engine, writes=True) as connection:
             connection.execute(text("UPDATE tags SET score = 0.9"))
+            connection.execute(text("UPDATE predictions SET score = content_id / 10000.0 / rank"))
             connection.execute(text("UPDATE contents SET taken_at = NULL"))
         with transactions.reading(made.engine) as connection:
-            assert _steps(connection, Search(connection, query)) < ROWS / 40
+            assert _steps(connection, Search(connection, query, order)) < ROWS / 40
 
 
 @pytest.mark.parametrize("query", ["dog", "animal -dog"])
