@@ -92,15 +92,16 @@ class Facets:
         self._months = Kept(lambda: read(engine, facets.months), waits=False)
 
     def get(self) -> schemas.Facets:
-        """The figures, with the age of the older ones. Raises InfrastructureError."""
-        (categories, one), (found, other) = self._categories.get(), self._months.get()
-        months, undated = found
+        """The figures and their ages. Raises InfrastructureError."""
+        categories, age = self._categories.get()
+        (months, undated), months_age = self._months.get()
         return schemas.Facets.model_validate(
             {
                 "photos": undated + sum(month.photos for month in months),
                 "categories": categories[:CATEGORIES],
                 "months": months,
                 "undated": undated,
-                "age": round(max(one, other), 1),
+                "age": round(age, 1),
+                "months_age": round(months_age, 1),
             }
         )

@@ -224,13 +224,14 @@ class MonthChip(_Answer):
 
 
 class Facets(_Answer):
-    """What the collection can be narrowed by; ``age`` is in seconds."""
+    """What the collection can be narrowed by; ``age`` (of the categories) and ``months_age`` are in seconds."""
 
     photos: int
     categories: list[CategoryChip]
     months: list[MonthChip]
     undated: int
     age: float
+    months_age: float
 
 
 class StatusAnswer(BaseModel):

@@ -115,7 +115,7 @@ let looking = null;
 
 async function look() {
   const found = await api("/api/facets");
-  if (Date.now() - 1000 * found.age < ended) soon();
+  if (Date.now() - 1000 * Math.max(found.age, found.months_age) < ended) soon();
   return found;
 }
 
