@@ -224,7 +224,7 @@ class MonthChip(_Answer):
 
 
 class Facets(_Answer):
-    """What the collection can be narrowed by; ``age`` (of the categories) and ``months_age`` are in seconds."""
+    """What the collection can be narrowed by; ``age`` (of the categories) and ``months_age``: seconds."""
 
     photos: int
     categories: list[CategoryChip]
