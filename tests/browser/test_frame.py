@@ -82,13 +82,13 @@ def test_no_page_is_wider_than_a_small_phone(visit: Visit, path: str, locale: st
 def test_the_browsers_language_is_spoken_until_another_is_chosen(visit: Visit) -> None:
     page = visit("/failures", locale="zh-CN")
     expect(page.get_by_role("heading", level=1)).to_have_text("失败")
-    expect(page.get_by_text("文件为空。")).to_be_visible()
+    expect(page.locator(".reason", has_text="文件为空。")).to_be_visible()
 
     page.get_by_role("button", name="EN").click()
 
     expect(page).to_have_url("/failures")
     expect(page.get_by_role("heading", level=1)).to_have_text("Failures")
-    expect(page.get_by_text("The file is empty.")).to_be_visible()
+    expect(page.locator(".reason", has_text="The file is empty.")).to_be_visible()
     page.goto("/gallery")
     expect(page.get_by_role("button", name=DOGS)).to_be_visible()
 

@@ -121,8 +121,8 @@ async function look() {
 
 function soon() {
   looking ??= setTimeout(async () => {
-    const found = await look().catch(() => null);
     looking = null;
+    const found = await look().catch(() => null);
     if (!found) return;
     facets = found;
     chips();
