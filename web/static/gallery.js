@@ -122,7 +122,7 @@ async function look() {
 function soon() {
   looking ??= setTimeout(async () => {
     looking = null;
-    const found = await look().catch(() => null);
+    const found = navigator.onLine && (await look().catch(() => null));
     if (!found) return;
     facets = found;
     chips();
@@ -140,6 +140,7 @@ function hear() {
 fresh.firstElementChild.addEventListener("click", () => show().then(() => grid.focused && grid.reveal(grid.focused)));
 news.addEventListener("ended", hear);
 news.addEventListener("open", hear);
+addEventListener("online", hear);
 
 // Chips: a press adds a category to the query or takes it away.
 const WORD = /-?(?:[a-z]+:)?"[^"]*"|\S+/g;
