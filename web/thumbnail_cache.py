@@ -33,10 +33,11 @@ def read(path: Path) -> bytes | None:
     """A thumbnail, whose use is noted; None where it is not kept."""
     try:
         data = path.read_bytes()
-        if path.stat().st_mtime < time.time() - USE_SECONDS:
-            os.utime(path)
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        if path.stat().st_mtime < time.time() - USE_SECONDS:
+            os.utime(path)
     return data
 
 
@@ -68,6 +69,6 @@ def _kept(place: Path) -> Iterator[tuple[float, int, str]]:
     for parent, _, names in os.walk(place):
         for name in names:
             path = os.path.join(parent, name)
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 found = os.stat(path)
                 yield found.st_mtime, found.st_size, path
