@@ -19,7 +19,7 @@ from tagtray.db.places import uploads
 from tagtray.db.registration import RegisteredFile
 from tagtray.jobs import hints
 from tagtray.jobs.connection import connect
-from tagtray.web import live
+from tagtray.web import live, thumbnail_cache
 from tagtray.web.cleaning import Cleaner
 from tests import builders, sites
 from tests.sites import Site
@@ -215,13 +215,24 @@ def test_every_file_leaves_a_row_in_the_audit_table(site: Site) -> None:
     assert 0 <= entry.milliseconds < 60_000
 
 
-def test_notes_of_uploads_are_removed_after_some_days(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notes_of_uploads_and_thumbnails_are_kept_within_limits(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given old notes and a young one, and a thumbnail where there is no room for any
     entry = audit.Entry(datetime(2020, 1, 1, tzinfo=UTC), "old", "", None, "done", 1)
     audit.add(site.ledger.engine, [entry] * 5 + [replace(entry, at=datetime.now(UTC), client="young")])
     monkeypatch.setattr(audit, "REMOVED", 2)
+    settings = site.settings.model_copy(update={"thumbnails_max_bytes": 1})
+    thumbnail = thumbnail_cache.file(settings, "0" * 64, "small")
+    thumbnail_cache.keep(thumbnail, b"a picture")
 
-    audit.remove(site.ledger.engine, site.settings.audit_days)
+    # When the server looks what is to be cleaned away
+    cleaner = Cleaner(settings, site.ledger, uploads.ensure(site.ledger.engine, settings))
+    cleaner.start()
 
+    # Then what is over a limit goes
+    wait_for(lambda: not thumbnail.exists())
+    cleaner.stop()
     clients = [client for (client,) in builders.query(site.ledger, "SELECT client FROM audit")]
     assert "old" not in clients and "young" in clients
 
