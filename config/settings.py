@@ -195,6 +195,15 @@ class Settings(BaseSettings):
     upload_days: float = Field(
         30.0, gt=0, le=36_500, description="Days after which uploaded files are removed; results are kept."
     )
+    audit_days: float = Field(
+        365.0, gt=0, le=36_500, description="Days after which notes of uploads (`tagtray audit`) are removed."
+    )
+    thumbnails_max_bytes: int = Field(
+        5_000_000_000,
+        ge=1,
+        description="Bytes of the thumbnails that are kept; beyond them those go that nobody looked at for "
+        "longest.",
+    )
     metrics_port: int | None = Field(
         None,
         ge=0,

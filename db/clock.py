@@ -12,6 +12,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+#: Seconds of a day.
+DAY = 86_400.0
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment: aware UTC in Python, ``timestamptz`` in PostgreSQL, ISO text in SQLite."""

@@ -54,7 +54,7 @@ class Cursor:
             hits.c.content_id < self.content_id,
             and_(hits.c.content_id == self.content_id, hits.c.image_id < self.image_id),
         )
-        if self.key is None:
-            return ids
         # The first condition says nothing new, but an index can be searched for it.
+        if self.key is None:
+            return and_(hits.c.content_id <= self.content_id, ids)
         return and_(hits.c.key <= self.key, or_(hits.c.key < self.key, ids))

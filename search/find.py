@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,9 @@ class Search:
         evidence = Evidence(vocabulary, meaning)
         plan = planning.plan(connection, evidence, meaning, self.order)
         self.hits = query.hits(evidence, meaning, plan, self.order)
+        self._rest = self.hits
+        if plan.scored:
+            self._rest = query.hits(evidence, meaning, replace(plan, scored=False), self.order)
         self._surest = [query.hits(evidence, meaning, plan, self.order, floor) for floor in plan.floors]
         self._model_id, self._label_set = vocabulary.model_id, vocabulary.label_set
         self._has_words = bool(meaning.shown)
@@ -89,7 +92,7 @@ class Search:
 
     def stream(self, connection: Connection) -> Iterator[Hit]:
         """All hits in their order, read as they are taken."""
-        for part in self._parts(self.hits, None):
+        for _, part in self._parts(self.hits, None):
             statement = self._described(part)
             yield from map(_hit, connection.execute(statement, execution_options={"yield_per": FETCHED}))
 
@@ -98,22 +101,23 @@ class Search:
     ) -> list[Row[Any]]:
         """The first ``limit`` of ``hits`` behind ``after``."""
         rows: list[Row[Any]] = []
-        for part in self._parts(hits, after):
-            wanted = part.order_by(*_order(hits)).limit(limit - len(rows))
+        for found, part in self._parts(hits, after):
+            wanted = part.order_by(*_order(found)).limit(limit - len(rows))
             rows += connection.execute(self._described(wanted)).all()
             if len(rows) == limit:
                 break
         return rows
 
-    def _parts(self, hits: FromClause, after: Cursor | None) -> list[Select[Any]]:
+    def _parts(self, hits: FromClause, after: Cursor | None) -> list[tuple[FromClause, Select[Any]]]:
         """The hits behind ``after``: those that have a key, then those that have none."""
         keyed = select(hits).where(hits.c.key.is_not(None))
-        rest = select(hits).where(hits.c.key.is_(None))
+        rest = select(self._rest).where(self._rest.c.key.is_(None))
         if after is not None and after.key is None:
-            return [rest.where(after.before(hits))]
+            return [(self._rest, rest.where(after.before(self._rest)))]
         if after is not None:
             keyed = keyed.where(after.before(hits))
-        return [keyed] if self.order == "score" and self._has_words else [keyed, rest]
+        has_all = self.order == "score" and self._has_words
+        return [(hits, keyed)] if has_all else [(hits, keyed), (self._rest, rest)]
 
     def _described(self, part: Select[Any]) -> Select[Any]:
         """The hits of ``part`` with all that is shown of them, in order."""

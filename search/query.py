@@ -47,12 +47,14 @@ class Plan:
     ``first`` is the one of ``meaning.shown`` that it begins with; None: the contents. ``in_order``: it goes
     through them in the order that is asked for and need not sort, else through the few that there are. Where
     they are not few, a page is sought among those of a score from ``floors`` first, the highest one first: a
-    photo's score is the least of its words', so that each of them is as high.
+    photo's score is the least of its words', so that each of them is as high. ``scored``: without words, it
+    begins with the first labels, and finds what has one.
     """
 
     first: Sequence[Sense] | None
     in_order: bool
     floors: tuple[float, ...] = ()
+    scored: bool = False
 
 
 def hits(
@@ -70,15 +72,19 @@ def hits(
 
 def _images_of(
     evidence: Evidence, shown: Evidence, meaning: Meaning, plan: Plan, order: Order
-) -> Select[int, int | None, float, Any]:
+) -> Select[int, int, float, Any]:
     scores: list[ColumnElement[float]] = []
     where: list[ColumnElement[bool]] = [views.is_shown()]
     source: FromClause = _contents
     content = unindexed(Content.id)
+    # Of what the statement begins with: the index that has the order has it in this column, too. Where words
+    # are looked up for contents in order, SQLite would then first make an index of all that show them.
+    content_id: ColumnElement[int] = _images.c.content_id if meaning.shown else _contents.c.id
     if plan.first is not None:
         source = shown.any_of(plan.first)
-        content = unindexed(source.c.content_id)
+        content_id = source.c.content_id
         scores.append(source.c.score)
+        content = unindexed(content_id)
     for senses in meaning.shown:
         if senses is not plan.first:
             source, score, shows = _look_up(shown, source, content, senses)
@@ -86,9 +92,13 @@ def _images_of(
             where.append(shows)
     if not meaning.shown:
         best = evidence.best().subquery()
-        source = source.outerjoin(best, best.c.content_id == content)
         scores.append(best.c.score)
-    if plan.first is not None and (order == "date" or any(map(_is_of_content, meaning.filters))):
+        if plan.scored:
+            source, content_id, content = best, best.c.content_id, unindexed(best.c.content_id)
+        else:
+            source = source.outerjoin(best, best.c.content_id == content)
+    asks_content = order == "date" or any(map(_is_of_content, meaning.filters))
+    if (plan.first is not None or plan.scored) and asks_content:
         source = source.join(_contents, Content.id == content)
     source = source.join(_images, Image.content_id == content)
     score = least(scores)
@@ -96,8 +106,8 @@ def _images_of(
     where += [~_shows(evidence, content, sense) for sense in meaning.unwanted]
     where += [_holds(condition, plan) for condition in meaning.filters]
     key = score if order == "score" else Content.taken_at
-    columns = (Image.id.label("image_id"), Image.content_id, score.label("score"), key.label("key"))
-    return select(*columns).select_from(source).where(*where)
+    ids = (Image.id.label("image_id"), content_id.label("content_id"))
+    return select(*ids, score.label("score"), key.label("key")).select_from(source).where(*where)
 
 
 def _look_up(

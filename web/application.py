@@ -33,6 +33,7 @@ from tagtray.web import (
     teaching,
     thumb,
 )
+from tagtray.web.attempts import Attempts
 from tagtray.web.auditing import Auditor
 from tagtray.web.classify import Classifier
 from tagtray.web.cleaning import Cleaner
@@ -77,6 +78,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         words,
         Facets(database),
         Learner(database, words),
+        Attempts(),
     )
 
     @contextlib.asynccontextmanager
@@ -96,7 +98,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
     app = bare(lifespan)
     app.state.context = context
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES, compresslevel=COMPRESSION)
-    app.add_middleware(guard.Guard, settings=settings)
+    app.add_middleware(guard.Guard, settings=settings, attempts=context.attempts)
     return app
 
 

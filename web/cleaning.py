@@ -1,4 +1,4 @@
-"""Uploads are not kept for ever: their files and thumbnails go after some days, what they showed stays."""
+"""What is not kept for ever: uploads, whose results stay, notes of them, and thumbnails beyond a limit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from tagtray.config import logs
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
+from tagtray.db import audit
 from tagtray.db.access.transactions import read
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import uploads
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.places.uploads import Expired
 from tagtray.db.reading import answers
-from tagtray.web import thumbnails
+from tagtray.web import thumbnail_cache, thumbnails
 
 #: Seconds between two looks, and uploads that are removed together.
 LOOK_SECONDS, PAGE = 600.0, 500
@@ -63,11 +64,13 @@ class Cleaner:
         kept = read(self._ledger.engine, lambda connection: answers.shown(connection, hashes))
         for sha256 in set(hashes) - kept:
             for size in thumbnails.BOXES:
-                _unlink(os.fsencode(thumbnails.kept_file(self._settings, sha256, size)))
+                _unlink(os.fsencode(thumbnail_cache.file(self._settings, sha256, size)))
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
+                audit.remove(self._ledger.engine, self._settings.audit_days, self._stop.is_set)
+                thumbnail_cache.trim(self._settings)
                 if removed := self.clean():
                     sentence = "{uploads} uploads were removed; what they showed is kept."
                     logs.event(log, logging.INFO, "uploads_removed", sentence, uploads=removed)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
+from tagtray.web.attempts import Attempts
 from tagtray.web.auditing import Auditor
 from tagtray.web.classify import Classifier
 from tagtray.web.facets import Facets
@@ -34,6 +35,7 @@ class Context:
     words: Words
     facets: Facets
     learner: Learner
+    attempts: Attempts
 
     @property
     def engine(self) -> Engine:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tagtray.config.settings import Settings
 from tagtray.web import problems, tokens
+from tagtray.web.attempts import Attempts
 from tagtray.web.problems import Problem
 
 #: Requests that are answered at once; more are turned away immediately, so that none waits for long.
@@ -40,8 +41,9 @@ _HEADERS: Mapping[str, str] = {
 class Guard:
     """ASGI middleware that refuses what must not reach a route, and adds the headers of every answer."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, attempts: Attempts) -> None:
         self._app = app
+        self._attempts = attempts
         self._token = settings.token.get_secret_value() if settings.token else None
         self._names = known_names(settings)
         self._requests = 0
@@ -71,7 +73,7 @@ class Guard:
             if self._requests >= MAX_REQUESTS:
                 sentence = f"{MAX_REQUESTS} requests are being answered already."
                 raise Problem(503, "busy", sentence, retry_after=1)
-            if self._token and not path.startswith(OPEN) and not tokens.proves(headers, self._token):
+            if not path.startswith(OPEN) and not self._is_proved(scope, headers):
                 if method == "GET" and "text/html" in headers.get("accept", ""):
                     query = scope["query_string"].decode("latin-1")
                     place = f"{path}?{query}" if query else path
@@ -80,6 +82,19 @@ class Guard:
         except Problem as problem:
             return problems.response(problem)
         return None
+
+    def _is_proved(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a request may do what needs the token; raises Problem where wrong ones came before."""
+        if self._token is None or tokens.has_cookie(headers, self._token):
+            return True
+        given = tokens.bearer(headers)
+        if given is None:
+            return False
+        self._attempts.check(scope)
+        if not tokens.is_token(given, self._token):
+            self._attempts.failed(scope)
+            return False
+        return True
 
     def _check_host(self, headers: Headers) -> None:
         """Raise Problem for a name that is not this server's: a page elsewhere may have been led here."""

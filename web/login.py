@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tagtray.web import pages, tokens
 from tagtray.web.context import Shared
+from tagtray.web.problems import Problem
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,11 +18,12 @@ router = APIRouter(include_in_schema=False)
 @router.get("/login")
 def ask(request: Request, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
     """The form that asks for the token."""
-    return pages.render(request, "login.html", next=_local(next), wrong=False)
+    return pages.render(request, "login.html", next=_local(next), refused=None)
 
 
+# Not in a thread: between a look at the tries and their count there is no other one.
 @router.post("/login")
-def answer(
+async def answer(
     request: Request,
     context: Shared,
     token: Annotated[str, Form(max_length=1000)] = "",
@@ -29,8 +31,15 @@ def answer(
 ) -> Response:
     """Set the cookie where the token is right, and lead back to the page that was asked for."""
     right = context.settings.token
+    try:
+        context.attempts.check(request.scope)
+    except Problem as problem:
+        refused = pages.render(request, "login.html", 429, next=_local(next), refused=429)
+        refused.headers.update(problem.headers or {})
+        return refused
     if right is None or not tokens.is_token(token, right.get_secret_value()):
-        return pages.render(request, "login.html", status=401, next=_local(next), wrong=True)
+        context.attempts.failed(request.scope)
+        return pages.render(request, "login.html", 401, next=_local(next), refused=401)
     response = RedirectResponse(_local(next), 303)
     tokens.set_cookie(response, right.get_secret_value(), secure=request.url.scheme == "https")
     return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +17,7 @@ from tagtray.app import standing
 from tagtray.config.errors import ImageCode, InfrastructureError, UsageError
 from tagtray.db.reading import queries
 from tagtray.search import syntax
-from tagtray.web import images, preferences, texts
+from tagtray.web import images, preferences, reference, texts
 from tagtray.web.context import Shared
 from tagtray.web.problems import Problem
 from tagtray.web.schemas import ImageId, ImagePage
@@ -107,10 +109,11 @@ def teach(request: Request) -> Response:
 
 
 @router.get("/failures")
-def failures(request: Request, context: Shared) -> Response:
-    """Images that could not be classified, and why."""
-    found, total = queries.failures(context.engine, None, FAILURES)
-    return render(request, "failures.html", failures=found, total=total)
+def failures(request: Request, context: Shared, code: ImageCode | None = None) -> Response:
+    """Images that could not be classified, and why; those of one code, if it is given."""
+    found, total = queries.failures(context.engine, code, FAILURES)
+    codes = queries.failure_codes(context.engine)
+    return render(request, "failures.html", failures=found, total=total, codes=codes, code=code)
 
 
 @router.post("/failures")
@@ -128,3 +131,15 @@ def retry(
 def status(request: Request, context: Shared) -> Response:
     """How things stand."""
     return render(request, "status.html", standing=standing.look(context.settings, context.engine))
+
+
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    """The routes for programs."""
+    return render(
+        request,
+        "docs.html",
+        operations=reference.operations(request.app.openapi()),
+        address=request.base_url,
+        readable=functools.partial(json.dumps, ensure_ascii=False, indent=2),
+    )

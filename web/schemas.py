@@ -185,6 +185,9 @@ class RetryRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"ids": [17]}]})
     code: str | None = None
     ids: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] | None = Field(None, max_length=10_000)
+    force: bool = Field(
+        False, description="Also those of ids that are done: their files are read again, as by `--force`."
+    )
 
 
 class Retried(BaseModel):
@@ -221,13 +224,14 @@ class MonthChip(_Answer):
 
 
 class Facets(_Answer):
-    """What the collection can be narrowed by; ``age`` is in seconds."""
+    """What the collection can be narrowed by; ``age`` (of the categories) and ``months_age``: seconds."""
 
     photos: int
     categories: list[CategoryChip]
     months: list[MonthChip]
     undated: int
     age: float
+    months_age: float
 
 
 class StatusAnswer(BaseModel):

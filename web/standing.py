@@ -44,7 +44,9 @@ def retry(context: Shared, wanted: schemas.RetryRequest) -> schemas.Retried:
     """Try failed images again: all, those of a code, or those named."""
     if wanted.code is not None and wanted.code not in list(ImageCode):
         raise Problem(400, "invalid", f"There is no error code {wanted.code!r}.")
-    return schemas.Retried(images=context.ledger.retry(wanted.code, wanted.ids))
+    if wanted.force and (wanted.ids is None or wanted.code is not None):
+        raise Problem(400, "invalid", "force goes with ids, and without a code.")
+    return schemas.Retried(images=context.ledger.retry(wanted.code, wanted.ids, done=wanted.force))
 
 
 @router.get("/healthz", include_in_schema=True)

@@ -12,7 +12,6 @@ from typing import Literal
 from anyio import to_thread
 from sqlalchemy import Engine, select
 
-from tagtray.config import atomic
 from tagtray.config.settings import Settings
 from tagtray.db import paths
 from tagtray.db.access.transactions import read
@@ -20,6 +19,7 @@ from tagtray.db.places import roots
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.tables import Content, Image
 from tagtray.imaging.thumbnail import Box
+from tagtray.web import thumbnail_cache
 from tagtray.web.problems import Problem
 from tagtray.web.thumbnailers import Thumbnailers
 
@@ -27,8 +27,6 @@ Size = Literal["small", "large"]
 
 #: Pixels that thumbnails fit into: rows of a gallery on a screen of double density, and a photo by itself.
 BOXES: Mapping[str, Box] = {"small": Box(960, 320), "large": Box(1600, 1600)}
-#: Folder below that of the caches.
-FOLDER = "thumbnails"
 #: Seconds for which it is believed where roots lie.
 ROOTS_SECONDS = 5.0
 
@@ -58,8 +56,8 @@ class Thumbnails:
         """
         place = await to_thread.run_sync(self._find, image_id)
         tag = f"{place.sha256}-{size}"
-        file = kept_file(self._settings, place.sha256, size)
-        data = await to_thread.run_sync(_read, file)
+        file = thumbnail_cache.file(self._settings, place.sha256, size)
+        data = await to_thread.run_sync(thumbnail_cache.read, file)
         if data is None:
             if file not in self._making:
                 self._making[file] = asyncio.create_task(self._make(place, size, file))
@@ -76,7 +74,7 @@ class Thumbnails:
         made = await self._thumbnailers.make(root.path, place.path, BOXES[size])
         # One whose file has changed since it was classified is shown, and made again later.
         if made.sha256 == place.sha256:
-            await to_thread.run_sync(_keep, file, made.data)
+            await to_thread.run_sync(thumbnail_cache.keep, file, made.data)
         return made.data
 
     def _find(self, image_id: int) -> _Place:
@@ -97,23 +95,3 @@ class Thumbnails:
         if root_id not in self._roots:
             raise Problem(404, "no_thumbnail", "The image's folder is not known any more.")
         return self._roots[root_id]
-
-
-def kept_file(settings: Settings, sha256: str, size: str) -> Path:
-    """Where the thumbnail of a content is kept."""
-    return settings.home / "cache" / FOLDER / sha256[:2] / f"{sha256}-{size}.webp"
-
-
-def _read(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
-
-
-def _keep(file: Path, data: bytes) -> None:
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic.replace(file, data)
-    except OSError:
-        pass  # a full disk: it is made again

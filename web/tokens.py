@@ -14,11 +14,14 @@ COOKIE = "tagtray"
 COOKIE_SECONDS = 30 * 86_400
 
 
-def proves(headers: Headers, token: str) -> bool:
-    """Whether a request carries the token, or the cookie of a login with it."""
+def bearer(headers: Headers) -> str | None:
+    """The token that a program sends; None where it sends none."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and is_token(given.strip(), token):
-        return True
+    return given.strip() if scheme.lower() == "bearer" else None
+
+
+def has_cookie(headers: Headers, token: str) -> bool:
+    """Whether a request carries the cookie of a login with the token."""
     cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
     return hmac.compare_digest(cookie.encode(), _proof(token).encode())
 

@@ -51,7 +51,7 @@ _CONTENTS = """
 INSERT INTO contents (id, sha256, format, width, height, taken_at, taken_from, camera, color, partial)
 {numbers}
 SELECT n, {hash}, 'JPEG', 4032, 3024, CASE WHEN n % 10 > 0 THEN {taken} END,
-       CASE WHEN n % 10 > 0 THEN 'exif' END, CASE WHEN n % 10 > 0 THEN 'Camera ' || n % 7 END, '#808080',
+       CASE WHEN n % 10 > 0 THEN 'exif' END, CASE WHEN n % 10 > 0 THEN 'Camera ' || (n % 7) END, '#808080',
        n < 0 FROM numbers
 """
 _IMAGES = """

@@ -22,8 +22,6 @@ from tagtray.db.tables import Content, Image, Root, Status
 NAME = roots.UPLOADS
 #: A file that keeps the folder from being empty, as a disk that is not mounted would be.
 KEEPER = b".tagtray"
-#: Seconds of a day.
-DAY = 86_400.0
 
 
 def folder(settings: Settings) -> Path:
@@ -70,7 +68,7 @@ def expired(engine: Engine, root_id: int, days: float, limit: int) -> list[Expir
         .where(
             Image.root_id == root_id,
             Image.status.in_((Status.DONE, Status.FAILED)),
-            Image.first_seen_at < clock.after(-days * DAY),
+            Image.first_seen_at < clock.after(-days * clock.DAY),
         )
         .order_by(Image.id)
         .limit(limit)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 
 from tagtray.db import dialects, thresholds, views
 from tagtray.db.tables import Category, Content, Image, Model, Tag
@@ -31,39 +30,32 @@ class MonthFacet:
 
 def categories(connection: Connection) -> list[CategoryFacet]:
     """The categories that any photo shows, the most frequent first; photos with the same bytes count once."""
-    count = select(Tag.wnid, func.count().label("photos")).join_from(Tag, Model, Tag.model_id == Model.id)
+    columns = (Category.name, Category.name_zh, Category.icon, Category.wnid, Model.id.label("model_id"))
+    candidates = select(*columns, thresholds.SCORE.label("score")).join_from(Category, Model, true())
     shown = (
-        thresholds.joined(count, Model.id, Tag.wnid)
-        .where(
-            Model.is_current,
-            Tag.wnid.in_(select(Category.wnid).where(Category.everyday, Category.curated)),
-            Tag.score >= thresholds.SCORE,
-        )
-        .group_by(Tag.wnid)
+        thresholds.joined(candidates, Model.id, Category.wnid)
+        .where(Model.is_current, Category.everyday, Category.curated)
         .subquery()
     )
-    query = (
-        select(Category.name, Category.name_zh, Category.icon, shown.c.photos)
-        .join_from(shown, Category, Category.wnid == shown.c.wnid)
-        .order_by(shown.c.photos.desc(), Category.name)
+    # One range of the index for each: what is below its threshold is not looked at.
+    found = select(func.count()).where(
+        Tag.wnid == shown.c.wnid, Tag.model_id == shown.c.model_id, Tag.score >= shown.c.score
     )
-    return [CategoryFacet(*row) for row in connection.execute(query)]
+    photos = found.scalar_subquery().label("photos")
+    query = select(shown.c.name, shown.c.name_zh, shown.c.icon, photos).order_by(photos.desc(), shown.c.name)
+    return [CategoryFacet(*row) for row in connection.execute(query) if row.photos]
 
 
-def months(connection: Connection) -> Sequence[MonthFacet]:
-    """The months of the photos, the newest first."""
+def months(connection: Connection) -> tuple[list[MonthFacet], int]:
+    """The months of the images that can be shown, the newest first, and how many images have no date."""
     month = dialects.month(Content.taken_at)
     query = (
         select(month, func.count())
         .join_from(Content, Image, Image.content_id == Content.id)
-        .where(Content.taken_at.is_not(None), views.is_shown())
+        .where(views.is_shown())
         .group_by(month)
         .order_by(month.desc())
     )
-    return [MonthFacet(*row) for row in connection.execute(query)]
-
-
-def photos(connection: Connection) -> int:
-    """How many images can be shown: those with a content."""
-    query = select(func.count()).select_from(Image).where(Image.content_id.is_not(None), views.is_shown())
-    return connection.scalar(query) or 0
+    rows = connection.execute(query).all()
+    undated = sum(photos for name, photos in rows if name is None)
+    return [MonthFacet(*row) for row in rows if row[0] is not None], undated

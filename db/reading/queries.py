@@ -96,6 +96,18 @@ def failures(engine: Engine, code: str | None, limit: int) -> tuple[list[Failure
     return [Failure(*row) for row in rows], total or 0
 
 
+def failure_codes(engine: Engine) -> list[tuple[str, int]]:
+    """The codes of the failures there are, each with how many have it; the most frequent first."""
+    count = func.count()
+    query = (
+        select(Image.error_code, count)
+        .where(Image.status == Status.FAILED, Image.error_code.is_not(None))
+        .group_by(Image.error_code)
+        .order_by(count.desc(), Image.error_code)
+    )
+    return [(code or "", images) for code, images in read(engine, lambda c: c.execute(query).all())]
+
+
 def ended_ids(engine: Engine, root_id: int, name: bytes) -> list[int]:
     """The image with this relative name, or those in the folder of this name, that are done or failed."""
     path, _ = paths.to_text(name)

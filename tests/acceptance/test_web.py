@@ -19,7 +19,7 @@ from tests.acceptance.world import World, ended, page_of
 from tests.chaos import members
 from tests.waiting import wait_for
 
-UPLOADS = 60
+UPLOADS = 200
 PENDING = "SELECT count(*) FROM images WHERE status IN ('pending', 'queued', 'running')"
 
 
@@ -86,6 +86,7 @@ def test_a_run_with_web_pages_classifies_a_folder_and_what_is_sent(
     assert [outcome for outcome in re.findall(r'"outcome": "(\w+)"', listed.output)] == ["cached", "done"]
 
 
+@pytest.mark.timeout(1_200)
 def test_no_accepted_upload_is_lost_where_workers_are_killed(
     laptop: World, tmp_path: Path, client: httpx.Client
 ) -> None:

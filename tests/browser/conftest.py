@@ -14,8 +14,9 @@ from tests.sites import Site
 
 #: Milliseconds that anything may take: a busy machine takes many times as long as an idle one.
 PATIENCE = 60_000
-#: Answers that pages ask for and tell people of; the browser notes them on its console all the same.
-TOLD = re.compile(r"status of (400|401|404|422|429|503|504)")
+#: Answers that pages ask for and tell people of, and that a test takes the network away while something is
+#: fetched; the browser notes them on its console all the same.
+TOLD = re.compile(r"status of (400|401|404|422|429|503|504)|ERR_INTERNET_DISCONNECTED")
 
 Visit = Callable[..., Page]
 

@@ -12,10 +12,15 @@ from playwright.sync_api import Page, expect
 from tests import builders, sites
 from tests.browser.conftest import Visit
 from tests.sites import Site
+from tests.waiting import wait_for
 
-PAGES = ("/", "/gallery", "/gallery?q=dog", "/gallery/1", "/teach", "/failures", "/status", "/login")
+PAGES = (
+    *("/", "/gallery", "/gallery?q=dog", "/gallery/1", "/teach"),
+    *("/failures", "/failures?code=empty", "/status", "/docs", "/login"),
+)
 #: The chip of a category that all photos show: those from the start, and one that a test repairs.
 DOGS = re.compile("^dog 2[01]$")
+_EMPTY = "SELECT status FROM images WHERE path = 'empty.jpg'"
 #: What axe says of a page is let pass below these.
 SERIOUS = ("serious", "critical")
 
@@ -46,6 +51,8 @@ def _settled(page: Page) -> None:
         expect(page.locator(".tile img").first).to_have_js_property("complete", True)
     elif path.startswith("gallery/"):
         expect(page.locator(".detail .facts")).to_be_visible()
+    elif path == "docs":
+        page.locator("summary", has_text="POST /predict").click()
     elif path == "teach":
         expect(page.locator("#none")).to_be_visible()
 
@@ -75,13 +82,13 @@ def test_no_page_is_wider_than_a_small_phone(visit: Visit, path: str, locale: st
 def test_the_browsers_language_is_spoken_until_another_is_chosen(visit: Visit) -> None:
     page = visit("/failures", locale="zh-CN")
     expect(page.get_by_role("heading", level=1)).to_have_text("失败")
-    expect(page.get_by_text("文件为空。")).to_be_visible()
+    expect(page.locator(".reason", has_text="文件为空。")).to_be_visible()
 
     page.get_by_role("button", name="EN").click()
 
     expect(page).to_have_url("/failures")
     expect(page.get_by_role("heading", level=1)).to_have_text("Failures")
-    expect(page.get_by_text("The file is empty.")).to_be_visible()
+    expect(page.locator(".reason", has_text="The file is empty.")).to_be_visible()
     page.goto("/gallery")
     expect(page.get_by_role("button", name=DOGS)).to_be_visible()
 
@@ -116,6 +123,50 @@ def test_a_failure_is_tried_again_and_leaves_the_list(visit: Visit, site: Site) 
 
     expect(page.get_by_text("1 photo is tried again.")).to_be_visible()
     expect(page.get_by_text("half.jpg")).to_have_count(0)
+
+
+def test_failures_of_one_reason_are_shown_and_tried_again(visit: Visit, site: Site) -> None:
+    page = visit("/failures")
+    reasons = page.get_by_role("group", name="Reasons")
+
+    reasons.get_by_role("link", name="The file is empty. 1").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url("/failures?code=empty")
+    expect(page.get_by_text("empty.jpg")).to_be_visible()
+    expect(page.get_by_text("letter.jpg")).to_have_count(0)
+    with page.expect_request("**/api/retry") as sent:
+        page.get_by_role("button", name="Retry this one").press("Enter")
+
+    assert sent.value.post_data_json == {"code": "empty"}
+    expect(page).to_have_url("/failures")
+    wait_for(lambda: builders.query(site.ledger, _EMPTY) == [("failed",)])
+    page.goto("/failures?code=empty")
+    expect(page.get_by_text("empty.jpg")).to_be_visible()
+
+
+def test_reasons_are_told_in_chinese(visit: Visit) -> None:
+    page = visit("/failures?code=not_an_image", locale="zh-CN")
+
+    reasons = page.get_by_role("group", name="原因")
+    expect(reasons.get_by_role("link", name="文件不是图片。")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("button", name="重试这 1 张")).to_be_visible()
+
+
+def test_selected_photos_are_tried_again(visit: Visit, site: Site) -> None:
+    page = visit("/gallery")
+    _settled(page)
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    page.keyboard.press("Shift+ArrowRight")
+    bar = page.get_by_role("region", name="Selected photos")
+    expect(bar).to_contain_text("2 selected")
+    with page.expect_response("**/api/retry") as answered:
+        bar.get_by_role("button", name="Retry").press("Enter")
+
+    assert answered.value.json() == {"images": 2}
+    expect(page.get_by_text("2 photos are tried again.")).to_be_visible()
+    expect(bar).to_be_hidden()
 
 
 def test_pages_work_without_scripts(visit: Visit) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 
 from benchmarks.scale import plans
 from benchmarks.scale.rows import Scaled, scaled
+from tagtray.db.access import transactions
+from tagtray.db.access.engine import transaction
+from tagtray.search import planning
+from tagtray.search.find import Search
+from tagtray.search.query import Order
 
 ROWS = 2_000
 #: These are about all images of the folders, once in a run.
@@ -86,6 +93,45 @@ def test_a_page_of_photos_is_read_from_an_index_that_has_its_order(made: Scaled,
     assert any(index in line for line in lines), lines
     assert plans.full_scans(lines) == []
     assert not any("SCAN" in line or "TEMP B-TREE" in line for line in lines), lines
+
+
+def _steps(connection: Connection, search: Search) -> int:
+    """What SQLite's machine does for a page of five, in hundreds of its steps."""
+    hundreds: list[None] = []
+    link: Any = connection.connection.driver_connection
+    link.set_progress_handler(lambda: hundreds.append(None), 100)
+    assert len(search.page(connection, 5).hits) == 5
+    link.set_progress_handler(None, 0)
+    return len(hundreds)
+
+
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [("", "date"), ("", "score"), ("-taken:1800..", "date"), ("dog", "score"), ("animal -dog", "score")],
+)
+def test_of_many_photos_with_one_score_or_no_date_no_more_are_read_than_a_page_has(
+    query: str, order: Order
+) -> None:
+    with scaled(ROWS) as made:
+        with transaction(made.engine, writes=True) as connection:
+            connection.execute(text("UPDATE tags SET score = 0.9"))
+            connection.execute(text("UPDATE predictions SET score = content_id / 10000.0 / rank"))
+            connection.execute(text("UPDATE contents SET taken_at = NULL"))
+        with transactions.reading(made.engine) as connection:
+            assert _steps(connection, Search(connection, query, order)) < ROWS / 40
+
+
+@pytest.mark.parametrize("query", ["dog", "animal -dog"])
+def test_photos_of_a_word_by_date_need_no_index_of_their_own(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "FREQUENT", 3)
+    with scaled(ROWS) as made, transactions.reading(made.engine) as connection:
+        with plans.statements(made.engine) as sent:
+            Search(connection, query, "date").page(connection, 5)
+        lines = [line for item in sent.items() for line in plans.explain(made.engine, *item)]
+
+    assert not any("AUTOMATIC" in line for line in lines), lines
 
 
 def test_an_idle_feeder_looks_at_indexes_alone(made: Scaled) -> None:

@@ -208,6 +208,22 @@ def test_every_query_finds_what_the_reference_finds_in_pages_and_at_once(
             assert paged(connection, search, 7) == hits, text
 
 
+def test_photos_without_a_label_come_after_all_others_by_score(ledger: Ledger, photos: list[Photo]) -> None:
+    builders.execute(
+        ledger,
+        "DELETE FROM predictions WHERE content_id IN "
+        "(SELECT content_id FROM images WHERE path IN ('4.jpg', '5.jpg'))",
+    )
+    with ledger.engine.connect() as connection:
+        search = Search(connection, "", "score")
+
+        hits = list(search.stream(connection))
+
+        assert {hit.path for hit in hits} == {photo.path for photo in photos}
+        assert [(hit.path, hit.score) for hit in hits[-2:]] == [("5.jpg", None), ("4.jpg", None)]
+        assert paged(connection, search, 7) == hits
+
+
 def test_of_two_frequent_words_a_page_is_sought_among_the_surest_first(
     ledger: Ledger, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tagtray.web import facets, learner
+from tagtray.web import application, facets, learner
 from tests import builders, sites
 from tests.sites import Site
 from tests.waiting import wait_for
@@ -98,6 +98,19 @@ def test_failures_are_listed_and_tried_again(site: Site) -> None:
         wait_for(lambda: builders.status(site.ledger, image_id) == ["failed"])
 
 
+def test_what_is_done_is_read_again_where_it_is_named_and_that_is_forced(site: Site) -> None:
+    image_id = _id(site, "1.jpg")
+
+    assert _post(site, "/api/retry", ids=[image_id]) == {"images": 0}
+    assert _post(site, "/api/retry", ids=[image_id], force=True) == {"images": 1}
+
+    wait_for(lambda: builders.status(site.ledger, image_id) == ["done"])
+    codes = {"code": "empty"}
+    for body in ({"force": True}, {"force": True, **codes}, {"force": True, "ids": [1], **codes}):
+        answer = site.client.post("/api/retry", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
 def test_words_are_suggested_by_how_names_begin(site: Site) -> None:
     assert _get(site, "/api/suggest?q=DO") == [{"name": "dog", "name_zh": "狗", "kind": "category"}]
     assert [word["name"] for word in _get(site, "/api/suggest?q=虎")] == ["tabby"]
@@ -119,6 +132,15 @@ def test_figures_say_what_there_is_and_how_old_they_are(site: Site, monkeypatch:
     monkeypatch.setattr(facets, "COUNTING_SHARE", 1_000.0)
     wait_for(lambda: _get(site, "/api/facets")["photos"] == found["photos"] + 1)
     builders.execute(site.ledger, "DELETE FROM images WHERE path = 'later.jpg'")
+
+
+def test_programs_are_told_all_routes_on_a_page(site: Site) -> None:
+    text = site.client.get("/docs").text
+
+    for path, methods in application.bare().openapi()["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in text
+    assert "&#34;label&#34;: &#34;tabby&#34;" in text
 
 
 def test_status_is_that_of_the_command(site: Site) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from tagtray.cli import main
 from tagtray.config import settings as configuration
 from tagtray.config.errors import InfrastructureError, UsageError
-from tagtray.web import binding, guard
+from tagtray.web import attempts, binding, guard
 from tests import builders, sites
 from tests.sites import Site
 from tests.waiting import wait_for
@@ -130,6 +130,29 @@ def test_a_browser_logs_in_and_comes_back_to_its_page(locked: Site) -> None:
         assert browser.get("/api/images").status_code == 200
         browser.post("/logout")
         assert browser.get("/api/images").status_code == 401
+
+
+def test_after_too_many_wrong_tokens_an_address_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "SECONDS", 3_600.0)
+    right = {"authorization": f"Bearer {TOKEN}"}
+    with sites.site(works=False, token=TOKEN) as site, httpx.Client(base_url=site.url) as browser:
+        # Given a browser that is logged in, and wrong tokens in both ways
+        browser.post("/login", data={"token": TOKEN})
+        for _ in range(attempts.AT_ONCE - 1):
+            assert _get(site, "/api/images", authorization="Bearer wrong").status_code == 401
+            assert _get(site, "/api/images", **right).status_code == 200
+        assert site.client.post("/login", data={"token": "wrong"}).status_code == 401
+
+        # When there is another try, then even a right token is not looked at
+        again = _get(site, "/api/images", **right)
+        assert _code(again) == (429, "too_many_attempts") and 0 < int(again.headers["retry-after"]) <= 3_600
+        login = site.client.post("/login", data={"token": TOKEN})
+        assert login.status_code == 429 and "set-cookie" not in login.headers
+        assert "too many wrong tokens" in login.text and int(login.headers["retry-after"]) > 0
+
+        # And who was let in stays in
+        assert browser.get("/api/images").status_code == 200
+        assert _get(site, "/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("place", ["http://evil.example/", "//evil.example", "/\\evil.example", "x", "/a\nb"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ from tagtray.db.places import uploads
 from tagtray.db.registration import RegisteredFile
 from tagtray.jobs import hints
 from tagtray.jobs.connection import connect
-from tagtray.web import live
+from tagtray.web import live, thumbnail_cache
 from tagtray.web.cleaning import Cleaner
 from tests import builders, sites
 from tests.sites import Site
@@ -211,6 +213,28 @@ def test_every_file_leaves_a_row_in_the_audit_table(site: Site) -> None:
     assert entry.client == "127.0.0.1"
     assert entry.user_agent == r"a\x1b[31m camera"
     assert 0 <= entry.milliseconds < 60_000
+
+
+def test_notes_of_uploads_and_thumbnails_are_kept_within_limits(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given old notes and a young one, and a thumbnail where there is no room for any
+    entry = audit.Entry(datetime(2020, 1, 1, tzinfo=UTC), "old", "", None, "done", 1)
+    audit.add(site.ledger.engine, [entry] * 5 + [replace(entry, at=datetime.now(UTC), client="young")])
+    monkeypatch.setattr(audit, "REMOVED", 2)
+    settings = site.settings.model_copy(update={"thumbnails_max_bytes": 1})
+    thumbnail = thumbnail_cache.file(settings, "0" * 64, "small")
+    thumbnail_cache.keep(thumbnail, b"a picture")
+
+    # When the server looks what is to be cleaned away
+    cleaner = Cleaner(settings, site.ledger, uploads.ensure(site.ledger.engine, settings))
+    cleaner.start()
+
+    # Then what is over a limit goes
+    wait_for(lambda: not thumbnail.exists())
+    cleaner.stop()
+    clients = [client for (client,) in builders.query(site.ledger, "SELECT client FROM audit")]
+    assert "old" not in clients and "young" in clients
 
 
 def test_uploads_are_removed_after_some_days_and_what_they_showed_is_kept(site: Site) -> None:

@@ -9,17 +9,18 @@ const total = document.getElementById("total");
 async function retry(event) {
   event.preventDefault();
   const form = event.target;
-  const { retry: what } = form.dataset;
+  const { retry: what, code } = form.dataset;
   const button = form.querySelector("button");
   button.disabled = true;
-  const done = await tried(() => api("/api/retry", what === "all" ? {} : { ids: [Number(what)] }));
+  const wanted = code ? { code } : what === "all" ? {} : { ids: [Number(what)] };
+  const done = await tried(() => api("/api/retry", wanted));
   button.disabled = false;
   if (!done) return;
   toast(t("retry.done", done.images));
-  if (what === "all") return location.reload();
+  if (what === "all") return location.assign("/failures");
   form.closest("li").remove();
   const left = document.querySelectorAll(".failures li").length;
-  if (!left) return location.reload();
+  if (!left) return location.assign("/failures");
   total.textContent = t("failures.total", left);
 }
 

@@ -11,9 +11,12 @@ import { Timeline } from "./timeline.js";
 
 /** Where the place in an album is kept for as long as its tab is open. */
 const PLACE = "tagtray-place";
+/** Milliseconds between two looks at the figures, which the server keeps for some seconds. */
+const LOOK = 4_000;
 const search = document.getElementById("q");
 const notes = document.getElementById("notes");
 const facetsPlace = document.getElementById("facets");
+const fresh = document.getElementById("fresh");
 const grid = new Grid(document.getElementById("rows"), { href: address, mark: (tile, photo) => selection.mark(tile, photo) });
 const selection = new Selection(grid, document.getElementById("selection"));
 const scrubber = new Scrubber(document.getElementById("scrubber"), grid);
@@ -34,8 +37,9 @@ async function show() {
   const mine = (timeline = new Timeline(query()));
   if (document.activeElement !== search || search.value.trim() !== query()) search.value = query();
   chips();
+  fresh.hidden = true;
   try {
-    facets ??= await api("/api/facets");
+    facets ??= await look();
     chips();
     await mine.open(facets);
   } catch (error) {
@@ -105,13 +109,48 @@ function isMissing(mine, section, from, to) {
   return laid < to && (section.remaining > 0 || !mine.isWhole) && !mine.pieceOf(section)?.isComplete;
 }
 
+// Figures: they are asked for again when photos have ended, and until they are younger than that.
+let ended = Date.now();
+let looking = null;
+
+async function look() {
+  const found = await api("/api/facets");
+  if (Date.now() - 1000 * Math.max(found.age, found.months_age) < ended) soon();
+  return found;
+}
+
+function soon() {
+  looking ??= setTimeout(async () => {
+    looking = null;
+    const found = navigator.onLine && (await look().catch(() => null));
+    if (!found) return;
+    facets = found;
+    chips();
+    const added = timeline?.isWhole ? found.photos - timeline.count : 0;
+    fresh.hidden = added <= 0;
+    if (added > 0) fresh.firstElementChild.textContent = t("gallery.new", added);
+  }, LOOK);
+}
+
+function hear() {
+  ended = Date.now();
+  if (facets) soon();
+}
+
+fresh.firstElementChild.addEventListener("click", () => show().then(() => grid.focused && grid.reveal(grid.focused)));
+news.addEventListener("ended", hear);
+news.addEventListener("open", hear);
+addEventListener("online", hear);
+
 // Chips: a press adds a category to the query or takes it away.
 const WORD = /-?(?:[a-z]+:)?"[^"]*"|\S+/g;
 
 function chips() {
   if (!facets) return;
   const words = query().match(WORD) ?? [];
+  const focused = facetsPlace.contains(document.activeElement) && document.activeElement.dataset.category;
   facetsPlace.replaceChildren(...facets.categories.slice(0, 30).map((facet) => chip(facet, words)));
+  if (focused) facetsPlace.querySelector(`[data-category="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 function chip({ category, category_zh, photos }, words) {
@@ -119,6 +158,7 @@ function chip({ category, category_zh, photos }, words) {
   const isPressed = words.some((word) => [category, category_zh].map(quoted).includes(word) || [category, category_zh].includes(word));
   const button = h("button", { type: "button", className: "chip" }, name, h("small", {}, number(photos)));
   button.setAttribute("aria-pressed", String(isPressed));
+  button.dataset.category = category;
   button.onclick = () => {
     const kept = words.filter((word) => ![category, category_zh].map(quoted).includes(word));
     go(address(0, (isPressed ? kept : [...words, quoted(name)]).join(" ")));

@@ -63,6 +63,7 @@ export class Selection {
       h("button", { type: "button", onclick: () => this.ask(true) }, icon("check"), t("selection.is")),
       h("button", { type: "button", onclick: () => this.ask(false) }, icon("cross"), t("selection.is_not")),
       h("button", { type: "button", onclick: () => this.download() }, icon("list"), t("selection.list")),
+      h("button", { type: "button", onclick: () => tried(() => this.retry()) }, icon("retry"), t("selection.retry")),
       iconButton("cross", t("selection.clear"), () => this.clear(), { className: "quiet" }),
     ];
   }
@@ -117,6 +118,14 @@ export class Selection {
     this.bar.append(this.form);
     suggest(input);
     input.focus();
+  }
+
+  /** Have the files read again, whether they failed or not. */
+  async retry() {
+    let images = 0;
+    for (const ids of portions([...this.photos.values()])) images += (await api("/api/retry", { ids, force: true })).images;
+    this.clear();
+    toast(t("retry.done", images));
   }
 
   download() {
