@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
-from tagtray.db import clock
+from tagtray.db import clock, dialects
 from tagtray.db.places import holds
 from tagtray.db.records import PendingImage
 from tagtray.db.tables import Image, Priority, Root, Status
@@ -32,6 +32,32 @@ class Lane:
     root_id: int
     unsure: bool
     first: int
+
+
+# Made once: to put a statement together takes longer than to execute it.
+_ENQUEUE = (
+    update(Image)
+    .where(
+        Image.id.in_(bindparam("ids", expanding=True)),
+        # SQLite is to begin with the ids.
+        dialects.unindexed(Image.status).in_((Status.PENDING, Status.QUEUED)),
+        Image.root_id.not_in(select(Root.id).where(holds.is_held())),
+    )
+    .values(
+        status=Status.QUEUED,
+        priority=Priority.URGENT,
+        queued_at=clock.now(),
+        not_before=None,
+        updated_at=clock.now(),
+    )
+    .returning(Image.id, Image.attempts, Image.priority)
+)
+
+
+def enqueue(connection: Connection, ids: Sequence[int]) -> list[PendingImage]:
+    """Move those of ``ids`` that wait to ``queued``, urgent; in order of id."""
+    rows = connection.execute(_ENQUEUE, {"ids": ids})
+    return sorted((PendingImage(*row) for row in rows), key=lambda image: image.id)
 
 
 def lanes(connection: Connection, least: Priority = Priority.STALE) -> list[Lane]:

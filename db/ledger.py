@@ -30,7 +30,7 @@ from tagtray.db.records import (
     SeenFile,
 )
 from tagtray.db.registration import RegisteredFile
-from tagtray.db.tables import ON_THEIR_WAY, Image, Priority, Root, Status
+from tagtray.db.tables import ON_THEIR_WAY, Image, Priority, Status
 
 #: Rows per page when all images of a root are walked, and ids per statement: SQLite takes 32,766 at most.
 PAGE = 10_000
@@ -125,15 +125,7 @@ class Ledger:
 
         Those that are queued already are among them; those of a held root are not.
         """
-        statement = (
-            update(Image)
-            .where(Image.id.in_(ids), _is(ids, Status.PENDING, Status.QUEUED))
-            .where(Image.root_id.not_in(select(Root.id).where(holds.is_held())))
-            .values(_to(Status.QUEUED, priority=Priority.URGENT, queued_at=clock.now(), not_before=None))
-            .returning(Image.id, Image.attempts, Image.priority)
-        )
-        rows = write(self.engine, lambda connection: connection.execute(statement).all())
-        return sorted((PendingImage(*row) for row in rows), key=lambda image: image.id)
+        return write(self.engine, lambda connection: feeding.enqueue(connection, ids))
 
     def stale_basis(self) -> stale.Basis:
         """What decides which images are stale now."""

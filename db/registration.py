@@ -56,25 +56,30 @@ class RegisteredFile:
         return self.status in (Status.RUNNING, Status.DONE, Status.FAILED)
 
 
+# Made once: to put a statement together takes longer than to execute it.
+_ROOT = select(Root.id).where(Root.id == bindparam("root")).with_for_update(read=True, key_share=True)
+_REGISTERED = select(
+    Image.path, Image.id, Image.size_bytes, Image.mtime_ns, Image.ctime_ns, Image.inode, Image.status
+).where(Image.root_id == bindparam("root"), Image.path.in_(bindparam("names", expanding=True)))
+_NOW = select(clock.now())
+
+
 def require_root(connection: Connection, root_id: int) -> None:
     """Raise RootGone unless the root is there, and keep it there until the transaction ends."""
-    root = select(Root.id).where(Root.id == root_id)
-    if connection.scalar(root.with_for_update(read=True, key_share=True)) is None:
+    if connection.scalar(_ROOT, {"root": root_id}) is None:
         raise RootGone(f"The root {root_id} is not in the ledger any more.")
 
 
 def lookup(connection: Connection, root_id: int, raw: Sequence[bytes]) -> dict[bytes, RegisteredFile]:
     """The registered ones among the names ``raw``."""
     names = {paths.to_text(name)[0]: name for name in raw}
-    stat = (Image.size_bytes, Image.mtime_ns, Image.ctime_ns, Image.inode)
-    query = select(Image.path, Image.id, *stat, Image.status)
-    rows = connection.execute(query.where(Image.root_id == root_id, Image.path.in_(names))).all()
+    rows = connection.execute(_REGISTERED, {"root": root_id, "names": list(names)})
     return {names[row[0]]: RegisteredFile(*row[1:]) for row in rows}
 
 
 def add(connection: Connection, root_id: int, files: Sequence[SeenFile]) -> dict[bytes, int]:
     """Insert new files as ``pending``; their ids by name, also of those that another producer inserted."""
-    moment = connection.scalar(select(clock.now()))
+    moment = connection.scalar(_NOW)
     names: dict[str, bytes] = {}
     rows = []
     for file in files:

@@ -116,7 +116,7 @@ class Classifier:
         if accepted.error:
             kept = f"{accepted.error} The photo is kept and classified later."
             raise Problem(503, "store_away", kept, retry_after=RETRY_SECONDS, **more)
-        if not await to_thread.run_sync(self.count_workers):
+        if not await self._has_workers():
             sentence = "No worker runs; the photo is kept and classified as soon as one does."
             raise Problem(503, "no_worker", sentence, retry_after=RETRY_SECONDS, **more)
         return await self._wait(accepted.image_id, more)
@@ -136,9 +136,17 @@ class Classifier:
         sentence = f"The photo was not classified within {self._settings.upload_wait:g} s; the work goes on."
         raise Problem(504, "not_ready", sentence, retry_after=RETRY_SECONDS, **more)
 
+    async def _has_workers(self) -> bool:
+        if self._is_outdated():
+            await to_thread.run_sync(self.count_workers)
+        return self._workers > 0
+
+    def _is_outdated(self) -> bool:
+        return time.monotonic() > self._looked_at + WORKERS_SECONDS
+
     def count_workers(self) -> int:
         """How many workers live, as of a second ago at most."""
-        if time.monotonic() > self._looked_at + WORKERS_SECONDS:
+        if self._is_outdated():
             self._workers = workers.count(self._ledger.engine)
             self._looked_at = time.monotonic()
         return self._workers
