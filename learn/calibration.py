@@ -15,9 +15,8 @@ from tagtray.learn import mixture
 from tagtray.learn.classifier import HeldOut, Linear, Margins
 from tagtray.learn.mixture import Floats
 
-#: Share of the photos from the threshold on that is expected to show the tag: so much above nine of ten that
-#: nine of ten can be promised where the evidence is good.
-TARGET = 0.92
+#: Share of the photos from the threshold on that is expected to show the tag.
+TARGET = 0.9
 #: Chance that fewer of those that are shown are right than is promised, as far as the draws tell.
 RISK = 0.1
 #: Beginning of the random numbers: the same margins give the same answer.

@@ -30,7 +30,7 @@ STEPS = 300
 USUAL_SPREAD, EXPERIENCE = 1.0, 4
 #: In how much less than the distance that the bulk tells the tail of what does not show the tag falls by e,
 #: and the spread of that (of its logarithm). Of eight kinds of photo it was 0.5 to 1.2, 0.75 in the middle.
-FALL, FALL_SPREAD = 0.7, 0.2
+FALL, FALL_SPREAD = 0.75, 0.2
 #: The quantile of what does not show the tag from which the tail is looked at, and two that its fall is
 #: estimated from.
 TAIL, BULK = 0.9, (0.8, 0.92)
