@@ -10,7 +10,7 @@ from tools.performance_page import read, table
 
 def promises() -> str:
     """What is right and what was promised, by the number of examples."""
-    columns = ("examples", "right", "promised", "promise missed by more than 10 points", "of the photos found")
+    columns = ("examples", "right", "promised", "missed by more than 10 points", "found")
     rows = [(count, *_figures(found)) for count, found in read("own_tags")["examples"].items()]
     return table(columns, rows)
 
