@@ -16,9 +16,8 @@ from tagtray.cli import options, output, people, streams
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
-from tagtray.db import current_model
 from tagtray.db.verdicts import Entry
-from tagtray.learn import corrections, evaluation, teaching
+from tagtray.learn import corrections, teaching
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -35,27 +34,18 @@ class Command(TyperCommand):
 
 def correct(
     words: Annotated[
-        list[str] | None,
+        list[str],
         typer.Argument(
             metavar="PHOTO... [+TAG|-TAG]...", help="Photos; tags that they show (+), or do not (-)."
         ),
-    ] = None,
+    ],
     undo: Annotated[bool, typer.Option("--undo", help="Take back what was said last of each photo.")] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="How right the current model is by what people said.")
-    ] = False,
     json: options.Json = False,
 ) -> int:
     """Say what a photo shows and what not: +dog -wolf +"our boat".
 
     It counts for ever, whatever models find. Without tags: all that was ever said of the photo.
     """
-    if report == bool(words) or (report and undo):
-        raise UsageError("Name photos, or say --report by itself.")
-    if report:
-        _report(json)
-        return 0
-    words = words or []
     names = [word for word in words[1:] if word[:1] in "+-"]
     photos = [word for at, word in enumerate(words) if not at or word[:1] not in "+-"]
     if unknown := next((name for name in names if name.startswith("--") or len(name) == 1), None):
@@ -72,18 +62,6 @@ def correct(
         else:
             _print_history(database, contents, json)
     return 0
-
-
-def _report(json: bool) -> None:
-    with bootstrap.reading(startup.load()) as database:
-        judged = evaluation.from_corrections(database, current_model.current(database).id)
-    if json:
-        print(output.json_text([dataclasses.asdict(one) for one in judged]))
-    elif judged:
-        columns = [field.name for field in dataclasses.fields(evaluation.Judged)]
-        output.rows(columns, map(dataclasses.astuple, judged), output.Format.TABLE)
-    else:
-        print("Nobody has judged a category of the model yet.")
 
 
 def _contents(database: Engine, settings: Settings, photos: Sequence[str]) -> list[int]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tagtray.app import startup, weights
-from tagtray.cli import options, output
+from tagtray.cli import judged, options, output
 from tagtray.cli.output import Format
+from tagtray.config.errors import UsageError
 from tagtray.weights.model import Model
 from tagtray.worker.measure import labelled
 from tagtray.worker.measure.labelled import Found
@@ -24,14 +25,21 @@ if TYPE_CHECKING:
     from tagtray.worker.measure.evaluation import Evaluated
 
 _Photos = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Photos called n02123045.jpg, or in a folder for each class.")
+    Path | None,
+    typer.Argument(metavar="[DIR]", help="Photos called n02123045.jpg, or in a folder for each class."),
 ]
 _Named = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model; without it the current one.")]
 
 
 def evaluate(
-    folder: _Photos,
+    folder: _Photos = None,
     name: _Named = None,
+    from_corrections: Annotated[
+        bool,
+        typer.Option(
+            "--from-corrections", help="Measure the current model against what people said of photos."
+        ),
+    ] = False,
     engine: options.Engine = None,
     precision: options.Precision = None,
     exact: options.Exact = None,
@@ -42,6 +50,13 @@ def evaluate(
     A threshold is the score from which a tag is shown. Proposed is the least one from which nine of ten tags
     are right: one for all, and those of categories with enough tags to tell.
     """
+    if from_corrections and (folder or engine or precision or exact):
+        raise UsageError("--from-corrections is about the photos of the ledger; leave all but --json out.")
+    if from_corrections:
+        judged.report(json)
+        return
+    if folder is None:
+        raise UsageError("Name a folder of labelled photos, or say --from-corrections.")
     settings = startup.load(engine=engine, precision=precision, exact=exact)
     model = weights.chosen(settings, name)
     found = labelled.find(folder, model.labels)
@@ -104,29 +119,22 @@ def _summary(report: Report) -> list[tuple[str, str, str]]:
     """What was measured, in words."""
     tags, photos, all_photos = report.tags, report.photos, f"{report.photos:,} photos"
     return [
-        ("the right label is the first one (Top-1)", _percent(report.top1 / photos), all_photos),
-        ("the right label is among the three (Top-3)", _percent(report.top3 / photos), all_photos),
-        *(
-            (f"a first label with a score from {band.min_score} is right", _percent(band.precision), _n(band))
-            for band in report.labels
-        ),
-        ("a shown tag is right (precision)", _percent(tags.precision), f"{tags.shown:,} shown tags"),
-        ("a true tag is shown (recall)", _percent(tags.recall), f"{tags.true:,} true tags"),
-        ("a photo has a shown tag (coverage)", _percent(tags.photos / photos), all_photos),
-        ("a photo shows what there is a tag for", _percent(report.taggable / photos), all_photos),
+        ("the right label is the first one (Top-1)", output.percent(report.top1 / photos), all_photos),
+        ("the right label is among the three (Top-3)", output.percent(report.top3 / photos), all_photos),
+        *((_from(band), output.percent(band.precision), f"{band.shown:,} photos") for band in report.labels),
+        ("a shown tag is right (precision)", output.percent(tags.precision), f"{tags.shown:,} shown tags"),
+        ("a true tag is shown (recall)", output.percent(tags.recall), f"{tags.true:,} true tags"),
+        ("a photo has a shown tag (coverage)", output.percent(tags.photos / photos), all_photos),
+        ("a photo shows what there is a tag for", output.percent(report.taggable / photos), all_photos),
     ]
 
 
-def _n(band: Band) -> str:
-    return f"{band.shown:,} photos"
+def _from(band: Band) -> str:
+    return f"a first label with a score from {band.min_score} is right"
 
 
 def _rates(band: Band) -> tuple[str, str]:
-    return _percent(band.precision), _percent(band.recall)
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
+    return output.percent(band.precision), output.percent(band.recall)
 
 
 def _say_left_out(found: Found, evaluated: Evaluated) -> None:

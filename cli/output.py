@@ -51,6 +51,11 @@ def rows(columns: Sequence[str], found: Iterable[Sequence[Any]], form: Format) -
             print("\t".join(_cell(cell) for cell in row))
 
 
+def percent(share: float | None) -> str:
+    """A share as a percentage; nothing for None."""
+    return "" if share is None else f"{share:.1%}"
+
+
 def _json(columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
     names = list(_distinct(columns))
     separator = "[\n"

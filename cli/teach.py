@@ -214,8 +214,10 @@ def _sentence(learned: Learned) -> str:
         return f"{name}: on nothing but what you said yet: {learned.reason}."
     photos = f"{learned.found:,} {'photo' if learned.found == 1 else 'photos'}"
     right = round(100 * learned.precision)
-    counter = f", {learned.counter_examples:,} counter-examples" if learned.counter_examples else ""
-    return f"{name}: found on {photos}, about {right} of 100 right ({learned.examples:,} examples{counter})."
+    examples = f"{learned.examples:,} examples"
+    if learned.counter_examples:
+        examples += f", {learned.counter_examples:,} counter-examples"
+    return f"{name}: found on {photos}, about {right} of 100 right or more ({examples})."
 
 
 def _print_all(facts: Sequence[OwnTagFacts], json: bool) -> None:

@@ -73,7 +73,7 @@ def list_models(
                 found["name"],
                 found["architecture"],
                 found["classes"],
-                _percent(found["top1"]),
+                output.percent(found["top1"]),
                 found["measured_on"] or "",
                 f"{found['bytes'] / 1e6:.1f} MB",
                 _speed(found),
@@ -197,10 +197,6 @@ def _facts(model: Model, row: CurrentModel | None, speed: Speed | None) -> dict[
         "file": str(model.path(model.weights)),
         "current": row is not None and (row.name, row.weights_sha256) == (model.name, model.weights.sha256),
     }
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
 
 
 def _measured(settings: Settings, model: Model, plan: Plan) -> Speed | None:

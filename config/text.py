@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
+
+_BREAKS = re.compile(r"[\s_'’.,-]+")
 
 
 def shown(text: str | bytes | os.PathLike[str]) -> str:
@@ -18,6 +22,11 @@ def shown(text: str | bytes | os.PathLike[str]) -> str:
 def one_line(text: str) -> str:
     """``text`` as ``shown``, with every run of blanks and line breaks made one blank first."""
     return shown(" ".join(text.split()))
+
+
+def plain(text: str) -> str:
+    """``text`` as names are compared: without regard to case, width, hyphens and apostrophes."""
+    return _BREAKS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def _escaped(char: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, and_, delete, func, insert, select, text, update
 
 from tagtray.config.errors import UsageError
+from tagtray.config.text import plain
 from tagtray.db import clock
 from tagtray.db.dialects import add_new, replace
 from tagtray.db.paging import pages
@@ -100,11 +101,19 @@ def add(connection: Connection, name: str, wnid: str | None = None) -> str:
     return wnid
 
 
-def named(connection: Connection, name: str) -> str | None:
-    """The wnid of the own tag of this name, whatever the case of its letters; None where there is none."""
-    wanted = clean_name(name).casefold()
+def names(connection: Connection) -> dict[str, str]:
+    """The names of all own tags, by wnid, in their order."""
     query = select(OwnTag.wnid, Category.name).join(Category, Category.wnid == OwnTag.wnid)
-    return next((wnid for wnid, called in connection.execute(query) if called.casefold() == wanted), None)
+    return dict(connection.execute(query.order_by(Category.name)).all())
+
+
+def named(connection: Connection, name: str) -> str | None:
+    """The wnid of the own tag of this name, as names are compared; None where there is none.
+
+    Raises UsageError for a name that cannot be one.
+    """
+    wanted = plain(clean_name(name))
+    return next((wnid for wnid, known in names(connection).items() if plain(known) == wanted), None)
 
 
 def exist(connection: Connection) -> bool:

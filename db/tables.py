@@ -296,8 +296,8 @@ class OwnTagClassifier(Base):
 
     ``fit`` is another one after each training, ``examples_version`` that of the examples; ``others`` is how
     many other photos there were. A photo's score is the sigmoid of ``bias`` plus the product of ``weights``
-    (little-endian float32) and its features, which are brought to length 1. ``precision`` is the share that
-    is expected to be right from the threshold on.
+    (little-endian float32) and its features, which are brought to length 1. The share ``precision``
+    or more is right from the threshold on, with a chance of nine in ten.
     """
 
     __tablename__ = "own_tag_classifiers"

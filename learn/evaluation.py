@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, and_, func, select
@@ -19,11 +20,38 @@ class Judged:
     of which it has ``mistaken`` some.
     """
 
-    category: str
+    wnid: str
+    name: str
     confirmed: int
     found: int
     rejected: int
     mistaken: int
+
+    @property
+    def judged(self) -> int:
+        """How many verdicts there are."""
+        return self.confirmed + self.rejected
+
+    @property
+    def shown(self) -> int:
+        """How many of these photos the model shows the category on."""
+        return self.found + self.mistaken
+
+    @property
+    def precision(self) -> float | None:
+        """Share of what is shown that is right; None where nothing is."""
+        return self.found / self.shown if self.shown else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of what is true that is shown; None where nothing is."""
+        return self.found / self.confirmed if self.confirmed else None
+
+
+def total(judged: Sequence[Judged]) -> Judged:
+    """The verdicts on all categories together, which has no name."""
+    counts = ("confirmed", "found", "rejected", "mistaken")
+    return Judged("", "", *(sum(getattr(one, name) for one in judged) for name in counts))
 
 
 def from_corrections(engine: Engine, model_id: int) -> list[Judged]:
@@ -42,6 +70,7 @@ def _judged(connection: Connection, model_id: int) -> list[Judged]:
     shows = Verdict.verdict > 0
     said = (
         select(
+            Category.wnid,
             Category.name,
             func.count().filter(shows),
             func.count().filter(shows, shown),
@@ -56,7 +85,7 @@ def _judged(connection: Connection, model_id: int) -> list[Judged]:
     query = (
         thresholds.joined(said, model_id, Verdict.wnid)
         .where(verdicts.counts(), ~Verdict.wnid.startswith(OWN, autoescape=True))
-        .group_by(Category.name)
-        .order_by(func.count().desc(), Category.name)
+        .group_by(Category.wnid, Category.name)
+        .order_by(func.count().desc(), Category.name, Category.wnid)
     )
     return [Judged(*row) for row in connection.execute(query).all()]

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import difflib
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from tagtray.config.errors import UsageError
 from tagtray.db import own_tags
-from tagtray.db.tables import Category, OwnTag
 from tagtray.search import words
 from tagtray.search.words import Sense, Vocabulary
 
 
-def own(connection: Connection) -> dict[str, str]:
-    """The names of all own tags, by wnid, in their order."""
-    query = select(OwnTag.wnid, Category.name).join(Category, Category.wnid == OwnTag.wnid)
-    return dict(connection.execute(query.order_by(Category.name)).all())
-
-
-def find(connection: Connection, name: str) -> str | None:
-    """The wnid of the own tag of this name; None where there is none."""
-    wanted = words.plain(own_tags.clean_name(name))
-    known = own(connection)
-    return next((wnid for wnid, called in known.items() if words.plain(called) == wanted), None)
-
-
 def require(connection: Connection, name: str) -> str:
-    """The same; raises UsageError where there is none."""
-    if (wnid := find(connection, name)) is not None:
+    """The wnid of the own tag of this name; raises UsageError where there is none."""
+    if (wnid := own_tags.named(connection, name)) is not None:
         return wnid
-    known = list(own(connection).values())
+    known = list(own_tags.names(connection).values())
     near = difflib.get_close_matches(name, known, n=4, cutoff=0.3) or known[:4]
     hint = f"there is {', '.join(near)}" if near else '`tagtray teach "NAME" PHOTOS...` begins one'
     raise UsageError(f'No own tag is called "{name}"; {hint}.')
@@ -43,19 +29,19 @@ def begin(connection: Connection, name: str) -> str:
     """
     own_tags.lock(connection)
     check(connection, name)
-    return find(connection, name) or own_tags.add(connection, name)
+    return own_tags.named(connection, name) or own_tags.add(connection, name)
 
 
 def check(connection: Connection, name: str) -> None:
     """Raise UsageError unless there is an own tag of this name or could be one."""
-    if find(connection, name) is None:
+    if own_tags.named(connection, name) is None:
         refuse_taken(connection, name)
 
 
 def refuse_taken(connection: Connection, name: str) -> None:
     """Raise UsageError where something else is called so."""
     name = own_tags.clean_name(name)
-    if find(connection, name) is not None:
+    if own_tags.named(connection, name) is not None:
         raise UsageError(f'There is an own tag "{name}" already.')
     senses = words.load(connection).senses(name)
     taken = [sense for sense in senses if sense.curated and sense.is_called(name)]
@@ -66,7 +52,7 @@ def refuse_taken(connection: Connection, name: str) -> None:
 
 def category(connection: Connection, name: str) -> str:
     """The wnid of the own tag or category that ``name`` means; raises UsageError where that is not clear."""
-    wnid = find(connection, name)
+    wnid = own_tags.named(connection, name)
     return wnid or _category(words.load(connection), name).wnid or ""
 
 
@@ -101,6 +87,6 @@ def put_below(connection: Connection, wnid: str, parent: str | None) -> None:
 def rename(connection: Connection, wnid: str, name: str) -> None:
     """Give an own tag another name; raises UsageError where something else is called so."""
     own_tags.lock(connection)
-    if find(connection, name) != wnid:
+    if own_tags.named(connection, name) != wnid:
         refuse_taken(connection, name)
     own_tags.rename(connection, wnid, name)

@@ -18,7 +18,7 @@ _TAGS = table("image_tags", column("wnid"))
 
 @dataclass(frozen=True, slots=True)
 class OwnTagFacts:
-    """An own tag; ``photos`` show it, of which the share ``precision`` is expected to be right.
+    """An own tag; ``photos`` show it, of which at least the share ``precision`` is likely right.
 
     ``precision`` and ``trained_at`` are None until it is learned under the current model; ``is_found``: it
     could be told from other photos then; ``is_up_to_date``: the examples are the same still.

@@ -36,7 +36,7 @@ SEED = 15
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What came of an own tag: ``found`` photos, of which the share ``precision`` is expected to be right.
+    """What came of an own tag: ``found`` photos, of which at least the share ``precision`` is likely right.
 
     ``examples`` show it, ``counter_examples`` do not; ``waiting`` of both have no features of the current
     model yet; ``others`` are all other photos. ``reason`` says why nothing is found but what people said.
@@ -180,7 +180,7 @@ def _known(connection: Connection, wnid: str) -> _Known:
     if version is None:
         raise UsageError("This own tag was forgotten meanwhile.")
     model = current_model.required_by(connection)
-    return _Known(names.own(connection)[wnid], model.id, version, *verdicts.examples(connection, wnid))
+    return _Known(own_tags.names(connection)[wnid], model.id, version, *verdicts.examples(connection, wnid))
 
 
 def _too_few(known: _Known, examples: int, others: int) -> str | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
+from tagtray.config.text import plain
 from tagtray.db import current_model
 from tagtray.db.tables import OWN, Category, Label, LabelCategory, Threshold
 
@@ -20,7 +19,6 @@ LABEL_SCORE = 0.1
 #: Near words that are offered for an unknown one, and how near they are (0 to 1).
 SUGGESTIONS, NEARNESS = 4, 0.6
 
-_BREAKS = re.compile(r"[\s_'’.,-]+")
 #: Endings of plurals and what stands for them in the singular, tried in this order.
 _PLURALS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""))
 
@@ -143,8 +141,3 @@ def _forms(text: str) -> Iterator[str]:
     for plural, singular in _PLURALS:
         if word.endswith(plural) and len(word) > len(plural) + 1:
             yield word.removesuffix(plural) + singular
-
-
-def plain(text: str) -> str:
-    """``text`` as words are compared: without regard to case, width, hyphens and apostrophes."""
-    return _BREAKS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()

@@ -23,7 +23,7 @@ from tagtray.config.settings import Settings
 from tagtray.db.reading import recipes
 from tagtray.weights.model import Model
 from tagtray.weights.store import ModelStore
-from tools import accuracy_page, http_page, performance_page, scale_page
+from tools import accuracy_page, http_page, performance_page, scale_page, teaching_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -94,6 +94,8 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/accuracy.md", "accuracy", accuracy_page.summary),
     ("docs/accuracy.md", "thresholds", accuracy_page.thresholds),
     ("docs/accuracy.md", "categories", accuracy_page.categories),
+    ("docs/how-to/teach.md", "promises", teaching_page.promises),
+    ("docs/how-to/teach.md", "kinds", teaching_page.kinds),
     ("docs/reference/settings.md", "settings", settings),
     ("docs/reference/commands.md", "commands", commands),
     ("docs/reference/http.md", "operations", http_page.operations),

@@ -91,6 +91,7 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         await context.classifier.drain()
         await context.auditor.stop()
         await context.thumbnails.stop()
+        await anyio.to_thread.run_sync(context.learner.stop)
         await live.stop()
         await anyio.to_thread.run_sync(feeder.stop)
         await anyio.to_thread.run_sync(cleaner.stop)

@@ -30,6 +30,7 @@ class Learner:
         self._news = threading.Event()
         self._wanted: dict[str, None] = {}
         self._thread: threading.Thread | None = None
+        self._is_stopping = False
         #: What came of each tag that this server has learned last.
         self.learned: dict[str, Learned] = {}
 
@@ -40,7 +41,7 @@ class Learner:
         with self._lock:
             self._wanted |= dict.fromkeys(wnids)
             self._news.set()
-            if self._thread is None:
+            if self._thread is None and not self._is_stopping:
                 self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
                 self._thread.start()
 
@@ -50,11 +51,17 @@ class Learner:
         with self._lock:
             return list(self._wanted)
 
+    def stop(self) -> None:
+        """End after the tag in hand; what is still to be learned is so by the next `tagtray run`."""
+        with self._lock:
+            self._is_stopping = True
+            self._news.set()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
     def _run(self) -> None:
-        while True:
-            self._news.clear()
-            while self._news.wait(QUIET_SECONDS):
-                self._news.clear()
+        while self._is_quiet():
             with self._lock:
                 if not self._wanted:
                     self._thread = None
@@ -64,6 +71,13 @@ class Learner:
             with self._lock:
                 if not self._news.is_set():
                     self._wanted.pop(wnid, None)
+
+    def _is_quiet(self) -> bool:
+        """Wait until nothing more is said; False once this is to end."""
+        self._news.clear()
+        while not self._is_stopping and self._news.wait(QUIET_SECONDS):
+            self._news.clear()
+        return not self._is_stopping
 
     def _learn(self, wnid: str) -> None:
         try:

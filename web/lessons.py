@@ -94,7 +94,7 @@ class Change(_Request):
 
 
 class OwnTag(_Answer):
-    """An own tag; ``photos`` show it, of which the share ``precision`` is expected to be right."""
+    """An own tag; ``photos`` show it, of which at least the share ``precision`` is likely right."""
 
     wnid: str
     name: str

@@ -132,7 +132,7 @@ def candidates(context: Shared, wnid: Wnid, limit: Limit = 20) -> lessons.Candid
 
 
 def _require(connection: Connection, wnid: str) -> None:
-    if wnid not in names.own(connection):
+    if wnid not in own_tags.names(connection):
         raise Problem(404, "no_tag", "There is no such own tag.")
 
 

@@ -125,10 +125,25 @@ def test_what_people_said_measures_the_model(command: Command, folder: Path) -> 
     command("correct", first, "-dog")
     command("correct", second, third, "+dog", "+cat")
 
-    judged = {row["category"]: row for row in json.loads(command("correct", "--report", "--json"))}
+    found = json.loads(command("weights", "evaluate", "--from-corrections", "--json"))
+    table = command("weights", "evaluate", "--from-corrections").splitlines()
 
-    assert judged["dog"] == {"category": "dog", "confirmed": 2, "found": 2, "rejected": 1, "mistaken": 1}
-    assert judged["cat"] == {"category": "cat", "confirmed": 2, "found": 0, "rejected": 0, "mistaken": 0}
+    names = ("confirmed", "found", "rejected", "mistaken", "shown", "precision", "recall")
+    judged = {row["name"]: tuple(row[name] for name in names) for row in found["categories"]}
+    assert judged["dog"] == (2, 2, 1, 1, 3, 2 / 3, 1.0)
+    assert judged["cat"] == (2, 0, 0, 0, 0, None, 0.0)
+    assert tuple(found["tags"][name] for name in names) == (4, 2, 1, 1, 3, 2 / 3, 0.5)
+    assert table[0] == "tiny, 5 verdicts"
+    assert "a shown tag is right (precision)\t66.7%\t3 shown tags" in table
+    assert "dog\t3\t2\t3\t2\t66.7%\t100.0%" in table
+
+
+def test_without_verdicts_a_sentence_says_so(command: Command, folder: Path) -> None:
+    command("teach", "our boat", *boats(folder))
+
+    said = command("weights", "evaluate", "--from-corrections")
+
+    assert said == "Nobody has judged a category of tiny yet.\n"
 
 
 def test_a_correction_of_an_own_tag_teaches_it(command: Command, folder: Path) -> None:
@@ -192,7 +207,9 @@ REFUSED = [
     (["correct", "{}/boat/0-0.jpg", "+vessel"], 'No tag is called "vessel"'),
     (["correct", "{}/boat/0-0.jpg", "--jsn"], "--jsn is no option and no tag"),
     (["correct", "{}/boat/0-0.jpg", "--undo", "+dog"], "--undo takes back what was said last"),
-    (["correct"], "Name photos, or say --report by itself."),
+    (["correct"], "Missing argument"),
+    (["weights", "evaluate"], "Name a folder of labelled photos, or say --from-corrections."),
+    (["weights", "evaluate", "{}", "--from-corrections"], "is about the photos of the ledger"),
     (["similar", "{}/boat"], "Name one photo, not a folder of them."),
     (["similar", "{}/none.jpg"], "none.jpg does not exist."),
 ]

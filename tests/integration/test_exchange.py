@@ -363,11 +363,11 @@ def test_an_own_tag_of_that_name_takes_in_what_is_imported(
     root = builders.root(ledger, host)
     photos = lessons.collection(ledger, root.id, {"boat": 6})
     teaching.say(ledger.engine, "our boat", list(photos.contents["boat"]), [], "ann")
-    mine = teaching.say(other.engine, "Our Boat", [], [], "bob")
+    mine = teaching.say(other.engine, "Our-Boat", [], [], "bob")
 
     command("export", str(tmp_path / "all.jsonl"))
     with open(tmp_path / "all.jsonl", "rb") as file:
         Importer(other, lambda model: builders.MODEL_ID).read(file)
 
     (facts,) = overview.load(other.engine)
-    assert (facts.wnid, facts.name, facts.examples) == (mine, "Our Boat", 6)
+    assert (facts.wnid, facts.name, facts.examples) == (mine, "Our-Boat", 6)

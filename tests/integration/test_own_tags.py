@@ -12,7 +12,7 @@ from tagtray.config.settings import Settings
 from tagtray.db import own_tags
 from tagtray.db.access.transactions import write
 from tagtray.db.ledger import Ledger
-from tagtray.learn import corrections, names, overview, review, similar, teaching
+from tagtray.learn import corrections, overview, review, similar, teaching
 from tagtray.learn.teaching import Learned
 from tagtray.search.find import Search
 from tests import builders, lessons
@@ -132,7 +132,7 @@ def test_a_name_is_any_text(ledger: Ledger, photos: Photos, name: str) -> None:
 
     with ledger.engine.connect() as connection:
         assert Search(connection, f'"{name}"').page(connection, 1000).hits
-        assert names.find(connection, name.upper()) == names.find(connection, name)
+        assert own_tags.named(connection, name.upper()) == own_tags.named(connection, name)
 
 
 def test_what_fits_everything_is_on_nothing(ledger: Ledger, photos: Photos) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -296,3 +297,16 @@ def _give_features(site: Site, ids: list[int]) -> None:
                 "SELECT content_id, 1, ? FROM images WHERE id = ?",
                 (vector.astype("<f2").tobytes(), image_id),
             )
+
+
+def test_what_learns_ends_with_its_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a site that is about to learn a tag
+    monkeypatch.setattr(learner, "QUIET_SECONDS", 600.0)
+    before = set(threading.enumerate())
+    with sites.site(works=False) as site:
+        _post(site, "/api/own-tags", name="our garden")
+        threads = [thread for thread in threading.enumerate() if thread not in before]
+        assert "learner" in {thread.name for thread in threads}
+
+    # When it is no more, then neither is any thread of its
+    assert not [thread.name for thread in threads if thread.name == "learner" and thread.is_alive()]

@@ -41,6 +41,36 @@ def test_most_of_what_is_shown_is_right(count: int, hidden: int) -> None:
     assert found.precision >= 0.85
 
 
+@pytest.mark.parametrize("count", [5, 20])
+def test_a_promise_is_kept_where_what_shows_the_tag_is_hardly_told_apart(count: int) -> None:
+    missed = told = 0
+    for seed in range(30):
+        margins, is_right = collection(1_000, 50, -0.5, seed)
+        held_out = HeldOut(examples(count, -0.5, 100 + seed), NOTHING, NOTHING)
+
+        found = calibration.calibrate(held_out, margins)
+
+        told += found.tells
+        missed += found.tells and is_right[shown(found, margins)].mean() < found.precision - 0.1
+    assert told >= 20 and missed <= 3
+
+
+def test_weak_evidence_promises_less() -> None:
+    def promised(count: int, middle: float) -> float:
+        margins, _ = collection(1_000, 50, middle)
+        return calibration.calibrate(HeldOut(examples(count, middle), NOTHING, NOTHING), margins).precision
+
+    assert 0.5 < promised(5, -0.5) < promised(20, 2.0) - 0.05
+
+
+def test_no_more_is_promised_of_few_photos_than_is_expected() -> None:
+    margins, _ = collection(1_000, 2, 2.0)
+
+    found = calibration.calibrate(HeldOut(examples(10, 2.0), NOTHING, NOTHING), margins)
+
+    assert not found.tells or found.precision < 1
+
+
 def test_a_rare_tag_is_promised_as_much_as_a_frequent_one() -> None:
     margins, is_right = collection(20_000, 20, 2.5)
 
