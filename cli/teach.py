@@ -217,7 +217,7 @@ def _sentence(learned: Learned) -> str:
     examples = f"{learned.examples:,} examples"
     if learned.counter_examples:
         examples += f", {learned.counter_examples:,} counter-examples"
-    return f"{name}: found on {photos}, about {right} of 100 right or more ({examples})."
+    return f"{name}: found on {photos}, at least {right} of 100 right, as far as can be told ({examples})."
 
 
 def _print_all(facts: Sequence[OwnTagFacts], json: bool) -> None:

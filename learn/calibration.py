@@ -19,6 +19,8 @@ from tagtray.learn.mixture import Floats
 TARGET = 0.9
 #: Chance that fewer of those that are shown are right than is promised, as far as the draws tell.
 RISK = 0.1
+#: The most that is promised: no collection is quite as ``mixture`` says.
+SUREST = 0.99
 #: Beginning of the random numbers: the same margins give the same answer.
 SEED = 15
 #: Steepest and flattest slope of the logistic curve that stands for the probabilities.
@@ -82,7 +84,7 @@ def _promise(shares: Floats, shown: int, rng: np.random.Generator) -> float:
     """What is right of so many photos with a chance of nine in ten, and no more than is expected."""
     # Of few photos fewer may be right than their chances say.
     right = rng.binomial(shown, shares) / shown
-    return float(min(np.quantile(right, RISK), shares.mean()))
+    return float(min(np.quantile(right, RISK), shares.mean(), SUREST))
 
 
 def _from_here_on(each: Floats) -> Floats:

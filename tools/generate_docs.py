@@ -108,6 +108,7 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/performance.md", "scale", performance_page.scale),
     ("docs/performance.md", "search", performance_page.search),
     ("docs/performance.md", "exchange", performance_page.exchange),
+    ("docs/performance.md", "taught", performance_page.taught),
     ("docs/performance.md", "web", performance_page.web),
     ("docs/performance.md", "memory", performance_page.memory),
     ("docs/performance.md", "startup", performance_page.startup),

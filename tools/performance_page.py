@@ -56,6 +56,13 @@ WEB = {
     "alone": "one at a time",
     "cached": "10 at a time, the same photo again and again",
 }
+#: Work on own tags and features, in words.
+TAUGHT = {
+    "an own tag learned from 10 examples and put on all": "learn_and_apply",
+    "of it reading all vectors": "of_it_reading_all_vectors",
+    "the index of vectors, made once": "index",
+    "`duplicates --near`, candidates alone": "near",
+}
 #: Databases, as they are called.
 SERVERS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 #: Ways that memory was measured in, and what of it is shown.
@@ -212,6 +219,30 @@ def search() -> str:
 def _pages(found: Mapping[str, Any], kind: str) -> tuple[str, str]:
     whole, cpu = (found[clock][kind] for clock in ("ms", "cpu_ms"))
     return f"{whole['p50']:.0f}, {whole['p95']:.0f} ms", f"{cpu['p50']:.0f}, {cpu['p95']:.0f} ms"
+
+
+def taught() -> str:
+    """What own tags, similar photos and near duplicates take in large collections."""
+    sizes = {
+        f"{SERVERS[name]}, {int(size):,}": found
+        for name, by_size in read("taught").items()
+        if name in SERVERS
+        for size, found in by_size.items()
+    }
+    rows = [
+        (
+            words,
+            *(
+                f"{found[kind]['seconds']:,.1f} s ({found[kind]['cpu_seconds']:,.1f})"
+                for found in sizes.values()
+            ),
+        )
+        for words, kind in TAUGHT.items()
+    ]
+    similar = [found["similar_ms"] for found in sizes.values()]
+    rows.append(("`similar`: p50, p95", *(f"{ms['p50']:.0f}, {ms['p95']:.0f} ms" for ms in similar)))
+    rows.append(("memory more than before", *(f"{found['megabytes_more']:,} MB" for found in sizes.values())))
+    return table(("of the CPU in brackets", *sizes), rows)
 
 
 def web() -> str:

@@ -147,7 +147,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "teach.to_gallery": ("To the gallery", "前往图库"),
     "teach.photos": ("{n} photos", "{n} 张照片"),
     "teach.photos.one": ("1 photo", "1 张照片"),
-    "teach.sure": ("{percent} of them right, or more", "其中至少约 {percent} 正确"),
+    "teach.sure": ("at least {percent} of them right", "其中至少约 {percent} 正确"),
     "teach.examples": ("{n} examples, {not} counter-examples", "{n} 个示例，{not} 个反例"),
     "teach.examples.one": ("1 example, {not} counter-examples", "1 个示例，{not} 个反例"),
     "teach.learning": ("It is being learned.", "正在学习。"),
