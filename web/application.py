@@ -16,6 +16,7 @@ from tagtray.app import feeding
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
 from tagtray.db.places import uploads
+from tagtray.jobs.feed import FeederLoop
 from tagtray.web import (
     collection,
     events,
@@ -81,26 +82,28 @@ def create(settings: Settings, database: Engine) -> FastAPI:
         Attempts(),
     )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        feeder.start()
-        cleaner.start()
-        await live.start()
-        yield
-        await context.classifier.drain()
-        await context.auditor.stop()
-        await context.thumbnails.stop()
-        await anyio.to_thread.run_sync(context.learner.stop)
-        await live.stop()
-        await anyio.to_thread.run_sync(feeder.stop)
-        await anyio.to_thread.run_sync(cleaner.stop)
-
-    app = bare(lifespan)
+    app = bare(lambda _: _alive(context, feeder, cleaner))
     app.state.context = context
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES, compresslevel=COMPRESSION)
     app.add_middleware(guard.Guard, settings=settings, attempts=context.attempts)
     return app
+
+
+@contextlib.asynccontextmanager
+async def _alive(context: Context, feeder: FeederLoop, cleaner: Cleaner) -> AsyncIterator[None]:
+    """The services at work; what they have in hand is finished at the end."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    feeder.start()
+    cleaner.start()
+    await context.live.start()
+    yield
+    await context.classifier.drain()
+    await context.auditor.stop()
+    await context.thumbnails.stop()
+    await anyio.to_thread.run_sync(context.learner.stop)
+    await context.live.stop()
+    await anyio.to_thread.run_sync(feeder.stop)
+    await anyio.to_thread.run_sync(cleaner.stop)
 
 
 def bare(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
