@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +24,11 @@ def site() -> Iterator[Site]:
     """One for all of these tests; none may break it for the next."""
     with sites.site(upload_max_bytes=MOST, max_pixels=1_000_000, upload_max=60) as found:
         yield found
+
+
+def _arriving(site: Site) -> list[Path]:
+    """The files that are being received."""
+    return list((site.settings.home / "uploads" / ".arriving").glob("*"))
 
 
 def _problem(answer: httpx.Response, status: int, code: str) -> str:
@@ -137,8 +143,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(site: Site) -> None:
             b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
             b"Content-Length: 5000\r\n\r\n" + builders.jpeg()
         )
-    arriving = site.settings.home / "uploads" / ".arriving"
-    wait_for(lambda: not any(arriving.iterdir()))
+    wait_for(lambda: not _arriving(site))
 
 
 def test_a_body_that_drips_is_408(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,10 +256,9 @@ def test_more_requests_with_files_than_may_be_at_once_are_429_at_once(site: Site
             b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
             b"Content-Length: 500\r\n\r\nx"
         )
-    arriving = site.settings.home / "uploads" / ".arriving"
     try:
         # When another one comes
-        wait_for(lambda: len(list(arriving.iterdir())) == site.settings.upload_max)
+        wait_for(lambda: len(_arriving(site)) == site.settings.upload_max)
         answer = _send(site, builders.jpeg(9))
         # Then it is refused, and what is no upload is answered
         _problem(answer, 429, "busy")
@@ -263,7 +267,7 @@ def test_more_requests_with_files_than_may_be_at_once_are_429_at_once(site: Site
     finally:
         for connection in slow:
             connection.close()
-        wait_for(lambda: not any(arriving.iterdir()))
+        wait_for(lambda: not _arriving(site))
 
 
 def test_after_all_that_the_server_answers(site: Site) -> None:
@@ -271,4 +275,4 @@ def test_after_all_that_the_server_answers(site: Site) -> None:
 
     assert answer.status_code == 200, answer.text
     assert [result["label"] for result in answer.json()["results"]] == ["beagle", "pug", "tabby"]
-    assert not any((site.settings.home / "uploads" / ".arriving").iterdir())
+    assert not _arriving(site)

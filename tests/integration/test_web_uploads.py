@@ -108,7 +108,7 @@ def test_equal_uploads_at_once_are_one_image_and_one_decode(site: Site) -> None:
     worker.gate.clear()
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(_send, site, builders.jpeg(7)) for _ in range(8)]
-        wait_for(lambda: len(list((site.settings.home / "uploads" / ".arriving").iterdir())) >= 7)
+        wait_for(lambda: len(list((site.settings.home / "uploads" / ".arriving").glob("*"))) >= 7)
         worker.gate.set()
         found = [answer.result().json() for answer in answers]
 
