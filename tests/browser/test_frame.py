@@ -105,7 +105,8 @@ def test_dark_follows_the_system_until_a_theme_is_chosen(visit: Visit) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
 
-    page.get_by_role("button", name="Light").click()
+    with page.expect_response("**/preferences"):
+        page.get_by_role("button", name="Light").click()
     expect(page.get_by_role("button", name="Dark")).to_be_visible()
     light = page.evaluate(ground)
     page.goto("/status")

@@ -53,7 +53,7 @@ async function retheme(event) {
   if (button?.name !== "theme") return;
   event.preventDefault();
   document.documentElement.dataset.theme = button.value;
-  await fetch("/preferences", { method: "POST", body: new URLSearchParams({ theme: button.value }), redirect: "manual" });
+  await fetch("/preferences", { method: "POST", body: new URLSearchParams({ theme: button.value }), redirect: "manual", keepalive: true });
 }
 
 function press(event) {
