@@ -51,6 +51,15 @@ def rows(columns: Sequence[str], found: Iterable[Sequence[Any]], form: Format) -
             print("\t".join(_cell(cell) for cell in row))
 
 
+def files(places: Iterable[bytes], *, null: bool) -> None:
+    """Print the bytes of paths alone, each with its end; ``null``: as `xargs -0` wants them."""
+    sys.stdout.flush()
+    end = b"\0" if null else b"\n"
+    for place in places:
+        sys.stdout.buffer.write(place + end)
+    sys.stdout.buffer.flush()
+
+
 def percent(share: float | None) -> str:
     """A share as a percentage; nothing for None."""
     return "" if share is None else f"{share:.1%}"
@@ -127,12 +136,3 @@ def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return value
-
-
-def files(places: Iterable[bytes], *, null: bool) -> None:
-    """Print the bytes of paths alone, each with its end; ``null``: as `xargs -0` wants them."""
-    sys.stdout.flush()
-    end = b"\0" if null else b"\n"
-    for place in places:
-        sys.stdout.buffer.write(place + end)
-    sys.stdout.buffer.flush()
