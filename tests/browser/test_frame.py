@@ -135,6 +135,7 @@ def test_failures_of_one_reason_are_shown_and_tried_again(visit: Visit, site: Si
     expect(page).to_have_url("/failures?code=empty")
     expect(page.get_by_text("empty.jpg")).to_be_visible()
     expect(page.get_by_text("letter.jpg")).to_have_count(0)
+    page.wait_for_load_state("load")
     with page.expect_request("**/api/retry") as sent:
         page.get_by_role("button", name="Retry this one").press("Enter")
 

@@ -15,6 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -60,10 +63,13 @@ class RedisOutage:
         self._process.wait()
 
     def come_back(self) -> None:
-        """Start it, empty."""
+        """Start it, empty; return when it answers."""
         options = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
         command = [str(server.executable()), *options]
         self._process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
+        patient = Retry(ConstantBackoff(0.05), retries=1000)
+        with Redis(unix_socket_path=str(self._socket), retry=patient) as client:
+            client.ping()
 
 
 class PostgresOutage:
