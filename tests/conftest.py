@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from redis import Redis
+from sqlalchemy import make_url
 
 from tagtray.config import settings as configuration
 from tagtray.config.settings import Settings
@@ -67,13 +68,29 @@ def postgres_url(postgres: servers.Postgres) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres: servers.Postgres) -> Iterator[str]:
+    """Name of a database with the ledger that ``builders.ledger`` makes, to be copied."""
+    with postgres.database() as url, tempfile.TemporaryDirectory() as home:
+        with builders.ledger(builders.settings_for(Path(home), url)):
+            pass
+        yield make_url(url).database or ""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, home: Path) -> str:
-    """URL of a fresh, empty database: the test runs once on each kind."""
-    if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
-        return url
-    return f"sqlite:///{home / 'tagtray.db'}"
+def ledger_url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+    """URL of a fresh database: the test runs once on each kind.
+
+    It is empty, or already what the fixture ``ledger`` makes of it, where the test asks for that one.
+    """
+    if request.param == "sqlite":
+        yield f"sqlite:///{home / 'tagtray.db'}"
+    elif "ledger" in request.fixturenames:
+        template = request.getfixturevalue("postgres_template")
+        with request.getfixturevalue("postgres").database(template) as url:
+            yield url
+    else:
+        yield request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture(scope="session")
