@@ -21,7 +21,7 @@ from tagtray.jobs.queue import ImageQueue
 from tagtray.worker.supervision import forkserver
 from tagtray.worker.supervision.progress import Progress, Snapshot
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import builders, traces
+from tests import builders, networks
 from tests.builders import seen
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -31,9 +31,10 @@ GRACE = 10.0
 
 def settings(home: Path, redis_url: str, **options: Any) -> Settings:
     """Settings of workers whose network lies in ``home`` already."""
-    traces.copied_to(home)
-    fixed = {"engine": "torch", "precision": "fp32", "batch_size": 4}
-    return configuration.load(home=home, redis_url=redis_url, **fixed, **options)
+    fixed = {"engine": networks.GRAPH, "precision": "fp32", "batch_size": 4}
+    found = configuration.load(home=home, redis_url=redis_url, **{**fixed, **options})
+    networks.copied_to(home, found.engine)
+    return found
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import traces
+from tests import networks
 from tests.acceptance.world import World
 from tests.chaos import members
 from tests.chaos.photos import made_photos
@@ -24,7 +24,7 @@ def test_whatever_is_killed_every_image_ends_done_and_nobody_stays_behind(
     home: Path, kinds: list[str]
 ) -> None:
     """Given photos and a run; when processes are killed; then nothing is lost, failed, orphaned or broken."""
-    traces.copied_to(home)
+    networks.copied_to(home)
     with made_photos(60) as photos:
         report = Round(7, photos, home, kinds, database=None).play()
 
@@ -33,7 +33,7 @@ def test_whatever_is_killed_every_image_ends_done_and_nobody_stays_behind(
 
 def test_postgresql_outlives_a_killed_producer(home: Path, postgres: servers.Postgres) -> None:
     """The same on PostgreSQL."""
-    traces.copied_to(home)
+    networks.copied_to(home)
     with made_photos(60) as photos, postgres.database() as url:
         report = Round(8, photos, home, [members.PRODUCER], database=url).play()
 

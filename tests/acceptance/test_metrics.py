@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests import networks
 from tests.acceptance import photos
 from tests.acceptance.world import World, ended
 from tests.waiting import wait_for
@@ -96,7 +97,7 @@ def _assert_all_counted(samples: Samples, code: str) -> None:
     assert value(samples, "tagtray_producer_files_total", result="new") == GOOD + 1
     assert value(samples, "tagtray_store_up", store="redis") == 1
     assert (value(samples, "tagtray_queue_jobs"), value(samples, "tagtray_oldest_pending_seconds")) == (0, 0)
-    assert value(samples, "tagtray_workers", engine="torch") == 2
+    assert value(samples, "tagtray_workers", engine=networks.GRAPH) == 2
     assert value(samples, "tagtray_workers_ready") == 2
     assert value(samples, "tagtray_model_info", name="resnet18") == 1
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from tagtray.config import settings as configuration
 from tagtray.config import subprocesses
 from tagtray.db.access import engine
-from tests import traces
+from tests import networks
 from tests.waiting import PATIENCE
 
 COMMAND = subprocesses.command("tagtray")
@@ -47,8 +47,8 @@ class World:
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(configuration.PREFIX)
         }
-        # Those of the trace that tests.traces lends: another one would be made in every home.
-        engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
+        # Those of the file that tests.networks lends: another one would be made in every home.
+        engine = {"TAGTRAY_ENGINE": networks.GRAPH, "TAGTRAY_PRECISION": "fp32"}
         own = {"TAGTRAY_HOME": str(self.home), "TAGTRAY_WORKERS": "1", "TAGTRAY_LOG_LEVEL": "INFO", **engine}
         return {**clean, **own, **self.variables}
 
@@ -128,8 +128,8 @@ class Ended:
 
 @contextlib.contextmanager
 def world(home: Path, **variables: str) -> Iterator[World]:
-    """A world in ``home``, which gets the trace of the network."""
-    traces.copied_to(home)
+    """A world in ``home``, which gets the file of the network."""
+    networks.copied_to(home)
     created = World(home, variables)
     try:
         yield created

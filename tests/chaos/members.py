@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from tests import networks
+
 #: What a fault can hit, and how its processes are told from others of the same home.
 WORKER, SERVER, PRODUCER, REDIS, KEEPER = "worker", "fork server", "producer", "redis", "keeper"
 ALL, FLUSH = "all", "flush"
@@ -22,7 +24,7 @@ _FORWARD = re.compile(rb"forward_pass: images=(\d+)")
 
 def environment(home: Path) -> dict[str, str]:
     """What a tagtray under observation is started with: setproctitle would overwrite what tells its home."""
-    engine = {"TAGTRAY_ENGINE": "torch", "TAGTRAY_PRECISION": "fp32"}
+    engine = {"TAGTRAY_ENGINE": networks.GRAPH, "TAGTRAY_PRECISION": "fp32"}
     return {"TAGTRAY_HOME": str(home), "SPT_NOENV": "1", **engine}
 
 

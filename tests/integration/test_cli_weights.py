@@ -20,7 +20,7 @@ from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
 from tagtray.weights.store import ModelStore
 from tagtray.worker.measure import accuracy, speeds
-from tests import models, traces
+from tests import models, networks
 from tests.acceptance import photos
 from tests.models import DEFAULT
 
@@ -76,19 +76,19 @@ def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Com
 def test_the_list_shows_how_fast_a_model_was_when_it_was_measured(
     command: Command, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TAGTRAY_ENGINE", "torch")
+    monkeypatch.setenv("TAGTRAY_ENGINE", networks.GRAPH)
     monkeypatch.setenv("TAGTRAY_PRECISION", "fp32")
     settings = configuration.load(home=host.home)
-    traces.copied_to(host.home)
+    networks.copied_to(host.home)
     # When one of the models is measured
     speed = speeds.measure(settings, DEFAULT, plan_workers(settings))
     # Then its figure is shown with what computed it, and none of the other
     first, second, *_ = json.loads(command("list", "--json"))
-    assert (first["images_per_second"], first["engine"]) == (speed.images_per_second, "torch")
+    assert (first["images_per_second"], first["engine"]) == (speed.images_per_second, networks.GRAPH)
     assert second["images_per_second"] is None
-    assert " (torch fp32)\t" in command("list")
+    assert f" ({networks.GRAPH} fp32)\t" in command("list")
     # But not what another engine would do
-    monkeypatch.setenv("TAGTRAY_ENGINE", "onnx")
+    monkeypatch.setenv("TAGTRAY_ENGINE", "torch")
     assert json.loads(command("list", "--json"))[0]["images_per_second"] is None
 
 
@@ -188,23 +188,23 @@ def test_labelled_photos_say_how_good_a_model_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Given photos named by their class, one of which is damaged, and an image without a class
-    monkeypatch.setenv("TAGTRAY_ENGINE", "torch")
+    monkeypatch.setenv("TAGTRAY_ENGINE", networks.GRAPH)
     monkeypatch.setenv("TAGTRAY_PRECISION", "fp32")
-    traces.copied_to(host.home)
+    networks.copied_to(host.home)
     folder = tmp_path / "photos"
     for number, name in enumerate(("n01440764_1.jpg", "n01440764_2.jpg", "tench/x.jpg", "holiday.jpg")):
         photos.write(folder, name.encode(), photos.picture(number, "JPEG"))
     photos.write(folder, b"n01440764_3.jpg", b"\xff\xd8\xff\xe0 and no more")
     # When the model is evaluated, then the figures are of those that can be read
     found = json.loads(command("evaluate", "photos", DEFAULT.name, "--json"))
-    assert (found["model"], found["engine"], found["photos"]) == (DEFAULT.name, "torch", 3)
+    assert (found["model"], found["engine"], found["photos"]) == (DEFAULT.name, networks.GRAPH, 3)
     assert 0 <= found["top1"] <= found["top3"] <= 1
     assert [one["name"] for one in found["categories"] if one["true"] == 3] == ["animal", "fish"]
     assert found["thresholds"]["overall"] in (*accuracy.CANDIDATES, DEFAULT.thresholds.overall)
     # And a table says the same, and what was left out
     assert main.invoke(["weights", "evaluate", "photos"]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith(f"{DEFAULT.name}, torch fp32, 3 photos\n")
+    assert captured.out.startswith(f"{DEFAULT.name}, {networks.GRAPH} fp32, 3 photos\n")
     assert f"the right label is the first one (Top-1)\t{found['top1']:.1%}\t3 photos" in captured.out
     assert "\nfish\t3\t" in captured.out
     assert "Images left out because each has no class of this model: 1." in captured.err

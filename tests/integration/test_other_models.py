@@ -21,7 +21,7 @@ from tagtray.worker.engines.classifier import Scores
 from tagtray.worker.engines.selection import Choice
 from tagtray.worker.networks import eager, onnx_graph
 from tagtray.worker.networks.onnx_variants import Form
-from tests import models, references, traces
+from tests import models, networks, references
 
 COUNT = 3
 #: Least cosine between the features of two engines, by precision.
@@ -76,12 +76,13 @@ def test_every_engine_gives_the_same_features(choice: Choice) -> None:
     # Given a processor that has the precision: where it has not, the engine says so
     if not selection.is_native(choice):
         with pytest.raises(EngineError, match="no bf16 of its own"):
-            answers(choice, models.DEFAULT, traces.home())
+            answers(choice, models.DEFAULT, networks.home("torch"))
         return
     # And the features of torch in fp32
-    expected = answers(Choice("torch", "fp32"), models.DEFAULT, traces.home()).features.astype(np.float32)
+    home = networks.home("torch")
+    expected = answers(Choice("torch", "fp32"), models.DEFAULT, home).features.astype(np.float32)
     # When another engine or precision runs the default model
-    found = answers(choice, models.DEFAULT, traces.home()).features.astype(np.float32)
+    found = answers(choice, models.DEFAULT, home).features.astype(np.float32)
     # Then its vectors point the same way
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     assert ((found * expected).sum(axis=1) / lengths).min() >= COSINE[choice.precision]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tagtray.worker.engines import classifier, rollup, selection
 from tagtray.worker.engines.classifier import BatchClassifier, Classifier
-from tests import references, traces
+from tests import networks, references
 from tests.models import DEFAULT, SHAPE
 
 #: One slice of the network and a part of another.
@@ -38,7 +38,7 @@ each_way = pytest.mark.parametrize("way", WAYS, ids="-".join)
 
 def load(way: Way, batch_size: int) -> BatchClassifier:
     choice = selection.Choice(*way)
-    return selection.load(choice, DEFAULT, traces.home(), ROLL_UP, batch_size, 1)
+    return selection.load(choice, DEFAULT, networks.home("torch"), ROLL_UP, batch_size, 1)
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def host(home: Path, redis_url: str) -> Settings:
-    return workers.settings(home, redis_url)
+    return workers.settings(home, redis_url, engine="torch")
 
 
 @pytest.fixture

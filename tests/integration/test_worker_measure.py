@@ -15,7 +15,7 @@ from tagtray.config.settings import Settings
 from tagtray.worker.measure import ceiling, pool
 from tagtray.worker.measure.process import Loaded, Order
 from tagtray.worker.supervision.resources import Plan
-from tests import traces
+from tests import networks
 from tests.models import DEFAULT
 
 
@@ -31,7 +31,7 @@ def _children() -> list[psutil.Process]:
 
 def test_probes_classify_decode_and_are_gone_afterwards(tmp_path: Path) -> None:
     # Given two processes
-    with pool.running(torch(traces.home()), DEFAULT, Plan(2, 1)) as started:
+    with pool.running(torch(networks.home("torch")), DEFAULT, Plan(2, 1)) as started:
         assert started.loaded == Loaded("torch", "fp32")
         # When they are asked for passes, then both have done whole batches for as long as asked
         answers = started.ask([Order(2, 0.2), Order(1, 0.0)])
@@ -46,7 +46,7 @@ def test_probes_classify_decode_and_are_gone_afterwards(tmp_path: Path) -> None:
 
 
 def test_a_probe_that_dies_is_a_sentence() -> None:
-    with pool.running(torch(traces.home()), DEFAULT, Plan(1, 1)) as started:
+    with pool.running(torch(networks.home("torch")), DEFAULT, Plan(1, 1)) as started:
         _children()[0].send_signal(signal.SIGKILL)
 
         with pytest.raises(InfrastructureError, match="ended with status -9"):
@@ -67,4 +67,4 @@ def test_a_precision_that_is_refused_is_a_sentence(home: Path) -> None:
 def test_the_upper_bound_takes_fewer_files_than_workers(tmp_path: Path) -> None:
     file = tmp_path / "only.jpg"
     Image.new("RGB", (300, 200), "red").save(file)
-    assert ceiling.rate(torch(traces.home()), DEFAULT, [str(file)], Plan(2, 1)) > 0
+    assert ceiling.rate(torch(networks.home("torch")), DEFAULT, [str(file)], Plan(2, 1)) > 0

@@ -14,7 +14,7 @@ from tagtray.db import workers as workers_table
 from tagtray.db.ledger import Ledger
 from tagtray.worker.supervision.resources import Plan
 from tagtray.worker.supervision.supervisor import Supervisor
-from tests import builders, models, workers
+from tests import builders, models, networks, workers
 from tests.builders import MODEL_ID, jpeg, query, status
 from tests.models import DEFAULT
 from tests.waiting import wait_for
@@ -145,7 +145,7 @@ def test_workers_are_in_the_table_of_workers_while_they_work(
             wait_for(lambda: workers_table.alive(ledger.engine))
         (worker,) = workers_table.alive(ledger.engine)
         assert [worker.info.pid] == crew.pids
-        assert (worker.info.model_id, worker.info.engine) == (MODEL_ID, "torch")
+        assert (worker.info.model_id, worker.info.engine) == (MODEL_ID, networks.GRAPH)
 
         ids = workers.drop(ledger, host, {"a": jpeg(40), "b": jpeg(80)})
         wait_for(lambda: status(ledger, *ids) == ["done"] * 2)

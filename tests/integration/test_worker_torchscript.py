@@ -19,7 +19,7 @@ import torch
 
 from tagtray.config.errors import InfrastructureError, WeightsError
 from tagtray.worker.networks import cache, torchscript
-from tests import traces
+from tests import networks
 from tests.models import DEFAULT, SPEC
 
 LOAD = """
@@ -65,7 +65,7 @@ def record_half(target: Path) -> None:
 
 def test_the_trace_and_its_record_are_private_and_agree() -> None:
     # Given a home that load() made
-    target = torchscript.path(DEFAULT, traces.home())
+    target = torchscript.path(DEFAULT, networks.home("torch"))
     record = target.with_suffix(".json")
     # Then nobody else can write there, and the record is the file's hash
     assert target.parent.stat().st_mode & 0o777 == 0o700
@@ -115,8 +115,8 @@ def test_who_makes_a_trace_removes_those_of_former_weights_and_graphs_and_no_oth
 
 def test_a_cached_trace_is_loaded_as_it_lies_there_and_without_torchvision() -> None:
     # Given a trace, when a fresh process loads it
-    target = torchscript.path(DEFAULT, traces.home())
-    process = start(traces.home())
+    target = torchscript.path(DEFAULT, networks.home("torch"))
+    process = start(networks.home("torch"))
     out, err = process.communicate(timeout=120)
     # Then it neither imports torchvision, nor warns, nor makes it anew
     assert (process.returncode, err) == (0, "")
@@ -138,7 +138,8 @@ def test_a_damaged_trace_is_made_anew_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a trace with one changed byte, and what a killed process left
-    target = traces.copied_to(tmp_path)
+    networks.copied_to(tmp_path, "torch")
+    target = torchscript.path(DEFAULT, tmp_path)
     change_a_byte(target)
     left = target.with_name(f".{target.name}.x1y2z3")
     left.write_bytes(b"half a trace")
@@ -161,7 +162,8 @@ def test_a_trace_that_no_record_vouches_for_is_not_loaded(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     # Given such a trace, and weights that are gone, so that none can be made anew
-    damage(traces.copied_to(tmp_path))
+    networks.copied_to(tmp_path, "torch")
+    damage(torchscript.path(DEFAULT, tmp_path))
     # When it is loaded, then nothing is
     gone = dataclasses.replace(DEFAULT, folder=tmp_path)
     with pytest.raises(WeightsError, match=r"^The network could not be prepared: .* is missing\.$"):
@@ -198,7 +200,7 @@ def test_a_home_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
     # Given the file as it was saved
-    target = torchscript.path(DEFAULT, traces.home())
+    target = torchscript.path(DEFAULT, networks.home("torch"))
     with pytest.warns(FutureWarning, match="torch.jit.load"):
         graph = torch.jit.load(str(target)).inlined_graph  # type: ignore[no-untyped-call]
     # Then only convolutions are left, with their weights channel by channel
