@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,17 @@ case "$*" in
 *"pip install"*) test -e network ;;
 *) exec {python} "$@" ;;
 esac
+"""
+
+SOME_TESTS = """
+from pathlib import Path
+
+def test_passes(): pass
+
+def test_fails():
+    first = not Path("seen").exists()
+    Path("seen").touch()
+    assert not first and not {fails_again}
 """
 
 
@@ -116,3 +128,24 @@ def test_programs_that_tests_need_are_installed_where_that_may_be_done(checkout:
         assert made.returncode != 0
         assert f"The tests need {packages}: as root, apt-get install {packages} " in made.stderr
         assert not (checkout / "asked").exists()
+
+
+@pytest.mark.parametrize(("fails_again", "code", "end"), [(False, 0, "1 passed"), (True, 2, "1 failed")])
+def test_what_failed_counts_if_it_fails_alone_too(
+    checkout: Path, fails_again: bool, code: int, end: str
+) -> None:
+    # Given a test that passes, and one that fails at first
+    (checkout / "tests").mkdir()
+    (checkout / "tests/__init__.py").touch()
+    shutil.copy(REPOSITORY / "tests/noskip.py", checkout / "tests")
+    (checkout / "tests/test_some.py").write_text(SOME_TESTS.format(fails_again=fails_again))
+
+    # When all are run
+    done = ["--assume-old=test-fast", "--assume-old=.venv/.installed-debian"]
+    run = _make(checkout, "test", "JOBS=0", *done)
+
+    # Then that one runs once more, alone
+    first, last = re.findall(r"^=+ (.*) in .*=$", run.stdout, re.MULTILINE)
+    assert first == "1 failed, 1 passed"
+    assert last.startswith(end)
+    assert run.returncode == code
