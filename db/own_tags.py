@@ -259,7 +259,7 @@ def _store(connection: Connection, wnid: str, model_id: int, found: Mapping[int,
 
 def _judged(wnid: str) -> Any:
     """The contents on which a verdict on this tag counts."""
-    return select(Verdict.content_id).where(Verdict.wnid == wnid, Verdict.ended_at.is_(None))
+    return select(Verdict.content_id).where(Verdict.wnid == wnid, Verdict.counts())
 
 
 def _holders(connection: Connection, wnid: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
@@ -342,6 +343,11 @@ class Verdict(Base):
     at: Mapped[datetime]
     said_by: Mapped[str]
     ended_at: Mapped[datetime | None]
+
+    @classmethod
+    def counts(cls) -> ColumnElement[bool]:
+        """SQL condition: it was not taken back, and not replaced."""
+        return cls.ended_at.is_(None)
 
 
 class OverruledTag(Base):

@@ -46,11 +46,6 @@ class Entry:
     ended_at: datetime | None
 
 
-def counts() -> ColumnElement[bool]:
-    """SQL condition on ``verdicts``: not taken back, and not replaced."""
-    return Verdict.ended_at.is_(None)
-
-
 def record(connection: Connection, said: Iterable[Said], by: str) -> list[Said]:
     """Have verdicts count from now on, in the place of earlier ones; those that were not said before."""
     own_tags.lock(connection)
@@ -81,8 +76,8 @@ def undo(connection: Connection, content_id: int) -> list[Entry]:
     """Take back what was said last of a content, and let count what it replaced; nothing if nothing is."""
     own_tags.lock(connection)
     mine = Verdict.content_id == content_id
-    last = select(func.max(Verdict.at)).where(mine, counts()).scalar_subquery()
-    latest = select(Verdict.wnid, Verdict.at).where(mine, counts(), Verdict.at == last)
+    last = select(func.max(Verdict.at)).where(mine, Verdict.counts()).scalar_subquery()
+    latest = select(Verdict.wnid, Verdict.at).where(mine, Verdict.counts(), Verdict.at == last)
     rows = connection.execute(latest).all()
     if not rows:
         return []
@@ -110,7 +105,7 @@ def history(connection: Connection, content_id: int) -> list[Entry]:
 
 def examples(connection: Connection, wnid: str) -> tuple[list[int], list[int]]:
     """The contents that were said to show a tag and those that were said not to, in order of id."""
-    query = select(Verdict.content_id, Verdict.verdict).where(Verdict.wnid == wnid, counts())
+    query = select(Verdict.content_id, Verdict.verdict).where(Verdict.wnid == wnid, Verdict.counts())
     rows = connection.execute(query.order_by(Verdict.content_id)).all()
     shows = [content_id for content_id, verdict in rows if verdict > 0]
     return shows, [content_id for content_id, verdict in rows if verdict < 0]
@@ -133,7 +128,7 @@ def _counting(connection: Connection, content_ids: Collection[int]) -> dict[tupl
     found: dict[tuple[int, str], bool] = {}
     for page in pages(sorted(content_ids)):
         query = select(Verdict.content_id, Verdict.wnid, Verdict.verdict)
-        rows = connection.execute(query.where(Verdict.content_id.in_(page), counts()))
+        rows = connection.execute(query.where(Verdict.content_id.in_(page), Verdict.counts()))
         found |= {(content_id, wnid): verdict > 0 for content_id, wnid, verdict in rows}
     return found
 
@@ -141,7 +136,7 @@ def _counting(connection: Connection, content_ids: Collection[int]) -> dict[tupl
 def _end(connection: Connection, keys: Sequence[tuple[int, str]], moment: Any) -> None:
     for page in pages(keys):
         these = tuple_(Verdict.content_id, Verdict.wnid).in_(page)
-        connection.execute(update(Verdict).where(these, counts()).values(ended_at=moment))
+        connection.execute(update(Verdict).where(these, Verdict.counts()).values(ended_at=moment))
 
 
 def _settle(connection: Connection, keys: Sequence[tuple[int, str]], model_id: int | None = None) -> None:
@@ -163,7 +158,7 @@ def _overrule(connection: Connection, keys: Sequence[tuple[int, str]], model_id:
             Tag.score,
             OverruledTag.content_id.is_not(None).label("is_kept"),
         )
-        .join(Verdict, and_(Verdict.content_id == Classification.content_id, counts()))
+        .join(Verdict, and_(Verdict.content_id == Classification.content_id, Verdict.counts()))
         .outerjoin(Tag, _same(Tag))
         .outerjoin(OverruledTag, _same(OverruledTag))
         .where(
@@ -186,7 +181,11 @@ def _give_back(connection: Connection, keys: Sequence[tuple[int, str]]) -> None:
     """Where no verdict counts any more, tags are again what the models gave."""
     judged = (
         select(Verdict.id)
-        .where(Verdict.content_id == OverruledTag.content_id, Verdict.wnid == OverruledTag.wnid, counts())
+        .where(
+            Verdict.content_id == OverruledTag.content_id,
+            Verdict.wnid == OverruledTag.wnid,
+            Verdict.counts(),
+        )
         .exists()
     )
     free = and_(tuple_(OverruledTag.content_id, OverruledTag.wnid).in_(keys), ~judged)

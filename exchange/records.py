@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, select
 
-from tagtray.db import dialects, paths, verdicts
+from tagtray.db import dialects, paths
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.tables import (
     Category,
@@ -140,7 +140,7 @@ class Records:
             select(*columns, OverruledTag.score)
             .join(Category, Category.wnid == Verdict.wnid)
             .outerjoin(OverruledTag, kept)
-            .where(Verdict.content_id.in_(content_ids), verdicts.counts())
+            .where(Verdict.content_id.in_(content_ids), Verdict.counts())
             .order_by(Verdict.id)
         )
         found: dict[int, list[lines.Verdict]] = defaultdict(list)

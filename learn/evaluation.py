@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, and_, func, select
 
-from tagtray.db import thresholds, verdicts
+from tagtray.db import thresholds
 from tagtray.db.access.transactions import read
 from tagtray.db.tables import OWN, Category, Classification, OverruledTag, Verdict
 
@@ -84,7 +84,7 @@ def _judged(connection: Connection, model_id: int) -> list[Judged]:
     )
     query = (
         thresholds.joined(said, model_id, Verdict.wnid)
-        .where(verdicts.counts(), ~Verdict.wnid.startswith(OWN, autoescape=True))
+        .where(Verdict.counts(), ~Verdict.wnid.startswith(OWN, autoescape=True))
         .group_by(Category.wnid, Category.name)
         .order_by(func.count().desc(), Category.name, Category.wnid)
     )

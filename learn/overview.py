@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, and_, case, column, func, select, table
 from sqlalchemy.orm import aliased
 
-from tagtray.db import current_model, verdicts
+from tagtray.db import current_model
 from tagtray.db.access.transactions import read
 from tagtray.db.tables import Category, OwnTag, OwnTagClassifier, Threshold, Verdict
 
@@ -85,7 +85,7 @@ def _said(connection: Connection) -> dict[str, tuple[int, int]]:
     query = (
         select(Verdict.wnid, shows, func.count() - shows)
         .join(OwnTag, OwnTag.wnid == Verdict.wnid)
-        .where(verdicts.counts())
+        .where(Verdict.counts())
         .group_by(Verdict.wnid)
     )
     return {wnid: (int(examples), int(others)) for wnid, examples, others in connection.execute(query)}

@@ -168,7 +168,7 @@ def _examples_with_features(connection: Connection, model_id: int) -> tuple[dict
         select(Verdict.wnid, func.count(), confirms)
         .join(OwnTag, OwnTag.wnid == Verdict.wnid)
         .join(Feature, (Feature.content_id == Verdict.content_id) & (Feature.model_id == model_id))
-        .where(verdicts.counts())
+        .where(Verdict.counts())
         .group_by(Verdict.wnid)
     )
     rows = connection.execute(query).all()

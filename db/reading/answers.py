@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from tagtray.db import thresholds, verdicts, views
+from tagtray.db import thresholds, views
 from tagtray.db.tables import (
     OWN,
     Category,
@@ -84,7 +84,7 @@ class Ended:
 
 def _origin() -> ColumnElement[str]:
     """Who says that a tag is there, as the view has it."""
-    said = exists().where(Verdict.content_id == Tag.content_id, Verdict.wnid == Tag.wnid, verdicts.counts())
+    said = exists().where(Verdict.content_id == Tag.content_id, Verdict.wnid == Tag.wnid, Verdict.counts())
     return case((said, "person"), (Tag.wnid.startswith(OWN), "taught"), else_="model")
 
 
