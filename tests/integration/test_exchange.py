@@ -70,20 +70,30 @@ def photos(ledger: Ledger, host: Settings) -> Path:
 
 
 @pytest.fixture
-def command(
-    host: Settings, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Command:
-    """Runs the command line on the ledger: what it prints on standard output, or (err) on standard error."""
-    for name, value in configuration.environment(host).items():
-        monkeypatch.setenv(name, value)
+def command_on(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[[Settings], Command]:
+    """Runs the command line on a ledger: what it prints on standard output, or (err) on standard error."""
 
-    def run(*arguments: str, code: int = 0, err: bool = False) -> str:
-        ended = main.invoke([*arguments])
-        captured = capfdbinary.readouterr()
-        assert ended == code, captured
-        return (captured.err if err else captured.out).decode()
+    def command(host: Settings) -> Command:
+        def run(*arguments: str, code: int = 0, err: bool = False) -> str:
+            with monkeypatch.context() as environment:
+                for name, value in configuration.environment(host).items():
+                    environment.setenv(name, value)
+                ended = main.invoke([*arguments])
+            captured = capfdbinary.readouterr()
+            assert ended == code, captured
+            return (captured.err if err else captured.out).decode()
 
-    return run
+        return run
+
+    return command
+
+
+@pytest.fixture
+def command(host: Settings, command_on: Callable[[Settings], Command]) -> Command:
+    """Runs the command line on the ledger."""
+    return command_on(host)
 
 
 @pytest.fixture
@@ -92,6 +102,12 @@ def other(tmp_path: Path) -> Iterator[Ledger]:
     home = tmp_path / "other"
     with builders.ledger(builders.settings_for(home, f"sqlite:///{home}/tagtray.db")) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def elsewhere(other: Ledger, command_on: Callable[[Settings], Command]) -> Command:
+    """Runs the command line on that ledger."""
+    return command_on(_settings(other))
 
 
 def test_a_line_of_jsonl_is_a_photo_with_its_results(command: Command, photos: Path) -> None:
@@ -153,6 +169,7 @@ def test_csv_and_parquet_have_the_same_photos(command: Command, photos: Path, tm
     assert [row["path"] for row in table] == [first["path"], *(row["path"] for row in rest)]
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_parquet_goes_into_a_pipe(command: Command, host: Settings, photos: Path) -> None:
     program = [sys.executable, "-P", "-m", "tagtray", "export", "-", "--format", "parquet"]
     environment = {**os.environ, **configuration.environment(host)}
@@ -172,14 +189,14 @@ def test_a_query_is_that_of_find(command: Command, photos: Path) -> None:
 
 
 def test_results_move_to_another_ledger(
-    command: Command, ledger: Ledger, other: Ledger, photos: Path, tmp_path: Path
+    command: Command, elsewhere: Command, ledger: Ledger, other: Ledger, photos: Path, tmp_path: Path
 ) -> None:
     # Given an export with feature vectors
     file = str(tmp_path / "a.jsonl")
     command("export", file, "--features")
 
     # When it is imported elsewhere, twice
-    said = [_import(other, file) for _ in range(2)]
+    said = [elsewhere("import", file) for _ in range(2)]
 
     # Then that ledger knows what this one knows, but for what is ignored here
     assert said == [
@@ -194,11 +211,11 @@ def test_results_move_to_another_ledger(
 
 
 def test_a_photo_that_comes_later_is_answered_from_an_import(
-    command: Command, other: Ledger, photos: Path, tmp_path: Path
+    command: Command, elsewhere: Command, other: Ledger, photos: Path, tmp_path: Path
 ) -> None:
     # Given results without photos
     command("export", f"{tmp_path}/a.jsonl")
-    _import(other, f"{tmp_path}/a.jsonl")
+    elsewhere("import", f"{tmp_path}/a.jsonl")
 
     # When a photo with the bytes of one comes, which the ledger says to be classified
     root = builders.root(other, _settings(other))
@@ -212,6 +229,7 @@ def test_a_photo_that_comes_later_is_answered_from_an_import(
     assert builders.query(other, "SELECT category FROM image_tags") == [("dog",)]
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -234,7 +252,14 @@ def test_a_photo_that_comes_later_is_answered_from_an_import(
     ],
 )
 def test_a_line_that_is_not_right_is_named_and_the_rest_waits(
-    command: Command, other: Ledger, photos: Path, tmp_path: Path, before: str, after: str, said: str
+    command: Command,
+    elsewhere: Command,
+    other: Ledger,
+    photos: Path,
+    tmp_path: Path,
+    before: str,
+    after: str,
+    said: str,
 ) -> None:
     # Given an export whose third line is not right
     lines = command("export", "-").splitlines(keepends=True)
@@ -244,28 +269,30 @@ def test_a_line_that_is_not_right_is_named_and_the_rest_waits(
     assert before in lines[2]
 
     # When it is imported
-    complaint = _import(other, str(file), code=2)
+    complaint = elsewhere("import", str(file), code=2, err=True)
 
     # Then one sentence says so, the lines before it are there, and the others once it is mended
     assert complaint.startswith("tagtray: Line 3 ") and said in complaint and complaint.count("\n") == 1
     assert complaint.endswith("; the lines before it are imported.\n")
     assert builders.query(other, "SELECT sha256 FROM contents") == [(builders.sha("dog"),)]
     file.write_text("".join(lines), "utf-8")
-    assert _import(other, str(file)) == "2 results are new, 2 were known; 0 lines have none.\n"
+    assert elsewhere("import", str(file)) == "2 results are new, 2 were known; 0 lines have none.\n"
 
 
 def test_a_photo_without_a_result_of_the_current_model_is_a_line_without_one(
-    command: Command, ledger: Ledger, other: Ledger, photos: Path, tmp_path: Path
+    command: Command, elsewhere: Command, ledger: Ledger, photos: Path, tmp_path: Path
 ) -> None:
     builders.use_model(ledger, builders.add_model(ledger, "1" * 64))
     command("export", f"{tmp_path}/a.jsonl")
     command("export", f"{tmp_path}/a.csv")
     command("export", f"{tmp_path}/a.parquet")
 
-    assert _import(other, f"{tmp_path}/a.jsonl") == "0 results are new, 0 were known; 4 lines have none.\n"
+    said = elsewhere("import", f"{tmp_path}/a.jsonl")
+    assert said == "0 results are new, 0 were known; 4 lines have none.\n"
     assert parquet.read_table(f"{tmp_path}/a.parquet").to_pylist()[0]["labels"] == []
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_what_cannot_be_written_or_read_is_one_sentence(
     command: Command, photos: Path, tmp_path: Path
 ) -> None:
@@ -289,6 +316,7 @@ def test_what_cannot_be_written_or_read_is_one_sentence(
     assert file.read_text() == "before" and os.listdir(tmp_path) == ["a.csv"]
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_a_reader_that_goes_away_is_no_error(host: Settings, photos: Path, form: str) -> None:
     program = [sys.executable, "-P", "-m", "tagtray", "export", "-", "--format", form]
@@ -301,17 +329,6 @@ def test_a_reader_that_goes_away_is_no_error(host: Settings, photos: Path, form:
 def _settings(ledger: Ledger) -> Settings:
     file = Path(ledger.engine.url.database or "")
     return builders.settings_for(file.parent, f"sqlite:///{file}")
-
-
-def _import(ledger: Ledger, file: str, code: int = 0) -> str:
-    """What ``tagtray import`` says of a file, as it does in a process of its own."""
-    program = [sys.executable, "-P", "-m", "tagtray", "import", file]
-    names = {name for name in os.environ if name.startswith(configuration.PREFIX)}
-    environment = {name: value for name, value in os.environ.items() if name not in names}
-    environment |= configuration.environment(_settings(ledger))
-    ended = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == code, ended.stderr
-    return ended.stderr if code else ended.stdout
 
 
 def _plain(row: tuple[object, ...]) -> tuple[str, ...]:
