@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tagtray.db.ledger import Ledger
-from tagtray.db.records import Done, NewContent, Provenance
+from tagtray.db.records import Done, Provenance
 from tests import builders
 
 #: Numbers of a vector.
 WIDTH = 32
 #: How far photos of a kind lie from its middle, which is as far from others as 1.
 SPREAD = 0.06
-PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,14 @@ def features(kind: str, count: int, seed: int = 0) -> list[bytes]:
 
 
 def collection(ledger: Ledger, root_id: int, kinds: Mapping[str, int], seed: int = 0) -> Photos:
-    """Photos named KIND/0.jpg and so on, classified by the small model."""
-    contents, images = {}, {}
-    for kind, count in kinds.items():
-        vectors = features(kind, count, seed)
-        contents[kind], images[kind] = classify(ledger, root_id, f"{kind}/{seed}-", vectors)
-    return Photos(contents, images)
+    """Photos named KIND/0-0.jpg and so on (0-: the seed), classified by the small model."""
+    vectors = {kind: features(kind, count, seed) for kind, count in kinds.items()}
+    names = {kind: _names(f"{kind}/{seed}-", count) for kind, count in kinds.items()}
+    images = _claim(ledger, root_id, names)
+    for kind, ids in images.items():
+        _commit(ledger, f"{kind}/{seed}-", ids, vectors[kind])
+    known = _contents(ledger)
+    return Photos({kind: [known[image] for image in ids] for kind, ids in images.items()}, images)
 
 
 def others(count: int) -> dict[str, int]:
@@ -50,32 +51,38 @@ def others(count: int) -> dict[str, int]:
 
 
 def classify(
-    ledger: Ledger,
-    root_id: int,
-    prefix: str,
-    vectors: Sequence[bytes | None],
-    new: NewContent | None = None,
-    model_id: int = builders.MODEL_ID,
+    ledger: Ledger, root_id: int, prefix: str, vectors: Sequence[bytes | None]
 ) -> tuple[list[int], list[int]]:
     """Register images and commit them with these features; their contents and their ids."""
-    ids = builders.register(ledger, root_id, len(vectors), prefix)
-    for start in range(0, len(ids), PAGE):
-        page = ids[start : start + PAGE]
-        ledger.take_pending(len(page))
-        ledger.claim(page, "w", 60.0, model_id)
-        done = [
-            Done(
-                image,
-                builders.sha(f"{prefix}{image}"),
-                10,
-                1,
-                replace(new or builders.content(), features=vector),
-            )
-            for image, vector in zip(page, vectors[start : start + PAGE], strict=True)
-        ]
-        ledger.commit("w", Provenance(model_id, "torch", "fp32", "draft"), done)
-    found = dict(builders.query(ledger, "SELECT id, content_id FROM images"))
-    return [found[image] for image in ids], ids
+    ids = _claim(ledger, root_id, {prefix: _names(prefix, len(vectors))})[prefix]
+    _commit(ledger, prefix, ids, vectors)
+    known = _contents(ledger)
+    return [known[image] for image in ids], ids
+
+
+def _names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}.jpg" for number in range(count)]
+
+
+def _claim(ledger: Ledger, root_id: int, names: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+    """Register images of each kind and take them into a worker's hands, all at once."""
+    files = [builders.seen(name) for of_kind in names.values() for name in of_kind]
+    ids = ledger.register(root_id, files).ids
+    ledger.take_pending(len(files))
+    ledger.claim([*ids.values()], "w", 60.0, builders.MODEL_ID)
+    return {kind: [ids[name.encode()] for name in of_kind] for kind, of_kind in names.items()}
+
+
+def _commit(ledger: Ledger, prefix: str, ids: Sequence[int], vectors: Sequence[bytes | None]) -> None:
+    done = [
+        builders.done(image, f"{prefix}{image}", replace(builders.content(), features=vector))
+        for image, vector in zip(ids, vectors, strict=True)
+    ]
+    builders.commit(ledger, *done)
+
+
+def _contents(ledger: Ledger) -> dict[int, int]:
+    return dict(builders.query(ledger, "SELECT id, content_id FROM images"))
 
 
 def classify_again(ledger: Ledger, photos: Photos, model_id: int) -> None:

@@ -117,11 +117,11 @@ def test_a_photo_cannot_be_both(ledger: Ledger, photos: Photos) -> None:
         ("x" * 101, "100 characters"),
     ],
 )
-def test_a_name_that_cannot_be_one_is_refused(
-    ledger: Ledger, photos: Photos, name: str, sentence: str
-) -> None:
+def test_a_name_that_cannot_be_one_is_refused(ledger: Ledger, root: int, name: str, sentence: str) -> None:
+    boats = lessons.collection(ledger, root, {"boat": 10}).contents["boat"]
+
     with pytest.raises(UsageError, match=sentence):
-        teach(ledger, name, list(photos.contents["boat"][:10]))
+        teach(ledger, name, list(boats))
 
     assert overview.load(ledger.engine) == []
 
