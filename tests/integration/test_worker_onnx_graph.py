@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 
@@ -32,7 +33,9 @@ from tests.models import DEFAULT, SHAPE
 FORMS = [Form("fp32"), Form("int8"), Form("int8", sums=True)]
 
 
+@functools.cache
 def built(form: Form) -> onnx.ModelProto:
+    """The default model's network, which no test changes."""
     return onnx_graph.build(DEFAULT, form, activation_ranges.load(DEFAULT))
 
 

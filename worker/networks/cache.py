@@ -13,7 +13,8 @@ import logging
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,7 +43,7 @@ def path(home: Path, model: Model, variant: str, suffix: str) -> Path:
 def opened(target: Path, model: Model, module: str, form: str) -> BinaryIO:
     """Open the file ``target`` of a model, a ``path``; where it is missing or damaged, ``module`` makes it.
 
-    The module is given the model as JSON, the form and the target, and ends with ``keep``. Many processes may
+    The module is given the model as JSON, the form and the target, and ends with ``make``. Many processes may
     call at once: one makes the file, the others wait. Whoever makes one removes those of the same model that
     other weights or another graph went into. Raises WeightsError, InfrastructureError.
     """
@@ -58,6 +59,17 @@ def keep(target: Path, data: bytes) -> None:
     """Write a cached file and the record that vouches for it."""
     atomic.replace(target, data)
     atomic.replace(_record(target), json.dumps({"sha256": hashlib.sha256(data).hexdigest()}).encode())
+
+
+def make(target: Path, data: Callable[[], bytes]) -> int:
+    """Keep what ``data`` gives: the exit code of a process that is started for it, which says what is wrong."""
+    try:
+        keep(target, data())
+    except (OSError, WeightsError) as error:
+        strerror = error.strerror if isinstance(error, OSError) else None
+        print(f"{strerror}." if strerror else error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _cached(target: Path) -> BinaryIO | None:
@@ -134,11 +146,6 @@ def _make_apart(target: Path, model: Model, module: str, form: str) -> None:
     if ended.returncode != 0:
         reasons = ended.stderr.strip().splitlines() or [f"its process ended with {ended.returncode}."]
         raise WeightsError(f"The network could not be prepared: {reasons[-1]}")
-
-
-def sentence(error: Exception) -> str:
-    """What was wrong, for whoever started the process that makes a network."""
-    return f"{error.strerror}." if isinstance(error, OSError) and error.strerror else str(error)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from tagtray.config.errors import WeightsError
 from tagtray.weights.architectures import ResNet
 from tagtray.weights.efficientnet import EfficientNetLite
 from tagtray.weights.model import Model
@@ -72,13 +71,13 @@ def _graph(model: Model, form: Form, limits: Ranges) -> Graph:
 def main(arguments: list[str]) -> int:
     """Make TARGET and its record from MODEL, which is JSON."""
     model, form, target = Model.from_json(arguments[0]), onnx_variants.parse(arguments[1]), Path(arguments[2])
-    try:
-        limits = activation_ranges.load(model) if form.precision == "int8" else None
-        cache.keep(target, build(model, form, limits).SerializeToString())
-    except (OSError, WeightsError) as error:
-        print(cache.sentence(error), file=sys.stderr)
-        return 1
-    return 0
+    return cache.make(target, lambda: _file(model, form))
+
+
+def _file(model: Model, form: Form) -> bytes:
+    limits = activation_ranges.load(model) if form.precision == "int8" else None
+    file: bytes = build(model, form, limits).SerializeToString()
+    return file
 
 
 if __name__ == "__main__":

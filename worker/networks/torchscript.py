@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 import torch
 
-from tagtray.config.errors import WeightsError
 from tagtray.weights.model import Model
 from tagtray.worker.networks import cache
 
@@ -83,12 +82,7 @@ def _quiet() -> Iterator[None]:
 def main(arguments: list[str]) -> int:
     """Make TARGET and its record from MODEL, which is JSON."""
     model, precision, target = Model.from_json(arguments[0]), arguments[1], Path(arguments[2])
-    try:
-        cache.keep(target, make(model, precision))
-    except (OSError, WeightsError) as error:
-        print(cache.sentence(error), file=sys.stderr)
-        return 1
-    return 0
+    return cache.make(target, lambda: make(model, precision))
 
 
 if __name__ == "__main__":
