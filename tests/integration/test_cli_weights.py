@@ -25,6 +25,8 @@ from tests.acceptance import photos
 from tests.models import DEFAULT
 
 Command = Callable[..., str]
+#: What has nothing to do with the ledger.
+one_database = pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 #: The model of an extra.
 LITE = "efficientnet-lite0"
 
@@ -48,10 +50,18 @@ def command(
     return run
 
 
+@pytest.fixture(scope="module")
+def pickled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of seven classes, as torch saves them."""
+    file = tmp_path_factory.mktemp("weights") / "c.pth"
+    torch.save({key: torch.from_numpy(value) for key, value in models.state().items()}, file)
+    return file
+
+
 @pytest.fixture
-def colours(tmp_path: Path) -> tuple[str, ...]:
+def colours(tmp_path: Path, pickled: Path) -> tuple[str, ...]:
     """Arguments that add a model of seven colours."""
-    torch.save({key: torch.from_numpy(value) for key, value in models.state().items()}, tmp_path / "c.pth")
+    (tmp_path / "c.pth").symlink_to(pickled)
     (tmp_path / "names.txt").write_text("\n".join(models.COLOURS) + "\n\n", "utf-8")
     return ("add", "c.pth", "--name", "colours", "--labels", "names.txt")
 
@@ -73,11 +83,13 @@ def test_the_list_shows_what_each_model_is_and_which_one_is_current(command: Com
     assert first.endswith("\t*")
 
 
+@one_database
 def test_the_list_shows_how_fast_a_model_was_when_it_was_measured(
     command: Command, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TAGTRAY_ENGINE", networks.GRAPH)
-    monkeypatch.setenv("TAGTRAY_PRECISION", "fp32")
+    monkeypatch.setattr(speeds, "SECONDS", 0.1)
+    for name, value in {"ENGINE": networks.GRAPH, "PRECISION": "fp32", "WORKERS": "1"}.items():
+        monkeypatch.setenv(f"TAGTRAY_{name}", value)
     settings = configuration.load(home=host.home)
     networks.copied_to(host.home)
     # When one of the models is measured
@@ -92,6 +104,7 @@ def test_the_list_shows_how_fast_a_model_was_when_it_was_measured(
     assert json.loads(command("list", "--json"))[0]["images_per_second"] is None
 
 
+@one_database
 def test_what_cannot_be_measured_is_said_and_the_list_is_shown(
     command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +129,7 @@ def test_a_model_is_added_used_and_left_again(command: Command, colours: tuple[s
     assert command("verify").startswith("All ")
 
 
+@one_database
 def test_what_is_not_said_of_an_input_is_as_in_the_default_model(
     command: Command, colours: tuple[str, ...], host: Settings
 ) -> None:
@@ -136,6 +150,7 @@ def test_weights_of_the_default_models_classes_need_no_labels(
     command("use", "other")
 
 
+@one_database
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
@@ -167,10 +182,12 @@ def test_what_does_not_fit_is_a_sentence_and_adds_nothing(
     assert ModelStore.of(host.home).models() == ModelStore().models()
 
 
+@one_database
 def test_labels_that_are_not_given_are_asked_for(command: Command, colours: tuple[str, ...]) -> None:
     assert "c.pth has 7 classes and the default label set 1,000: --labels" in command(*colours[:4], code=2)
 
 
+@one_database
 def test_a_file_that_cannot_be_written_is_a_sentence(command: Command) -> None:
     said = command("export", "--onnx", "none/x.onnx", code=2)
     assert said.startswith("tagtray: none/x.onnx cannot be written: No such file")
@@ -180,6 +197,7 @@ def test_an_unknown_model_cannot_be_used(command: Command) -> None:
     assert "There is no model 'nobody' here; there is " in command("use", "nobody", code=1)
 
 
+@one_database
 def test_labelled_photos_say_how_good_a_model_is(
     command: Command,
     host: Settings,
@@ -211,6 +229,7 @@ def test_labelled_photos_say_how_good_a_model_is(
     assert "Images left out because each cannot be read: 1." in captured.err
 
 
+@one_database
 def test_photos_without_classes_are_a_sentence(command: Command, tmp_path: Path) -> None:
     photos.write(tmp_path / "photos", b"holiday.jpg", photos.picture(1, "JPEG"))
     assert "No photo below photos names a class of this model" in command("evaluate", "photos", code=2)
@@ -225,6 +244,7 @@ def test_a_model_of_an_extra_is_used_and_left_again(command: Command) -> None:
     assert current(command) == [DEFAULT.name]
 
 
+@one_database
 def test_without_its_extra_a_model_says_what_to_install(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,9 @@ from tests import networks
 from tests.models import DEFAULT
 
 
-def torch(home: Path) -> Settings:
-    return configuration.load(home=home, engine="torch", precision="fp32", batch_size=2)
+def settings(home: Path | None = None) -> Settings:
+    home = home or networks.home(networks.GRAPH)
+    return configuration.load(home=home, engine=networks.GRAPH, precision="fp32", batch_size=2)
 
 
 def _children() -> list[psutil.Process]:
@@ -31,8 +32,8 @@ def _children() -> list[psutil.Process]:
 
 def test_probes_classify_decode_and_are_gone_afterwards(tmp_path: Path) -> None:
     # Given two processes
-    with pool.running(torch(networks.home("torch")), DEFAULT, Plan(2, 1)) as started:
-        assert started.loaded == Loaded("torch", "fp32")
+    with pool.running(settings(), DEFAULT, Plan(2, 1)) as started:
+        assert started.loaded == Loaded(networks.GRAPH, "fp32")
         # When they are asked for passes, then both have done whole batches for as long as asked
         answers = started.ask([Order(2, 0.2), Order(1, 0.0)])
         assert answers[0].images % 2 == 0
@@ -46,7 +47,7 @@ def test_probes_classify_decode_and_are_gone_afterwards(tmp_path: Path) -> None:
 
 
 def test_a_probe_that_dies_is_a_sentence() -> None:
-    with pool.running(torch(networks.home("torch")), DEFAULT, Plan(1, 1)) as started:
+    with pool.running(settings(), DEFAULT, Plan(1, 1)) as started:
         _children()[0].send_signal(signal.SIGKILL)
 
         with pytest.raises(InfrastructureError, match="ended with status -9"):
@@ -58,7 +59,7 @@ def test_a_precision_that_is_refused_is_a_sentence(home: Path) -> None:
 
     with (
         pytest.raises(InfrastructureError, match="The cache of the network cannot be used"),
-        pool.running(torch(home), DEFAULT, Plan(1, 1)),
+        pool.running(settings(home), DEFAULT, Plan(1, 1)),
     ):
         pass
     assert not _children()
@@ -67,4 +68,4 @@ def test_a_precision_that_is_refused_is_a_sentence(home: Path) -> None:
 def test_the_upper_bound_takes_fewer_files_than_workers(tmp_path: Path) -> None:
     file = tmp_path / "only.jpg"
     Image.new("RGB", (300, 200), "red").save(file)
-    assert ceiling.rate(torch(networks.home("torch")), DEFAULT, [str(file)], Plan(2, 1)) > 0
+    assert ceiling.rate(settings(), DEFAULT, [str(file)], Plan(2, 1)) > 0
