@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def host(home: Path, redis_url: str) -> Settings:
-    return workers.settings(home, redis_url, engine="torch")
+    return workers.settings(home, redis_url)
 
 
 @pytest.fixture
@@ -52,24 +52,19 @@ def _title(pid: int) -> str:
     return " ".join(psutil.Process(pid).cmdline()).strip()
 
 
-def test_the_workers_are_its_children_and_named_by_their_slots(
+def test_the_workers_are_its_children_named_by_their_slots_and_read_nothing_from_its_socket(
     host: Settings, ledger: Ledger, server: ForkServer
 ) -> None:
     with _working(host, ledger, server, 2) as supervisor:
         assert [psutil.Process(pid).ppid() for pid in supervisor.pids] == [server.pid] * 2
         assert [_title(pid) for pid in supervisor.pids] == ["tagtray: worker 1", "tagtray: worker 2"]
+        assert {os.readlink(f"/proc/{pid}/fd/0") for pid in supervisor.pids} == {os.devnull}
     assert supervisor.deaths == 0
 
 
-def test_the_network_s_library_is_in_memory_before_the_first_order(server: ForkServer) -> None:
-    wait_for(lambda: _imported(server))
-
-
-def test_a_worker_reads_nothing_from_the_socket_of_its_server(
-    host: Settings, ledger: Ledger, server: ForkServer
-) -> None:
-    with _working(host, ledger, server, 1) as supervisor:
-        assert os.readlink(f"/proc/{supervisor.pids[0]}/fd/0") == os.devnull
+def test_the_network_s_library_is_in_memory_before_the_first_order(host: Settings) -> None:
+    with ForkServer(host.model_copy(update={"engine": "torch"})) as server:
+        wait_for(lambda: _imported(server))
 
 
 def test_killed_it_takes_its_workers_along_and_comes_back_with_others(
@@ -110,9 +105,13 @@ def test_a_signal_to_every_process_of_a_service_leaves_it_to_its_workers(
 
 
 def test_closed_with_a_worker_still_to_come_it_leaves_nobody_behind(host: Settings, tmp_path: Path) -> None:
+    # Given a server that does not come to its first order
     server = ForkServer(host)
+    os.kill(server.pid, signal.SIGSTOP)
     worker = server.spawn("early-1", 1, tmp_path / "progress")
     assert worker.poll() is None
+
+    # When it is closed, then there is neither
     server.close()
     assert worker.pid is None and worker.returncode == -signal.SIGKILL
     assert not psutil.pid_exists(server.pid)
