@@ -23,6 +23,7 @@ from tagtray.jobs.connection import connect
 from tagtray.jobs.job import ImageJob
 from tagtray.jobs.queue import ImageQueue
 from tests.models import SHAPE, SPEC
+from tests.waiting import PATIENCE
 
 NAME = "stub"
 #: Seconds between signs of life.
@@ -30,12 +31,17 @@ BEAT = 5.0
 
 
 class StubWorker:
-    """Works in a thread; ``gate`` holds it up while it is cleared, ``decoded`` counts."""
+    """Works in a thread, but for the time from ``hold`` until ``gate`` is set; ``decoded`` counts.
+
+    ``taken`` are the ids of the images that it was given, in that order.
+    """
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.decoded = 0
+        self.taken: list[int] = []
+        self._held = threading.Event()
         self._settings = settings
         self._ledger = ledger
         model_id = current_model.current(ledger.engine).id
@@ -48,6 +54,12 @@ class StubWorker:
         """Say that it is there, and begin."""
         workers.register(self._ledger.engine, workers.this_process(NAME, self._provenance, []))
         self._thread.start()
+
+    def hold(self) -> None:
+        """Have it take no job from now on, until ``gate`` is set."""
+        self._held.clear()
+        self.gate.clear()
+        assert self._held.wait(PATIENCE)
 
     def stop(self) -> None:
         """End after the job in hand."""
@@ -65,14 +77,17 @@ class StubWorker:
         queue = ImageQueue(self._settings.queue, connect(self._settings))
         while not self._stop.is_set():
             self._beat()
-            while not self.gate.wait(BEAT):
+            while not self.gate.is_set():
+                self._held.set()
                 self._beat()
+                self.gate.wait(BEAT)
             popped = ImageQueue.dequeue_any([queue], None, connection=queue.connection)
             if popped is None:
                 self._stop.wait(0.005)
                 continue
             job = cast(ImageJob, popped[0])
             claimed = self._ledger.claim(job.image_ids, NAME, 30.0, job.model_id)
+            self.taken += [image.id for image in claimed]
             self._ledger.commit(NAME, self._provenance, [self._outcome(image) for image in claimed])
             hints.publish(queue.connection, queue.name, [image.id for image in claimed])
             job.delete()

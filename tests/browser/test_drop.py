@@ -110,7 +110,7 @@ def test_what_is_no_photo_stays_with_its_reason_and_can_be_tried_again(visit: Vi
 def test_a_photo_that_has_to_wait_says_so_and_is_filled_in_later(visit: Visit, site: Site) -> None:
     page = visit("/")
     assert site.worker
-    site.worker.gate.clear()
+    site.worker.hold()
 
     page.get_by_label("Photos", exact=True).set_input_files(_photo("late.jpg", 50))
     expect(page.locator(".card.kept")).to_contain_text("Kept; it waits to be classified.")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tagtray.config import settings as configuration
@@ -75,12 +78,13 @@ def test_a_command_that_fails_or_reads_nothing_is_no_fault_of_an_image(
     assert builders.status(ledger, *(outcome.image_id for outcome in outcomes)) == ["done", "failed"]
 
 
-def _is_gone(pid: int) -> bool:
-    """Whether the process has ended, reaped or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
+def _is_running(program: Path) -> bool:
+    """Whether a living process has it in its command line."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(str(program) in part for part in process.cmdline()):
+                return True
+    return False
 
 
 def test_a_command_that_hangs_is_killed_with_all_that_it_started(
@@ -92,10 +96,12 @@ def test_a_command_that_hangs_is_killed_with_all_that_it_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(after_commit, "COMMAND_SECONDS", 0.5)
-    _tell(ledger, _with(host, on_done=f"sleep 600 & echo $! > '{tmp_path}/pid'; wait"), outcomes)
+    program = tmp_path / "lingers"
+    program.symlink_to(str(shutil.which("sleep")))
+    _tell(ledger, _with(host, on_done=f"'{program}' 600 & wait"), outcomes)
 
     assert "was killed; the results of 1 images are stored." in caplog.text
-    wait_for(lambda: _is_gone(int((tmp_path / "pid").read_text())))
+    wait_for(lambda: not _is_running(program))
 
 
 def test_sidecars_are_kept_as_photos_are_done(

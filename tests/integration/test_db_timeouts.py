@@ -60,7 +60,7 @@ def test_a_transaction_that_fell_asleep_is_ended_and_tried_again(database: Engin
         return int(connection.execute(text("SELECT 2")).scalar_one())
 
     assert transactions.write(database, work) == 2
-    assert len(tries) == 2
+    assert len(tries) >= 2
 
 
 def test_a_transaction_is_rolled_back_as_a_whole(database: Engine) -> None:

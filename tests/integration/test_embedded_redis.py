@@ -130,13 +130,14 @@ def test_a_hung_server_is_killed_by_its_keeper(home: Path) -> None:
 
 def test_a_hung_server_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server.ensure(home)
-    monkeypatch.setattr(server, "PING_SECONDS", 0.1)
-    monkeypatch.setattr(server, "START_SECONDS", 0.5)
     process = _servers(home)[0]
     process.suspend()
 
-    with pytest.raises(InfrastructureError, match=r"does not answer; see redis.log"):
-        server.ensure(home)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(server, "PING_SECONDS", 0.1)
+        impatient.setattr(server, "START_SECONDS", 0.5)
+        with pytest.raises(InfrastructureError, match=r"does not answer; see redis.log"):
+            server.ensure(home)
 
     process.resume()
     server.ensure(home)
@@ -323,16 +324,19 @@ def _unit(home: Path) -> list[psutil.Process]:
 
 
 def _servers(home: Path) -> list[psutil.Process]:
-    return [process for process in _inside(home) if process.name() == "redis-server"]
+    return _inside(home, lambda process: process.name() == "redis-server")
 
 
 def _keepers(home: Path) -> list[psutil.Process]:
-    return [process for process in _inside(home) if process.cmdline()[:1] == [keeper.TITLE]]
+    return _inside(home, lambda process: process.cmdline()[:1] == [keeper.TITLE])
 
 
-def _inside(home: Path) -> Iterator[psutil.Process]:
+def _inside(home: Path, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     """Living processes whose working folder is the home: keeper and server alone."""
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == os.fspath(home):
-                yield process
+            lives = process.status() != psutil.STATUS_ZOMBIE and process.cwd() == os.fspath(home)
+            if lives and wanted(process):
+                found.append(process)
+    return found

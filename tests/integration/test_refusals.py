@@ -112,11 +112,11 @@ def test_tls_to_a_server_without_it_is_said_within_seconds(
 
 
 def test_a_port_that_nobody_listens_on_is_said_to_be_that(home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    with pytest.raises(InfrastructureError, match=r"does not answer: .*refused"):
-        _connected(home, f"rediss://127.0.0.1:{port}/0")
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        with pytest.raises(InfrastructureError, match=r"does not answer: .*refused"):
+            _connected(home, f"rediss://127.0.0.1:{port}/0")
 
 
 def test_a_server_that_hangs_up_may_speak_tls(home: Path) -> None:

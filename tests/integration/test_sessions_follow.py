@@ -78,7 +78,7 @@ def test_a_root_that_is_taken_into_another_one_is_watched_there(
     assert [path for _, path in rows(ledger)] == ["2024/b.jpg", "2024/c.jpg", "2024/d.jpg"]
     assert "The root 2024 is part of photos now; its folder is still looked at." in caplog.text
     assert watching.refusal is None
-    assert (watching.progress.new, watching.active()) == (3, 3)
+    wait_for(lambda: (watching.progress.new, watching.active()) == (3, 3))
 
 
 def test_a_root_that_moved_is_watched_where_it_is(

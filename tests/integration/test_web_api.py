@@ -127,6 +127,7 @@ def test_figures_say_what_there_is_and_how_old_they_are(site: Site, monkeypatch:
     assert months == {f"2024-0{n}": 1 for n in range(4, 0, -1)}
     assert found["photos"] == found["undated"] + 4
     # When photos are added, the figures stay for a while and are counted again then
+    monkeypatch.setattr(facets, "FRESH_SECONDS", 3_600.0)
     site.add({"later.jpg": builders.jpeg(30, taken="2025:01:01 10:00:00")})
     assert _get(site, "/api/facets")["photos"] == found["photos"]
     monkeypatch.setattr(facets, "FRESH_SECONDS", 0.0)

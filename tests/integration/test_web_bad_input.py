@@ -143,6 +143,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(site: Site) -> None:
             b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
             b"Content-Length: 5000\r\n\r\n" + builders.jpeg()
         )
+        wait_for(lambda: _arriving(site))
     wait_for(lambda: not _arriving(site))
 
 

@@ -120,7 +120,7 @@ def test_signs_of_life_and_static_files_need_no_token(locked: Site) -> None:
 def test_a_browser_logs_in_and_comes_back_to_its_page(locked: Site) -> None:
     asked = _get(locked, "/gallery?q=dog", accept="text/html")
     assert (asked.status_code, asked.headers["location"]) == (303, "/login?next=/gallery%3Fq%3Ddog")
-    with httpx.Client(base_url=locked.url, trust_env=False) as browser:
+    with httpx.Client(base_url=locked.url, timeout=sites.TIMEOUT, trust_env=False) as browser:
         wrong = browser.post("/login", data={"token": "no", "next": "/"})
         assert wrong.status_code == 401 and "set-cookie" not in wrong.headers
         right = browser.post("/login", data={"token": TOKEN, "next": "/gallery?q=dog"})
@@ -135,7 +135,10 @@ def test_a_browser_logs_in_and_comes_back_to_its_page(locked: Site) -> None:
 def test_after_too_many_wrong_tokens_an_address_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "SECONDS", 3_600.0)
     right = {"authorization": f"Bearer {TOKEN}"}
-    with sites.site(works=False, token=TOKEN) as site, httpx.Client(base_url=site.url) as browser:
+    with (
+        sites.site(works=False, token=TOKEN) as site,
+        httpx.Client(base_url=site.url, timeout=sites.TIMEOUT, trust_env=False) as browser,
+    ):
         # Given a browser that is logged in, and wrong tokens in both ways
         browser.post("/login", data={"token": TOKEN})
         for _ in range(attempts.AT_ONCE - 1):

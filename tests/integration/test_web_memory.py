@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tagtray.config import settings as configuration
-from tests import builders
+from tests import builders, sites
 from tests.acceptance.world import page_of, world
 from tests.waiting import wait_for
 
@@ -22,17 +22,23 @@ MB = 2**20
 ROOM = 40 * MB
 SLOW = 50
 
+#: A client of a server, and the server.
+Served = tuple[httpx.Client, psutil.Process]
+
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, psutil.Process]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server without workers in a process of its own, whose memory is its own as well."""
     home = tmp_path_factory.mktemp("served")
     with builders.ledger(configuration.load(home=home)), world(home) as own:
         serve = own.start("serve", "--port", "0", TAGTRAY_LOG_LEVEL="WARNING")
-        address = page_of(serve)
-        wait_for(lambda: httpx.get(f"{address}/healthz", trust_env=False).status_code == 200, serve)
-        httpx.post(f"{address}/predict", files={"file": builders.jpeg()}, trust_env=False)
-        yield address, psutil.Process(serve.pid)
+        limits = httpx.Limits(max_keepalive_connections=0)  # a connection may be cut off
+        with httpx.Client(
+            base_url=page_of(serve), timeout=sites.TIMEOUT, limits=limits, trust_env=False
+        ) as client:
+            wait_for(lambda: client.get("/healthz").status_code == 200, serve)
+            client.post("/predict", files={"file": builders.jpeg()})
+            yield client, psutil.Process(serve.pid)
         serve.terminate()
         serve.communicate()
 
@@ -44,8 +50,8 @@ def _peak(process: psutil.Process) -> int:
 
 
 @pytest.mark.parametrize("form", [True, False], ids=["in a form", "alone"])
-def test_a_body_of_200_mb_is_refused_in_little_memory(served: tuple[str, psutil.Process], form: bool) -> None:
-    address, process = served
+def test_a_body_of_200_mb_is_refused_in_little_memory(served: Served, form: bool) -> None:
+    client, process = served
     before = process.memory_info().rss
 
     def body() -> Iterator[bytes]:
@@ -56,22 +62,20 @@ def test_a_body_of_200_mb_is_refused_in_little_memory(served: tuple[str, psutil.
             yield bytes(MB)
 
     kind = "multipart/form-data; boundary=x" if form else "image/jpeg"
-    with contextlib.suppress(httpx.WriteError):  # it may be cut off while it sends
-        answer = httpx.post(
-            f"{address}/predict", content=body(), headers={"content-type": kind}, timeout=60, trust_env=False
-        )
+    with contextlib.suppress(httpx.NetworkError, httpx.RemoteProtocolError):  # it may be cut off as it sends
+        answer = client.post("/predict", content=body(), headers={"content-type": kind})
         assert answer.status_code == 413
 
     assert _peak(process) - before < ROOM
-    assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
+    assert client.get("/healthz").status_code == 200
 
 
 def test_fifty_slow_clients_cost_little_memory_and_keep_nobody_out(
-    served: tuple[str, psutil.Process],
+    served: Served,
 ) -> None:
-    address, process = served
+    client, process = served
     before = process.memory_info().rss
-    port = int(address.rpartition(":")[2])
+    port = client.base_url.port
     connections = []
     for number in range(SLOW):
         connection = socket.create_connection(("127.0.0.1", port))
@@ -82,10 +86,10 @@ def test_fifty_slow_clients_cost_little_memory_and_keep_nobody_out(
         connection.sendall(bytes(MB))
         connections.append(connection)
     try:
-        answer = httpx.post(f"{address}/predict", files={"file": builders.jpeg(77)}, trust_env=False)
+        answer = client.post("/predict", files={"file": builders.jpeg(77)})
         assert answer.status_code == 503  # no worker: it was taken
         assert answer.json()["image"]
-        assert httpx.get(f"{address}/api/images", trust_env=False).status_code == 200
+        assert client.get("/api/images").status_code == 200
     finally:
         for connection in connections:
             connection.close()

@@ -40,7 +40,7 @@ thumbnailer.main()
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with sites.site(image_timeout=1.0, read_timeout=1.0) as found:
+    with sites.site(image_timeout=3.0, read_timeout=2.0) as found:
         yield found
 
 

@@ -29,7 +29,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with sites.site(upload_wait=1.0) as found:
+    with sites.site(upload_wait=sites.TIMEOUT) as found:
         yield found
 
 
@@ -105,7 +105,7 @@ def test_several_files_are_answered_in_their_order_with_what_is_wrong(site: Site
 def test_equal_uploads_at_once_are_one_image_and_one_decode(site: Site) -> None:
     worker = _worker(site)
     decoded = worker.decoded
-    worker.gate.clear()
+    worker.hold()
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(_send, site, builders.jpeg(7)) for _ in range(8)]
         wait_for(lambda: len(list((site.settings.home / "uploads" / ".arriving").glob("*"))) >= 7)
@@ -122,7 +122,7 @@ def test_an_upload_that_ends_while_an_equal_one_is_looked_up_is_its_answer(
 ) -> None:
     worker, photo, lookup = _worker(site), builders.jpeg(41), Ledger.lookup
     decoded = worker.decoded
-    worker.gate.clear()
+    worker.hold()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(_send, site, photo)
         wait_for(lambda: builders.query(site.ledger, "SELECT 1 FROM images WHERE status = 'queued'"))
@@ -140,17 +140,18 @@ def test_an_upload_that_ends_while_an_equal_one_is_looked_up_is_its_answer(
     assert worker.decoded == decoded + 1
 
 
-def test_a_slow_worker_is_504_and_the_photo_is_finished_all_the_same(site: Site) -> None:
-    worker = _worker(site)
-    worker.gate.clear()
-    answer = _send(site, builders.jpeg(8))
-    problem = answer.json()
+def test_a_slow_worker_is_504_and_the_photo_is_finished_all_the_same() -> None:
+    with sites.site(upload_wait=0.5) as site:
+        worker = _worker(site)
+        worker.hold()
+        answer = _send(site, builders.jpeg(8))
+        problem = answer.json()
 
-    assert (answer.status_code, problem["code"]) == (504, "not_ready")
-    assert answer.headers["retry-after"]
-    worker.gate.set()
-    wait_for(lambda: builders.status(site.ledger, problem["image"]) == ["done"])
-    assert _send(site, builders.jpeg(8)).json()["cached"]
+        assert (answer.status_code, problem["code"]) == (504, "not_ready")
+        assert answer.headers["retry-after"]
+        worker.gate.set()
+        wait_for(lambda: builders.status(site.ledger, problem["image"]) == ["done"])
+        assert _send(site, builders.jpeg(8)).json()["cached"]
 
 
 def test_without_a_hint_the_ledger_is_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +163,7 @@ def test_without_a_hint_the_ledger_is_looked_at(site: Site, monkeypatch: pytest.
 
 def test_a_forged_hint_is_no_answer(site: Site) -> None:
     worker = _worker(site)
-    worker.gate.clear()
+    worker.hold()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(_send, site, builders.jpeg(10))
         wait_for(lambda: builders.query(site.ledger, "SELECT 1 FROM images WHERE status = 'queued'"))
@@ -179,18 +180,22 @@ def test_a_forged_hint_is_no_answer(site: Site) -> None:
 
 
 def test_an_upload_overtakes_what_waits(site: Site) -> None:
+    # Given a queue
     worker = _worker(site)
-    worker.gate.clear()
-    builders.register(site.ledger, site.root.id, 6_000, "backlog/")
-    wait_for(lambda: site.ledger.counts()["queued"] >= site.settings.queue_max)
-    before = worker.decoded
-    worker.gate.set()
-
-    answer = _send(site, builders.jpeg(11))
-
-    assert answer.status_code == 200
-    assert worker.decoded == before + 1
-    assert site.ledger.counts(active=True)["pending"] > 0
+    worker.hold()
+    backlog = builders.register(site.ledger, site.root.id, 200, "backlog/")
+    wait_for(lambda: {*builders.status(site.ledger, *backlog)} == {"queued"})
+    before = len(worker.taken)
+    # When a photo is sent, and the worker goes on once it is queued
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(_send, site, builders.jpeg(11))
+        wait_for(lambda: site.ledger.counts()["queued"] > len(backlog))
+        worker.gate.set()
+        found = answer.result()
+    # Then it is the first that it takes
+    assert found.status_code == 200
+    assert worker.taken[before] == found.json()["image"]
+    wait_for(lambda: {*builders.status(site.ledger, *backlog)} == {"missing"})
     builders.execute(site.ledger, "DELETE FROM images WHERE path LIKE 'backlog/%'")
 
 
@@ -267,7 +272,7 @@ def test_uploads_are_removed_after_some_days_and_what_they_showed_is_kept(site: 
 
 def test_a_photo_whose_file_goes_away_before_it_is_read_is_503(site: Site) -> None:
     worker = _worker(site)
-    worker.gate.clear()
+    worker.hold()
     with ThreadPoolExecutor(1) as pool:
         before = set(_files(site))
         answer = pool.submit(_send, site, builders.jpeg(17))
