@@ -25,6 +25,7 @@ from tagtray.db.access import engine as engines
 from tagtray.db.access.engine import transaction
 from tagtray.db.access.ownership import VERSION_TABLE
 from tagtray.db.tables import Base
+from tests.waiting import PATIENCE
 
 VIEWS = {
     "results": "root, path, rank, label, label_zh, wnid, score, model, engine, precision, classified_at, "
@@ -116,9 +117,9 @@ def test_processes_upgrade_at_once(host: Settings) -> None:
         "migrate.upgrade(engine.connect(settings.load()))"
     )
     environment = os.environ | configuration.environment(host)
-    processes = [subprocess.Popen([sys.executable, "-c", program], env=environment) for _ in range(4)]
+    processes = [subprocess.Popen([sys.executable, "-c", program], env=environment) for _ in range(2)]
 
-    assert [process.wait(60) for process in processes] == [0] * 4
+    assert [process.wait(PATIENCE) for process in processes] == [0] * 2
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(

@@ -140,7 +140,7 @@ def test_rq_info_shows_what_a_worker_does(queue: ImageQueue, redis_url: str) -> 
     worker = ImageWorker(queue, "w", 4, 0.0, lambda *_: said.append(_rq_info(redis_url)), lambda: None)
 
     with _working(worker):
-        wait_for(lambda: worker.get_state() == "idle")
+        wait_for(lambda: len(said) == 2 and queue.connection.hget(worker.key, "state") == b"idle")
         said.append(_rq_info(redis_url))
 
     assert "queue tagtray 1, 2 executing" in said[0] and "busy tagtray. jobs: 0 finished" in said[0]
