@@ -160,13 +160,19 @@ def _thumbnailers() -> set[psutil.Process]:
     return found
 
 
+def _marked(word: str, shade: int = 9) -> bytes:
+    """A JPEG with a comment that ``faulty`` knows."""
+    whole = builders.jpeg(shade, (90, 60))
+    return whole[:2] + b"\xff\xfe\x00\x08" + word.ljust(6).encode() + whole[2:]
+
+
 @pytest.mark.parametrize(("word", "code"), [("crash", "crashed_worker"), ("hang", "timeout")])
 def test_a_process_that_dies_or_hangs_takes_one_image_with_it(
     site: Site, faulty: None, word: str, code: str
 ) -> None:
-    marked = builders.jpeg(9, (90, 60))
-    bad = marked[:2] + b"\xff\xfe\x00\x08" + word.ljust(6).encode() + marked[2:]
-    bad_id, *ids = site.add({f"{word}.jpg": bad, **{f"{word}{n}.jpg": builders.jpeg(n) for n in range(3)}})
+    bad_id, *ids = site.add(
+        {f"{word}.jpg": _marked(word), **{f"{word}{n}.jpg": builders.jpeg(n) for n in range(3)}}
+    )
     site.client.get(f"/thumb/{ids[0]}")  # the idle ones that were killed are replaced
 
     with ThreadPoolExecutor(4) as pool:
@@ -178,22 +184,25 @@ def test_a_process_that_dies_or_hangs_takes_one_image_with_it(
 
 
 def test_an_image_that_needs_too_much_memory_takes_no_process_with_it(site: Site, faulty: None) -> None:
-    marked = builders.jpeg(10, (90, 60))
-    [image_id] = site.add({"memory.jpg": marked[:2] + b"\xff\xfe\x00\x08memory" + marked[2:]})
+    [image_id] = site.add({"memory.jpg": _marked("memory", 10)})
 
     answer = site.client.get(f"/thumb/{image_id}")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "out_of_memory")
 
 
-def test_too_many_that_wait_are_503(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_that_wait_are_503(site: Site, faulty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given more images that take long than there are processes, and no room for any that waits
     monkeypatch.setattr(thumbnailers, "MOST_WAITING", 0)
-    names = {f"wait{n}.jpg": builders.jpeg(n, (3000, 2000 + n)) for n in range(12)}
-    ids = site.add(names)
-    with ThreadPoolExecutor(12) as pool:
+    good_id, *ids = site.add(
+        {"good.jpg": builders.jpeg(70), **{f"wait{n}.jpg": _marked("hang", 80 + n) for n in range(8)}}
+    )
+    # When all are asked for at once
+    with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda image_id: site.client.get(f"/thumb/{image_id}"), ids))
-
-    assert {answer.status_code for answer in answers} == {200, 503}
+    # Then some are turned away at once, and afterwards there is room again
+    assert {answer.status_code for answer in answers} == {422, 503}
+    assert site.client.get(f"/thumb/{good_id}").status_code == 200
 
 
 def test_the_processes_end_with_the_server() -> None:

@@ -62,7 +62,7 @@ def keep(target: Path, data: bytes) -> None:
 
 
 def make(target: Path, data: Callable[[], bytes]) -> int:
-    """Keep what ``data`` gives: the exit code of a process that is started for it, which says what is wrong."""
+    """Keep what ``data`` gives: the exit code of a process started for it, which says what is wrong."""
     try:
         keep(target, data())
     except (OSError, WeightsError) as error:
