@@ -348,7 +348,7 @@ def test_own_tags_and_verdicts_move_with_the_photos(
 ) -> None:
     # Given an own tag that was learned, put below a category, and verdicts of all kinds
     root = builders.root(ledger, host)
-    photos = lessons.collection(ledger, root.id, {"boat": 30, **lessons.others(60)})
+    photos = lessons.collection(ledger, root.id, {"boat": 60, **lessons.others(200)})
     boats = list(photos.contents["boat"])
     wnid = teaching.say(ledger.engine, "our boat", boats[:10], boats[10:12], "ann", parent="dog")
     assert teaching.learn(ledger.engine, wnid).reason is None
