@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.acceptance import photos
+from tests.acceptance import inside, photos
 from tests.acceptance.world import World
 
 
