@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests import builders
+from tests.acceptance import inside
 from tests.acceptance.world import World, ended
 from tests.waiting import wait_for
 from tools import servers
@@ -53,7 +54,7 @@ def test_workers_that_die_again_and_again_end_the_command(laptop: World, photos:
     patch = laptop.folder / "patch"
     patch.mkdir()
     (patch / "sitecustomize.py").write_text(DYING)
-    assert laptop.run("scan", str(photos)).code == 0
+    assert inside.run(laptop, "scan", str(photos)).code == 0
 
     # When they are to work
     arguments = [command, str(photos)] if command == "run" else [command]
@@ -100,7 +101,7 @@ def test_a_right_that_redis_takes_away_ends_it(limited: World, photos: Path, com
 
 def test_a_ledger_that_is_locked_is_waited_for_from_the_start(laptop: World, photos: Path) -> None:
     # Given a ledger that another program has locked
-    assert laptop.run("scan", str(photos)).code == 0
+    assert inside.run(laptop, "scan", str(photos)).code == 0
     (photos / "b.jpg").write_bytes(builders.jpeg(99))
     other = sqlite3.connect(laptop.home / "tagtray.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -119,7 +120,7 @@ def test_a_ledger_that_is_locked_is_waited_for_from_the_start(laptop: World, pho
 
 
 def test_a_command_that_waits_for_a_locked_ledger_can_be_stopped(laptop: World, photos: Path) -> None:
-    assert laptop.run("scan", str(photos)).code == 0
+    assert inside.run(laptop, "scan", str(photos)).code == 0
     other = sqlite3.connect(laptop.home / "tagtray.db", isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")

@@ -31,7 +31,7 @@ def folder(everywhere: World) -> Path:
 
 def test_scan_queues_watch_hears_and_work_classifies(everywhere: World, folder: Path) -> None:
     # Given a scanned folder
-    scan = everywhere.run("scan", str(folder))
+    scan = inside.run(everywhere, "scan", str(folder))
     assert (scan.code, scan.output) == (0, "5 new\n")
     facts = json.loads(inside.run(everywhere, "status", "--json").output)
     assert facts["images"]["queued"] == 5

@@ -9,7 +9,9 @@ from tests.waiting import wait_for
 DONE = "SELECT count(*) FROM images WHERE status = 'done'"
 
 
-def test_a_watched_run_goes_on_in_the_root_that_took_its_own_in_until_that_is_removed(everywhere: World) -> None:
+def test_a_watched_run_goes_on_in_the_root_that_took_its_own_in_until_that_is_removed(
+    everywhere: World,
+) -> None:
     # Given a run that watches a folder
     library = everywhere.folder / "library"
     for number, name in enumerate([b"a.jpg", b"2024/b.jpg"]):
