@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import networks
 from tests.acceptance import inside, photos
 from tests.acceptance.world import World, ended
 from tests.waiting import PATIENCE, wait_for
 
-LITTLE = ("--engine", "torch", "--precision", "fp32", "--batch-size", "2")
+LITTLE = ("--engine", networks.GRAPH, "--precision", "fp32", "--batch-size", "2")
 PHOTOS = 5
 
 
@@ -60,7 +61,7 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
 
     # And the settings are those of the best one, wherever no variable says otherwise
     settings = _kept(bare)
-    assert settings["TAGTRAY_ENGINE"] == ("torch", "machine.json")
+    assert settings["TAGTRAY_ENGINE"] == (networks.GRAPH, "machine.json")
     assert settings["TAGTRAY_BATCH_SIZE"] == ("2", "machine.json")
     assert settings["TAGTRAY_WORKERS"] == (str(best["workers"]), "machine.json")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tagtray.worker.engines import selection
-from tests import builders
+from tests import builders, networks
 from tests.acceptance import confinement, inside
 from tests.acceptance.world import COMMAND, Ended, World
 from tests.waiting import PATIENCE
@@ -52,6 +52,7 @@ def test_a_run_reaches_nobody_and_writes_in_its_home_alone(laptop: World, photo:
     assert engine in selection.installed()
     user = laptop.folder / "user"
     (user / "tmp").mkdir(parents=True)
+    networks.copied_to(laptop.home, networks.TRACE)
     environment = {**laptop.environment, **INVITING, "TAGTRAY_ENGINE": engine, "HOME": str(user)}
     environment["TMPDIR"] = str(user / "tmp")
 
@@ -76,6 +77,7 @@ def test_a_look_reaches_nobody_and_writes_in_its_home_alone(laptop: World, photo
 
 @pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
 def test_a_user_without_home_and_name_can_run(laptop: World, photo: Path, engine: str) -> None:
+    networks.copied_to(laptop.home, networks.TRACE)
     environment = {**laptop.environment, "TAGTRAY_ENGINE": engine}
     for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
         environment.pop(name, None)

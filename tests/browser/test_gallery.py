@@ -73,7 +73,7 @@ def thumbnail() -> bytes:
 @pytest.fixture
 def gallery(visit: Visit, thumbnail: bytes) -> Iterator[Page]:
     """The album, with a thumbnail for every photo."""
-    page = visit("/login")
+    page = visit("about:blank")
 
     def fulfil(route: Route) -> None:
         route.fulfill(body=thumbnail, content_type="image/webp")

@@ -31,7 +31,7 @@ from tagtray.db import invariants
 from tagtray.db.access import engine
 from tagtray.db.access.transactions import read
 from tagtray.db.tables import Classification, Image, Status
-from tagtray.worker.networks import torchscript
+from tagtray.worker.networks import onnx_variants
 from tests import builders, models
 from tests.chaos import members
 from tests.chaos.photos import made_photos
@@ -145,7 +145,8 @@ class Topology:
         for host in self._hosts:
             host.has("photos", self._elsewhere if host is self.second else photos)
             host.has("uploads", base / "uploads")
-        torchscript.load(self.first.model, self.first.home)
+        form = onnx_variants.fitting("fp32", sums=True)
+        onnx_variants.opened(self.first.model, form, self.first.home).close()
         shutil.copytree(self.first.home / "cache", self.second.home / "cache")
         self._folder = photos
         settings = configuration.load(home=base, database_url=variables["TAGTRAY_DATABASE_URL"])
