@@ -25,6 +25,11 @@ if "tagtray.worker" in sys.orig_argv:
         raise ValueError("not enough values to unpack")
     rq_worker.ImageWorker.register_birth = die
 """
+#: Has every look at a locked SQLite file end soon.
+IMPATIENT = """
+from tagtray.db.access import sqlite
+sqlite.BUSY_MS = 200
+"""
 
 
 @pytest.fixture
@@ -48,18 +53,22 @@ def _last(errors: str) -> str:
     return errors.splitlines()[-1]
 
 
+def _patched(world: World, patch: str) -> str:
+    """A PYTHONPATH on which every process of a command begins with ``patch``."""
+    folder = world.folder / "patch"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(patch)
+    return f"{folder}:{world.environment.get('PYTHONPATH', '')}"
+
+
 @pytest.mark.parametrize("command", ["run", "work"])
 def test_workers_that_die_again_and_again_end_the_command(laptop: World, photos: Path, command: str) -> None:
     # Given workers that never finish a batch, for a reason of the kind that nobody foresees
-    patch = laptop.folder / "patch"
-    patch.mkdir()
-    (patch / "sitecustomize.py").write_text(DYING)
     assert inside.run(laptop, "scan", str(photos)).code == 0
 
     # When they are to work
     arguments = [command, str(photos)] if command == "run" else [command]
-    process = laptop.start(*arguments, PYTHONPATH=f"{patch}:{laptop.environment.get('PYTHONPATH', '')}")
-    found = ended(process)
+    found = laptop.run(*arguments, PYTHONPATH=_patched(laptop, DYING))
 
     # Then the third death is the last
     assert found.code == 1
@@ -107,7 +116,7 @@ def test_a_ledger_that_is_locked_is_waited_for_from_the_start(laptop: World, pho
     other.execute("BEGIN EXCLUSIVE")
 
     # When a command begins
-    process = laptop.start("scan", str(photos))
+    process = laptop.start("scan", str(photos), PYTHONPATH=_patched(laptop, IMPATIENT))
     assert process.stderr is not None
     line = next(line for line in process.stderr if "ledger_locked" in line)
     assert "tagtray.db is locked by another program. It is waited for." in line
@@ -125,7 +134,7 @@ def test_a_command_that_waits_for_a_locked_ledger_can_be_stopped(laptop: World, 
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
 
-    process = laptop.start("run", str(photos))
+    process = laptop.start("run", str(photos), PYTHONPATH=_patched(laptop, IMPATIENT))
     assert process.stderr is not None
     next(line for line in process.stderr if "start_waits" in line)
     process.send_signal(signal.SIGINT)
