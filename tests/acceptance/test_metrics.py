@@ -131,4 +131,4 @@ def test_a_port_that_is_taken_is_one_sentence(laptop: World, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("port", ["70000", "-1"])
 def test_a_number_that_is_no_port_is_refused(laptop: World, port: str, tmp_path: Path) -> None:
-    assert laptop.run("run", "--metrics", port, str(tmp_path)).code == 2
+    assert inside.run(laptop, "run", "--metrics", port, str(tmp_path)).code == 2

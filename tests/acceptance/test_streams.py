@@ -74,8 +74,8 @@ def test_a_scan_says_nothing_that_has_to_be_taken(laptop: World, photos: Path) -
 
 
 def test_an_error_that_nobody_can_be_told_keeps_its_exit_code(laptop: World) -> None:
-    assert _shell(laptop, '"$@" run /nowhere 2>/dev/full').returncode == 2
-    assert _shell(laptop, '"$@" run /nowhere 2>&-').returncode == 2
+    assert _shell(laptop, '"$@" scan /nowhere 2>/dev/full').returncode == 2
+    assert _shell(laptop, '"$@" scan /nowhere 2>&-').returncode == 2
 
 
 @pytest.mark.parametrize("command", ["config", "config --json", "scan {photos}"])
