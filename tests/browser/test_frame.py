@@ -192,8 +192,10 @@ def test_pages_work_without_scripts(visit: Visit) -> None:
     expect(page.locator(".plain li")).to_have_text(["No photo is found."])
 
     page.goto("/failures")
-    page.get_by_role("button", name="Retry letter.jpg").click()
+    with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        page.get_by_role("button", name="Retry letter.jpg").click()
 
+    assert answered.value.status == 303
     expect(page).to_have_url("/failures")
 
 
@@ -211,6 +213,7 @@ def test_a_server_that_is_away_is_said(visit: Visit) -> None:
 def test_tab_leads_past_the_frame_and_to_one_photo(visit: Visit) -> None:
     page = visit("/gallery")
     _settled(page)
+    expect(page.get_by_role("button", name=DOGS)).to_be_visible()
 
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
