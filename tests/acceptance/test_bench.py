@@ -19,11 +19,6 @@ LITTLE = ("--engine", networks.GRAPH, "--precision", "fp32", "--batch-size", "2"
 PHOTOS = 5
 
 
-def _make(folder: Path, count: int) -> None:
-    for number in range(count):
-        photos.write(folder, b"%d.jpg" % number, photos.picture(number, "JPEG"))
-
-
 def _kept(world: World) -> dict[str, tuple[str, str]]:
     """Values and origins of the settings that a machine's file may hold."""
     rows = json.loads(inside.run(world, "config", "--json").output)
@@ -66,7 +61,7 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
     assert settings["TAGTRAY_WORKERS"] == (str(best["workers"]), "machine.json")
 
     # And a run uses them: batches of 2 at most
-    _make(bare.folder / "photos", PHOTOS)
+    photos.make_many(bare.folder / "photos", PHOTOS)
     run = bare.run("run", str(bare.folder / "photos"), TAGTRAY_LINGER_MS="1000")
     assert run.code == 0, run.errors
     assert run.forward == PHOTOS
@@ -83,7 +78,7 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
 def test_a_whole_run_is_measured_and_leaves_nothing(laptop: World) -> None:
     # Given a folder of photos and a ledger
     folder = laptop.folder / "photos"
-    _make(folder, PHOTOS)
+    photos.make_many(folder, PHOTOS)
     (folder / "broken.jpg").write_bytes(b"no picture")
     before = sorted(path.name for path in folder.iterdir())
     scratch = Path(tempfile.mkdtemp(dir=laptop.folder))
@@ -112,7 +107,7 @@ def test_a_signal_ends_it_and_leaves_no_process_and_no_folder(
     laptop: World, end_to_end: bool, number: signal.Signals, code: int
 ) -> None:
     # Given a measurement that is under way
-    _make(laptop.folder / "photos", 60)
+    photos.make_many(laptop.folder / "photos", 60)
     scratch = Path(tempfile.mkdtemp(dir=laptop.folder))
     what = ("--end-to-end", str(laptop.folder / "photos")) if end_to_end else LITTLE
     process = laptop.start("bench", *what, TMPDIR=str(scratch))

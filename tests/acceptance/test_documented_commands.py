@@ -81,8 +81,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's home with classified photos in ~/Pictures, and what the documents speak of."""
     home = tmp_path_factory.mktemp("user")
     for folder in ("Pictures", "Pictures/harbour", "Pictures/2019/harbour"):
-        for number in range(PHOTOS):
-            photos.write(home / folder, b"%04d.jpg" % number, photos.picture(number, "JPEG"))
+        photos.make_many(home / folder, PHOTOS)
     Image.new("RGB", (64, 48), "teal").save(home / "Pictures/IMG_0412.jpg")
     exif = Image.Exif()
     exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "NIKON", "D50"
@@ -91,7 +90,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with world(home / ".local/share/tagtray") as prepared:
         ended = prepared.run("run", str(home / "Pictures"))
         assert ended.code == 0, ended.errors
-    photos.write(home / "share", b"0.jpg", photos.picture(0, "JPEG"))
+    photos.make_many(home / "share", 1)
     (home / "birds.txt").write_text("\n".join(models.COLOURS))
     torch.save(
         {name: torch.from_numpy(values) for name, values in models.state().items()}, home / "birds.pth"

@@ -45,8 +45,7 @@ def value(samples: Samples, name: str, /, **labels: str) -> float:
 def test_metrics_of_a_run_agree_with_its_ledger(everywhere: World, tmp_path: Path) -> None:
     # Given photos and a file that is none, in a run with two workers
     folder = tmp_path / "photos"
-    for number in range(PHOTOS):
-        photos.write(folder, b"%d.jpg" % number, photos.picture(number, "JPEG"))
+    photos.make_many(folder, PHOTOS)
     copied = sorted(folder.iterdir())[0]
     photos.write(folder, b"broken.jpg", b"\xff\xd8\xff\xe0 is all there is of this picture")
     options = ("--watch", "--metrics", "0", "--batch-size", "2")

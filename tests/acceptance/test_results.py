@@ -29,8 +29,7 @@ def test_results_reach_files_commands_and_other_ledgers(
 ) -> None:
     # Given a run with sidecars and a command, which fails after it has read
     folder = everywhere.folder / "told"
-    for number in range(PHOTOS):
-        photos.write(folder, b"%d.jpg" % number, photos.picture(number, "JPEG"))
+    photos.make_many(folder, PHOTOS)
     told = tmp_path / "told"
     run = everywhere.run("run", str(folder), TAGTRAY_XMP="1", TAGTRAY_ON_DONE=f"cat >> '{told}'; exit 1")
     assert run.code == 0 and "on_done_failed" in run.errors, run.errors

@@ -26,8 +26,7 @@ EXTRA = "SELECT count(*) FROM classifications"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("many")
-    for number in range(PHOTOS):
-        photos.write(folder, b"%d.jpg" % number, photos.picture(number, "JPEG"))
+    photos.make_many(folder, PHOTOS)
     return folder
 
 

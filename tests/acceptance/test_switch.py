@@ -20,8 +20,7 @@ JOIN models m ON m.id = p.model_id WHERE m.name = '{}' ORDER BY 1, 2"""
 def test_a_switch_that_is_killed_in_the_middle_is_ended_by_the_next_run(laptop: World) -> None:
     # Given photos with the answers of the default model, and another model that is the current one
     folder = laptop.folder / "photos"
-    for number in range(PHOTOS):
-        photos.write(folder, b"%d.jpg" % number, photos.picture(number, "JPEG"))
+    photos.make_many(folder, PHOTOS)
     assert laptop.run("run", str(folder)).code == 0
     before = laptop.query(ANSWERS.format(DEFAULT.name))
     assert inside.run(laptop, "weights", "use", LITE).code == 0

@@ -20,8 +20,7 @@ def url() -> Iterator[str]:
 
 
 def test_a_run_over_tls_classifies(url: str, home: Path, tmp_path: Path) -> None:
-    for number in range(3):
-        photos.write(tmp_path, b"photos/%d.jpg" % number, photos.picture(number, "JPEG"))
+    photos.make_many(tmp_path / "photos", 3)
     with world(home / "home", TAGTRAY_REDIS_URL=url) as laptop:
         run = laptop.run("run", str(tmp_path / "photos"))
         doctor = inside.run(laptop, "doctor")
