@@ -59,9 +59,9 @@ def make(folder: Path) -> None:
 
 
 def make_many(folder: Path, count: int) -> None:
-    """Write ``count`` different JPEGs that take a moment to decode."""
+    """Write ``count`` different JPEGs."""
     for number in range(count):
-        write(folder, b"%04d.jpg" % number, picture(number, "JPEG", side=1200))
+        write(folder, b"%04d.jpg" % number, picture(number, "JPEG"))
 
 
 def write(folder: Path, name: bytes, data: bytes, age: float = AGE) -> None:
@@ -74,9 +74,9 @@ def write(folder: Path, name: bytes, data: bytes, age: float = AGE) -> None:
     os.utime(path, (moment, moment))
 
 
-def picture(seed: int, kind: str, side: int = _SIDE) -> bytes:
+def picture(seed: int, kind: str) -> bytes:
     """A picture of coloured noise, another one for each ``seed``."""
     noise = Image.frombytes("RGB", (8, 8), random.Random(seed).randbytes(8 * 8 * 3))
     file = io.BytesIO()
-    noise.resize((side, side - side // 4), Image.Resampling.BICUBIC).save(file, kind)
+    noise.resize((_SIDE, _SIDE - _SIDE // 4), Image.Resampling.BICUBIC).save(file, kind)
     return file.getvalue()

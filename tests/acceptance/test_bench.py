@@ -10,17 +10,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance import photos
+from tests import networks
+from tests.acceptance import inside, photos
 from tests.acceptance.world import World, ended
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
-LITTLE = ("--engine", "torch", "--precision", "fp32", "--batch-size", "8")
-PHOTOS = 6
+LITTLE = ("--engine", networks.GRAPH, "--precision", "fp32", "--batch-size", "2")
+PHOTOS = 5
 
 
 def _kept(world: World) -> dict[str, tuple[str, str]]:
     """Values and origins of the settings that a machine's file may hold."""
-    rows = json.loads(world.run("config", "--json").output)
+    rows = json.loads(inside.run(world, "config", "--json").output)
     return {row["variable"]: (str(row["value"]), row["origin"]) for row in rows}
 
 
@@ -55,20 +56,20 @@ def test_the_best_is_recommended_kept_and_used(bare: World) -> None:
 
     # And the settings are those of the best one, wherever no variable says otherwise
     settings = _kept(bare)
-    assert settings["TAGTRAY_ENGINE"] == ("torch", "machine.json")
-    assert settings["TAGTRAY_BATCH_SIZE"] == ("8", "machine.json")
+    assert settings["TAGTRAY_ENGINE"] == (networks.GRAPH, "machine.json")
+    assert settings["TAGTRAY_BATCH_SIZE"] == ("2", "machine.json")
     assert settings["TAGTRAY_WORKERS"] == (str(best["workers"]), "machine.json")
 
-    # And a run uses them: batches of 8 at most
-    photos.make_many(bare.folder / "photos", 2 * PHOTOS)
+    # And a run uses them: batches of 2 at most
+    photos.make_many(bare.folder / "photos", PHOTOS)
     run = bare.run("run", str(bare.folder / "photos"), TAGTRAY_LINGER_MS="1000")
     assert run.code == 0, run.errors
-    assert run.forward == 2 * PHOTOS
-    assert max(images for images, _ in run.batches) <= 8
+    assert run.forward == PHOTOS
+    assert max(images for images, _ in run.batches) <= 2
 
     # When the file is damaged, then that is one sentence
     Path(found["kept_in"]).write_text("{")
-    damaged = bare.run("run", str(bare.folder / "photos"))
+    damaged = inside.run(bare, "run", str(bare.folder / "photos"))
     assert damaged.code == 2
     assert "machine.json is not JSON; delete it" in damaged.errors
     assert "Traceback" not in damaged.errors
@@ -99,10 +100,11 @@ def test_a_whole_run_is_measured_and_leaves_nothing(laptop: World) -> None:
     assert not (laptop.home / "tagtray.db").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-@pytest.mark.parametrize("end_to_end", [False, True])
+@pytest.mark.parametrize(
+    ("end_to_end", "number", "code"), [(False, signal.SIGTERM, 0), (True, signal.SIGINT, 130)]
+)
 def test_a_signal_ends_it_and_leaves_no_process_and_no_folder(
-    laptop: World, number: signal.Signals, code: int, end_to_end: bool
+    laptop: World, end_to_end: bool, number: signal.Signals, code: int
 ) -> None:
     # Given a measurement that is under way
     photos.make_many(laptop.folder / "photos", 60)
@@ -120,7 +122,7 @@ def test_a_signal_ends_it_and_leaves_no_process_and_no_folder(
     stopped = ended(process)
     assert stopped.code == code
     assert "Traceback" not in stopped.errors
-    gone, alive = psutil.wait_procs(children, timeout=20)
+    gone, alive = psutil.wait_procs(children, timeout=PATIENCE)
     assert gone and not alive
     assert list(scratch.iterdir()) == []
 
@@ -133,7 +135,7 @@ def test_what_cannot_be_measured_is_said_before_anything_is(laptop: World) -> No
         (("--end-to-end", str(laptop.folder), "--save"), "takes no --save"),
         (("--end-to-end", str(laptop.folder), "--batch-size", "1", "--batch-size", "2"), "one batch size"),
     ):
-        refused = laptop.run("bench", *arguments)
+        refused = inside.run(laptop, "bench", *arguments)
         assert refused.code == 2
         assert sentence in refused.errors
         assert refused.output == ""

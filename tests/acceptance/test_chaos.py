@@ -14,6 +14,10 @@ from tests.chaos.rounds import Round
 from tests.waiting import wait_for
 from tools import servers
 
+PHOTOS = 24
+#: Several batches, and images that a killed worker held are soon free again.
+OPTIONS = {"TAGTRAY_BATCH_SIZE": "4", "TAGTRAY_LEASE": "10"}
+
 
 @pytest.mark.parametrize(
     "kinds",
@@ -25,8 +29,8 @@ def test_whatever_is_killed_every_image_ends_done_and_nobody_stays_behind(
 ) -> None:
     """Given photos and a run; when processes are killed; then nothing is lost, failed, orphaned or broken."""
     networks.copied_to(home)
-    with made_photos(60) as photos:
-        report = Round(7, photos, home, kinds, database=None).play()
+    with made_photos(PHOTOS) as photos:
+        report = Round(7, photos, home, kinds, database=None, **OPTIONS).play()
 
     assert report.clean, report
 
@@ -34,8 +38,8 @@ def test_whatever_is_killed_every_image_ends_done_and_nobody_stays_behind(
 def test_postgresql_outlives_a_killed_producer(home: Path, postgres: servers.Postgres) -> None:
     """The same on PostgreSQL."""
     networks.copied_to(home)
-    with made_photos(60) as photos, postgres.database() as url:
-        report = Round(8, photos, home, [members.PRODUCER], database=url).play()
+    with made_photos(PHOTOS) as photos, postgres.database() as url:
+        report = Round(8, photos, home, [members.PRODUCER], database=url, **OPTIONS).play()
 
     assert report.clean, report
 

@@ -38,6 +38,8 @@ ENDS = {"|", ">", ">>", "&&", "||", ";"}
 LONG = {"watch", "work", "serve", "bench"}
 #: So are those that want a network, or photos with names that say what they show.
 WANTING = (["weights", "fetch"], ["weights", "evaluate"])
+#: In each folder of the user, the same: enough to learn a tag from.
+PHOTOS = 6
 #: What stands for something of the reader's.
 PLACES = {"NAME": models.DEFAULT.name, "DIR": "~/Pictures", "IMG_0412.jpg": "~/Pictures/IMG_0412.jpg"}
 
@@ -78,9 +80,8 @@ FOUND = [
 def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's home with classified photos in ~/Pictures, and what the documents speak of."""
     home = tmp_path_factory.mktemp("user")
-    photos.make_many(home / "Pictures", 3)
-    for folder in ("Pictures/harbour", "Pictures/2019/harbour"):
-        photos.make_many(home / folder, 10)
+    for folder in ("Pictures", "Pictures/harbour", "Pictures/2019/harbour"):
+        photos.make_many(home / folder, PHOTOS)
     Image.new("RGB", (64, 48), "teal").save(home / "Pictures/IMG_0412.jpg")
     exif = Image.Exif()
     exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "NIKON", "D50"

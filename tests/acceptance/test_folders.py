@@ -11,7 +11,7 @@ import pytest
 
 import tagtray
 from tagtray.weights import FOLDER
-from tests.acceptance import photos
+from tests.acceptance import inside, photos
 from tests.acceptance.world import Ended, World, ended
 
 
@@ -42,45 +42,34 @@ def _is_one_sentence(run: Ended, *words: str) -> None:
 
 
 def test_a_missing_folder_is_one_sentence(laptop: World, tmp_path: Path) -> None:
-    _is_one_sentence(laptop.run("run", str(tmp_path / "no\nsuch")), "no\\nsuch", "does not exist")
+    _is_one_sentence(inside.run(laptop, "scan", str(tmp_path / "no\nsuch")), "no\\nsuch", "does not exist")
 
 
 def test_a_file_is_one_sentence(laptop: World, tmp_path: Path) -> None:
     photos.write(tmp_path, b"a.jpg", photos.picture(1, "JPEG"))
 
-    _is_one_sentence(laptop.run("scan", str(tmp_path / "a.jpg")), "is a file")
+    _is_one_sentence(inside.run(laptop, "scan", str(tmp_path / "a.jpg")), "is a file")
 
 
 def test_a_folder_that_may_not_be_read_is_one_sentence(laptop: World, forbidden: Path) -> None:
-    _is_one_sentence(laptop.run("run", str(forbidden), privileged=False), "may not be read")
+    _is_one_sentence(laptop.run("scan", str(forbidden), privileged=False), "may not be read")
 
 
 def test_a_paused_root_is_one_sentence_until_it_is_resumed(laptop: World, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     photos.write(folder, b"a.jpg", photos.picture(1, "JPEG"))
-    assert laptop.run("scan", str(folder)).code == 0
-    assert laptop.run("pause", "photos").output == "photos is paused.\n"
+    assert inside.run(laptop, "scan", str(folder)).code == 0
+    assert inside.run(laptop, "pause", "photos").output == "photos is paused.\n"
 
-    _is_one_sentence(laptop.run("run", str(folder)), "photos is paused", "`tagtray resume photos`")
+    _is_one_sentence(inside.run(laptop, "run", str(folder)), "photos is paused", "`tagtray resume photos`")
 
-    assert laptop.run("resume", "photos").code == 0
+    assert inside.run(laptop, "resume", "photos").code == 0
     assert laptop.run("run", str(folder)).code == 0
     assert laptop.count("SELECT count(*) FROM images WHERE status = 'done'") == 1
 
 
-def test_the_home_itself_is_one_sentence(laptop: World) -> None:
-    _is_one_sentence(laptop.run("run", str(laptop.home)), "TAGTRAY_HOME")
-
-
-def test_a_misspelt_variable_is_one_sentence(laptop: World, tmp_path: Path) -> None:
-    _is_one_sentence(laptop.run("status", TAGTRAY_WORKER="2"), "TAGTRAY_WORKER ", "TAGTRAY_WORKERS")
-
-
-def test_an_empty_folder_succeeds_and_loads_no_network(laptop: World, tmp_path: Path) -> None:
-    run = laptop.run("run", str(tmp_path))
-
-    assert (run.code, run.batches) == (0, [])
-    assert run.output.startswith("0 images in ")
+def test_a_misspelt_variable_is_one_sentence(laptop: World) -> None:
+    _is_one_sentence(inside.run(laptop, "status", TAGTRAY_WORKER="2"), "TAGTRAY_WORKER ", "TAGTRAY_WORKERS")
 
 
 def test_a_read_only_folder_succeeds_and_results_go_to_the_home(laptop: World, protected: Path) -> None:
@@ -99,7 +88,8 @@ def test_two_runs_at_once_on_one_home_both_succeed(laptop: World, tmp_path: Path
     photos.make(tmp_path / "holiday")
 
     # When two runs begin at once, on a home that has nothing yet
-    runs = [laptop.start("run", "--batch-size", "4", str(tmp_path / "holiday")) for _ in range(2)]
+    arguments = ("run", "--batch-size", "4", str(tmp_path / "holiday"))
+    runs = [laptop.start(*arguments, TAGTRAY_SETTLE="2") for _ in range(2)]
     first, second = [ended(run) for run in runs]
 
     # Then both succeed, and together they classified every content once
@@ -139,14 +129,14 @@ def test_the_home_is_refused_before_any_file_is_put_into_it(
 ) -> None:
     photos.write(tmp_path / "in", b"a.jpg", photos.picture(1, "JPEG"))
 
-    refused = laptop.run(command, str(tmp_path / "in"), TAGTRAY_HOME=str(tmp_path / "in"))
+    refused = inside.run(laptop, command, str(tmp_path / "in"), TAGTRAY_HOME=str(tmp_path / "in"))
 
     _is_one_sentence(refused, "is TAGTRAY_HOME itself")
     assert [path.name for path in (tmp_path / "in").rglob("*") if path.is_file()] == ["a.jpg"]
 
 
 def test_a_name_of_blanks_is_quoted(laptop: World) -> None:
-    _is_one_sentence(laptop.run("run", " "), "' ' does not exist")
+    _is_one_sentence(inside.run(laptop, "scan", " "), "' ' does not exist")
 
 
 def test_links_that_lead_out_are_counted_and_followed_where_that_is_wanted(
@@ -159,13 +149,15 @@ def test_links_that_lead_out_are_counted_and_followed_where_that_is_wanted(
     (folder / "2023").symlink_to("../elsewhere/2023")
     (folder / "photo.jpg").symlink_to("../elsewhere/2023/a.jpg")
 
-    # When it is run, then one line says that there are links, and how to go on
+    # When it is run, then no network is loaded, one line says that there are links, and one how to go on
     first = laptop.run("run", str(folder))
+    assert (first.code, first.batches) == (0, [])
+    assert first.output.startswith("0 images in ")
     lines = [" ".join(line.split()) for line in first.output.splitlines()]
     assert any(line.startswith("links 2 lead out of the folder") for line in lines)
     assert lines[-1] == f"tagtray run --follow-links {folder}"
     assert laptop.query("SELECT path FROM images") == []
-    shown = laptop.run("show", str(folder / "photo.jpg"))
+    shown = inside.run(laptop, "show", str(folder / "photo.jpg"))
     assert f"leads to {tmp_path / 'elsewhere/2023/a.jpg'}, which is not in the ledger" in shown.errors
 
     # When they are followed, then the photo has one row, in a root of its own

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tagtray.worker.engines import selection
-from tests import builders
-from tests.acceptance import confinement
+from tests import builders, networks
+from tests.acceptance import confinement, inside
 from tests.acceptance.world import COMMAND, Ended, World
 from tests.waiting import PATIENCE
 
@@ -52,23 +52,32 @@ def test_a_run_reaches_nobody_and_writes_in_its_home_alone(laptop: World, photo:
     assert engine in selection.installed()
     user = laptop.folder / "user"
     (user / "tmp").mkdir(parents=True)
+    networks.copied_to(laptop.home, networks.TRACE)
     environment = {**laptop.environment, **INVITING, "TAGTRAY_ENGINE": engine, "HOME": str(user)}
     environment["TMPDIR"] = str(user / "tmp")
 
-    # When the whole job is done where the kernel forbids all else
+    # When the job is done where the kernel forbids all else
     places = (laptop.home, user)
     ended = _confined(places, environment, "run", str(photo))
-    shown = _confined(places, environment, "show", "--json", str(photo / "a.jpg"))
 
     # Then no process died of it, and nothing was left behind
     assert (ended.code, ended.forward) == (0, 1), ended.errors
     assert "worker_died" not in ended.errors
-    assert json.loads(shown.output)["engine"] == engine
+    assert laptop.query("SELECT engine FROM classifications") == [(engine,)]
     assert [path.relative_to(user) for path in user.rglob("*")] == [Path("tmp")]
+
+
+def test_a_look_reaches_nobody_and_writes_in_its_home_alone(laptop: World, photo: Path) -> None:
+    assert inside.run(laptop, "scan", str(photo)).code == 0
+
+    shown = _confined([laptop.home], laptop.environment, "show", "--json", str(photo / "a.jpg"))
+
+    assert json.loads(shown.output)["status"] == "queued"
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
 def test_a_user_without_home_and_name_can_run(laptop: World, photo: Path, engine: str) -> None:
+    networks.copied_to(laptop.home, networks.TRACE)
     environment = {**laptop.environment, "TAGTRAY_ENGINE": engine}
     for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
         environment.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +12,8 @@ import pytest
 
 from tagtray.config.settings import Settings
 from tagtray.jobs.embedded_redis import server
-from tests import builders
+from tests import builders, networks
+from tests.acceptance import inside
 from tests.acceptance.world import World
 from tools.servers import Postgres
 
@@ -23,11 +24,13 @@ NAME = TEXT + os.fsdecode(b"\xff\xfe")
 
 @contextlib.contextmanager
 def _home(world: World, folder: Path) -> Iterator[dict[str, str]]:
+    networks.copied_to(folder)
     yield {"TAGTRAY_HOME": str(folder)}
 
 
 @contextlib.contextmanager
 def _data_folder(world: World, folder: Path) -> Iterator[dict[str, str]]:
+    networks.copied_to(folder / "tagtray")
     yield {"TAGTRAY_HOME": "", "XDG_DATA_HOME": str(folder)}
 
 
@@ -69,39 +72,35 @@ def test_the_list_has_every_setting_that_holds_a_path() -> None:
     assert holds == {name for name in SETTINGS if name.islower()}
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_a_setting_takes_any_path(laptop: World, setting: str) -> None:
-    # Given photos, in a folder of such a name, too, and a setting that leads into another
-    folder, photos = laptop.folder / NAME, laptop.folder / "photos"
-    inner = photos / NAME
-    folder.mkdir()
-    inner.mkdir(parents=True)
-    (inner / f"{NAME}.jpg").write_bytes(builders.jpeg())
+@pytest.mark.parametrize(
+    "settings", [("home", "roots"), ("XDG_DATA_HOME", "database_url", "redis_url")], ids="+".join
+)
+def test_settings_take_any_path(laptop: World, settings: Sequence[str]) -> None:
+    # Given photos in folders of such a name, one of which is a root, and settings that lead into others
+    folder = laptop.folder / "photos"
+    photos = [folder / NAME / f"{NAME}.jpg", laptop.folder / NAME / "a.jpg"]
+    for number, photo in enumerate(photos):
+        photo.parent.mkdir(parents=True)
+        photo.write_bytes(builders.jpeg(number))
 
     # When the whole job is done
-    with SETTINGS[setting](laptop, folder) as variables:
+    with contextlib.ExitStack() as stack:
+        variables: dict[str, str] = {}
+        for setting in settings:
+            place = laptop.folder / setting / NAME
+            place.mkdir(parents=True)
+            variables |= stack.enter_context(SETTINGS[setting](laptop, place))
         world = World(laptop.home, variables)
-        ended = world.run("run", f"photos={photos}")
-        shown = world.run("show", str(inner / f"{NAME}.jpg"))
-        listed = world.run("config", "--json")
-        status = world.run("status")
+        ended = world.run("run", f"photos={folder}", str(photos[1].parent))
+        shown = [world.run("show", str(photo)) for photo in photos]
+        listed = inside.run(world, "config", "--json")
+        status = inside.run(world, "status")
 
     # Then it was, by a worker that did not die
-    assert (ended.code, ended.forward) == (0, 1), ended.errors
+    assert (ended.code, ended.forward) == (0, 2), ended.errors
     assert "worker_died" not in ended.errors
-    assert (shown.code, listed.code, status.code) == (0, 0, 0), shown.errors + listed.errors + status.errors
-    assert "done" in shown.output
-
-
-def test_a_folder_of_any_name_is_a_root(laptop: World) -> None:
-    folder = laptop.folder / NAME
-    folder.mkdir()
-    (folder / "a.jpg").write_bytes(builders.jpeg())
-
-    ended = laptop.run("run", str(folder))
-
-    assert (ended.code, ended.forward) == (0, 1), ended.errors
-    assert laptop.run("show", str(folder / "a.jpg")).code == 0
+    assert (listed.code, status.code) == (0, 0), listed.errors + status.errors
+    assert [(one.code, "done" in one.output) for one in shown] == [(0, True)] * 2, shown
 
 
 def test_a_postgresql_socket_may_lie_in_any_folder_that_is_text(laptop: World, postgres: Postgres) -> None:
@@ -111,7 +110,7 @@ def test_a_postgresql_socket_may_lie_in_any_folder_that_is_text(laptop: World, p
         os.symlink(plain, folder)
         world = World(laptop.home, {"TAGTRAY_DATABASE_URL": url.replace(plain, quote(str(folder)))})
 
-        upgraded = world.run("db", "upgrade")
-        status = world.run("status")
+        upgraded = inside.run(world, "db", "upgrade")
+        status = inside.run(world, "status")
 
     assert (upgraded.code, status.code) == (0, 0), upgraded.errors

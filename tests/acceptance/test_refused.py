@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests import builders
+from tests.acceptance import inside
 from tests.acceptance.world import World, ended
 from tests.waiting import wait_for
 from tools import servers
@@ -23,6 +24,11 @@ if "tagtray.worker" in sys.orig_argv:
     def die(self):
         raise ValueError("not enough values to unpack")
     rq_worker.ImageWorker.register_birth = die
+"""
+#: Has every look at a locked SQLite file end soon.
+IMPATIENT = """
+from tagtray.db.access import sqlite
+sqlite.BUSY_MS = 200
 """
 
 
@@ -47,18 +53,22 @@ def _last(errors: str) -> str:
     return errors.splitlines()[-1]
 
 
+def _patched(world: World, patch: str) -> str:
+    """A PYTHONPATH on which every process of a command begins with ``patch``."""
+    folder = world.folder / "patch"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(patch)
+    return f"{folder}:{world.environment.get('PYTHONPATH', '')}"
+
+
 @pytest.mark.parametrize("command", ["run", "work"])
 def test_workers_that_die_again_and_again_end_the_command(laptop: World, photos: Path, command: str) -> None:
     # Given workers that never finish a batch, for a reason of the kind that nobody foresees
-    patch = laptop.folder / "patch"
-    patch.mkdir()
-    (patch / "sitecustomize.py").write_text(DYING)
-    assert laptop.run("scan", str(photos)).code == 0
+    assert inside.run(laptop, "scan", str(photos)).code == 0
 
     # When they are to work
     arguments = [command, str(photos)] if command == "run" else [command]
-    process = laptop.start(*arguments, PYTHONPATH=f"{patch}:{laptop.environment.get('PYTHONPATH', '')}")
-    found = ended(process)
+    found = laptop.run(*arguments, PYTHONPATH=_patched(laptop, DYING))
 
     # Then the third death is the last
     assert found.code == 1
@@ -100,13 +110,13 @@ def test_a_right_that_redis_takes_away_ends_it(limited: World, photos: Path, com
 
 def test_a_ledger_that_is_locked_is_waited_for_from_the_start(laptop: World, photos: Path) -> None:
     # Given a ledger that another program has locked
-    assert laptop.run("scan", str(photos)).code == 0
+    assert inside.run(laptop, "scan", str(photos)).code == 0
     (photos / "b.jpg").write_bytes(builders.jpeg(99))
     other = sqlite3.connect(laptop.home / "tagtray.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
     # When a command begins
-    process = laptop.start("scan", str(photos))
+    process = laptop.start("scan", str(photos), PYTHONPATH=_patched(laptop, IMPATIENT))
     assert process.stderr is not None
     line = next(line for line in process.stderr if "ledger_locked" in line)
     assert "tagtray.db is locked by another program. It is waited for." in line
@@ -119,12 +129,12 @@ def test_a_ledger_that_is_locked_is_waited_for_from_the_start(laptop: World, pho
 
 
 def test_a_command_that_waits_for_a_locked_ledger_can_be_stopped(laptop: World, photos: Path) -> None:
-    assert laptop.run("scan", str(photos)).code == 0
+    assert inside.run(laptop, "scan", str(photos)).code == 0
     other = sqlite3.connect(laptop.home / "tagtray.db", isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
 
-    process = laptop.start("run", str(photos))
+    process = laptop.start("run", str(photos), PYTHONPATH=_patched(laptop, IMPATIENT))
     assert process.stderr is not None
     next(line for line in process.stderr if "start_waits" in line)
     process.send_signal(signal.SIGINT)

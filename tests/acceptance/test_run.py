@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import photos
+from tagtray.jobs.embedded_redis import server
+from tests.acceptance import inside, photos
 from tests.acceptance.world import Ended, World
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +24,8 @@ def folder(everywhere: World) -> Path:
 
 @pytest.fixture(scope="module")
 def first(everywhere: World, folder: Path) -> Ended:
-    """The first run, on a database that is brought to its tables as its kind asks for."""
-    if "TAGTRAY_DATABASE_URL" in everywhere.variables:
-        assert everywhere.run("db", "upgrade").code == 0
-    return everywhere.run("run", "--batch-size", "8", str(folder))
+    """The first run, which does not wait long for the end of files that are never completed."""
+    return everywhere.run("run", "--batch-size", "8", str(folder), TAGTRAY_SETTLE="2")
 
 
 def _states(world: World) -> dict[bytes, tuple[str, str | None]]:
@@ -93,66 +93,56 @@ def test_a_second_run_makes_no_jobs(everywhere: World, first: Ended, folder: Pat
     assert f"failed before {len(photos.BROKEN)} unchanged" in summary
 
 
-def test_a_copy_and_a_renamed_file_make_no_forward_pass(
-    everywhere: World, first: Ended, folder: Path
-) -> None:
-    # Given a copy and a file that was renamed
-    shutil.copy2(folder / "c.webp", folder / "copy.webp")
-    os.rename(folder / "d.gif", folder / "renamed.gif")
-    classified = "SELECT count(*) FROM classifications"
-    before = everywhere.query(classified)
-
-    # When the folder is run again
-    again = everywhere.run("run", str(folder))
-
-    # Then both are done by their hash, and the old name is missing
-    states = _states(everywhere)
-    assert [states[name][0] for name in (b"copy.webp", b"renamed.gif", b"d.gif")] == [
-        "done",
-        "done",
-        "missing",
-    ]
-    assert again.batches == [(2, 0)]
-    assert everywhere.query(classified) == before
-    os.rename(folder / "renamed.gif", folder / "d.gif")
-    (folder / "copy.webp").unlink()
-    assert everywhere.run("run", str(folder)).forward == 0
-    assert _states(everywhere)[b"d.gif"][0] == "done"
-
-
 @pytest.mark.parametrize(
     "name", [b"line\nbreak.jpg", b"no utf-8 \xe9\xff.jpg"], ids=["line break", "no UTF-8"]
 )
 def test_show_finds_a_file_with_an_odd_name(
     everywhere: World, first: Ended, folder: Path, name: bytes
 ) -> None:
-    shown = everywhere.run("show", os.path.join(os.fsencode(folder), name), "--json")
+    shown = inside.run(everywhere, "show", os.path.join(os.fsencode(folder), name), "--json")
 
     facts = json.loads(shown.output)
     assert (shown.code, facts["status"], facts["root"]) == (0, "done", "holiday")
     assert [result["rank"] for result in facts["results"]] == [1, 2, 3]
 
 
-def test_failures_are_listed_and_tried_again(everywhere: World, first: Ended, folder: Path) -> None:
-    # Given the broken files, one of which is mended behind its own stat
-    listed = json.loads(everywhere.run("failures", "--json").output)
-    assert {row["path"]: row["error_code"] for row in listed} == {
-        name.decode(): code for name, code in photos.BROKEN.items()
-    }
-
-    # When those of one code are tried again
-    retried = everywhere.run("retry", "--code", "truncated")
-    assert retried.output.startswith("1 failed image is pending again")
-    again = everywhere.run("run", str(folder))
-
-    # Then they alone were
-    assert (again.code, again.batches) == (0, [(1, 0)])
-    assert _states(everywhere)[b"half.jpg"] == ("failed", "truncated")
-
-
 def test_status_counts_the_images(everywhere: World, first: Ended) -> None:
-    facts = json.loads(everywhere.run("status", "--json").output)
+    # Given an embedded Redis that has ended with its last user, a moment after it
+    wait_for(lambda: not server.running(everywhere.home))
+
+    facts = json.loads(inside.run(everywhere, "status", "--json").output)
 
     assert facts["images"]["done"] >= len(photos.GOOD)
     assert facts["images"]["failed"] == len(photos.BROKEN)
     assert facts["redis"]["running"] is ("TAGTRAY_REDIS_URL" in everywhere.variables)
+
+
+def test_a_copy_and_a_renamed_file_make_no_forward_pass_and_failures_are_tried_again(
+    everywhere: World, first: Ended, folder: Path
+) -> None:
+    # Given a copy, a file that was renamed, and the failures of one code, which are to be tried again
+    shutil.copy2(folder / "c.webp", folder / "copy.webp")
+    os.rename(folder / "d.gif", folder / "renamed.gif")
+    listed = json.loads(inside.run(everywhere, "failures", "--json").output)
+    assert {row["path"]: row["error_code"] for row in listed} == {
+        name.decode(): code for name, code in photos.BROKEN.items()
+    }
+    retried = inside.run(everywhere, "retry", "--code", "truncated")
+    assert retried.output.startswith("1 failed image is pending again")
+    classified = "SELECT count(*) FROM classifications"
+    before = everywhere.query(classified)
+
+    # When the folder is run again
+    again = everywhere.run("run", str(folder))
+
+    # Then two are done by their hash, the old name is missing, and of the failures one alone was tried
+    states = _states(everywhere)
+    assert [states[name][0] for name in (b"copy.webp", b"renamed.gif", b"d.gif")] == [
+        "done",
+        "done",
+        "missing",
+    ]
+    assert states[b"half.jpg"] == ("failed", "truncated")
+    assert (again.code, again.forward) == (0, 0)
+    assert sum(images for images, _ in again.batches) == 3
+    assert everywhere.query(classified) == before

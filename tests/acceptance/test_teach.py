@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.acceptance import photos
+from tests.acceptance import inside, photos
 from tests.acceptance.world import World
 
 
-def test_photos_that_are_not_classified_yet_are_brought_in_first(laptop: World) -> None:
+def test_new_photos_are_brought_in_first_and_a_broken_one_is_no_example(
+    laptop: World,
+) -> None:
     # Given two photos and a broken one in a folder that no run has seen
     folder = laptop.folder / "new"
     for number in range(2):
@@ -29,15 +31,13 @@ def test_photos_that_are_not_classified_yet_are_brought_in_first(laptop: World) 
     )
     assert shown == [("0.jpg", 1.0, "person"), ("1.jpg", 1.0, "person")]
 
-    # And the next run finds nothing to do
-    assert laptop.run("run", str(folder)).forward == 0
+    # And nothing is left for a run to do
+    assert inside.run(laptop, "scan", str(folder)).output == "3 unchanged\n"
+    states = laptop.query("SELECT path, status FROM images ORDER BY path")
+    assert states == [("0.jpg", "done"), ("1.jpg", "done"), ("broken.jpg", "failed")]
 
-
-def test_a_photo_that_cannot_be_read_is_no_example(laptop: World) -> None:
-    photos.write(laptop.folder / "new", b"broken.jpg", b"no picture")
-
-    ended = laptop.run("teach", "our boat", str(laptop.folder / "new/broken.jpg"))
-
+    # When the broken one alone is an example, then nothing is taught
+    ended = inside.run(laptop, "teach", "our car", str(folder / "broken.jpg"))
     assert ended.code == 2
     assert "None of these photos can be used; nothing was taught" in ended.errors
-    assert laptop.query("SELECT 1 FROM own_tags") == []
+    assert laptop.query("SELECT count(*) FROM own_tags") == [(1,)]

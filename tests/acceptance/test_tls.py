@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import photos
+from tests.acceptance import inside, photos
 from tests.acceptance.world import World, world
 from tests.chaos.topology import RIGHTS
 from tools import servers
@@ -23,7 +23,7 @@ def test_a_run_over_tls_classifies(url: str, home: Path, tmp_path: Path) -> None
     photos.make_many(tmp_path / "photos", 3)
     with world(home / "home", TAGTRAY_REDIS_URL=url) as laptop:
         run = laptop.run("run", str(tmp_path / "photos"))
-        doctor = laptop.run("doctor")
+        doctor = inside.run(laptop, "doctor")
 
         assert run.code == 0, run.errors
         assert laptop.count("SELECT count(*) FROM images WHERE status = 'done'") == 3
@@ -45,11 +45,11 @@ def test_what_does_not_fit_is_one_sentence(
     if broken.startswith("redis://"):
         broken = broken.partition("?")[0]
 
-    run = laptop.run("run", str(tmp_path), TAGTRAY_REDIS_URL=broken)
+    refused = inside.run(laptop, "scan", str(tmp_path), TAGTRAY_REDIS_URL=broken)
 
-    assert run.code in (1, 2)
-    assert sentence in run.errors.splitlines()[-1]
-    assert servers.PASSWORD not in run.errors
+    assert refused.code in (1, 2)
+    assert sentence in refused.errors.splitlines()[-1]
+    assert servers.PASSWORD not in refused.errors
 
 
 def test_an_authority_that_nobody_knows_is_said(url: str, laptop: World, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from tests.chaos import topology
 from tests.chaos.photos import made_photos
 from tools import servers
 
-#: Enough for several batches on each host.
-PHOTOS = 96
+#: Enough for several batches on each host, each of which rests after every one: none does all alone.
+PHOTOS = 40
+PACE = {"TAGTRAY_BATCH_SIZE": "4", "TAGTRAY_ON_DONE": "sleep 1"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def test_two_hosts_of_workers_lose_nothing(folder: Path, postgres: servers.Postg
     with (
         postgres.database() as database_url,
         servers.redis_server(rights=topology.RIGHTS) as redis_url,
-        topology.topology(folder, database_url, redis_url) as hosts,
+        topology.topology(folder, database_url, redis_url, **PACE) as hosts,
     ):
         report = hosts.play()
 

@@ -14,12 +14,12 @@ import httpx
 import psutil
 import pytest
 
-from tests.acceptance import photos
+from tests.acceptance import inside, photos
 from tests.acceptance.world import World, ended, page_of
 from tests.chaos import members
 from tests.waiting import wait_for
 
-UPLOADS = 200
+UPLOADS = 60
 PENDING = "SELECT count(*) FROM images WHERE status IN ('pending', 'queued', 'running')"
 
 
@@ -70,7 +70,7 @@ def test_a_run_with_web_pages_classifies_a_folder_and_what_is_sent(
     assert len(sent.json()["results"]) == 3
     wait_for(lambda: len(client.get(f"{address}/api/images").json()["items"]) == 2, run)
     # When the web process is killed, with the audit written, another one takes its place on the same port
-    wait_for(lambda: "done" in laptop.run("audit", "--json").output, run)
+    wait_for(lambda: "done" in inside.run(laptop, "audit", "--json").output, run)
     first = _web_process(laptop)
     assert first is not None
     members.kill([first])
@@ -82,7 +82,7 @@ def test_a_run_with_web_pages_classifies_a_folder_and_what_is_sent(
     assert (stopped.code, "Traceback" in stopped.errors) == (0, False)
     assert members.of(laptop.home)[members.PRODUCER] == []
     # And the uploads are in the audit
-    listed = laptop.run("audit", "--json")
+    listed = inside.run(laptop, "audit", "--json")
     assert [outcome for outcome in re.findall(r'"outcome": "(\w+)"', listed.output)] == ["cached", "done"]
 
 
@@ -105,7 +105,7 @@ def test_no_accepted_upload_is_lost_where_workers_are_killed(
     # When every worker is killed twice meanwhile
     with ThreadPoolExecutor(8) as pool:
         answers = pool.map(send, range(UPLOADS))
-        for least in (10, 30):
+        for least in (5, 20):
             wait_for(lambda least=least: laptop.count("SELECT count(*) FROM images") > least, run)  # type: ignore[misc]
             members.kill(members.of(laptop.home)[members.WORKER])
         found = list(answers)
@@ -134,7 +134,7 @@ def test_pages_end_with_a_run_that_is_killed(laptop: World, tmp_path: Path, clie
 
 def test_pages_that_others_can_reach_need_a_token(laptop: World, tmp_path: Path) -> None:
     for command in (("serve",), ("run", str(tmp_path), "--web")):
-        refused = laptop.run(*command, "--host", "0.0.0.0", "--port", "0")
+        refused = inside.run(laptop, *command, "--host", "0.0.0.0", "--port", "0")
 
         assert (refused.code, refused.output) == (2, "")
         assert re.fullmatch(r"tagtray: 0\.0\.0\.0 can be reached by others: .* --no-auth\.\n", refused.errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_a_photo_that_is_picked_shows_itself_its_labels_and_its_tags(visit: Visi
 
     card = _card(page, "picked.jpg")
     _expect_answer(card)
-    assert card.locator("rect").first.evaluate("bar => bar.style.width") == "70%"
+    expect(card.locator("rect").first).to_have_attribute("style", re.compile("width: 70%"))
     card.get_by_role("link", name="Open picked.jpg").click()
     expect(page).to_have_url("/gallery/1")
 

@@ -80,7 +80,13 @@ class Round:
     """Starts ``tagtray run`` on a home of its own, again whenever a fault took it down."""
 
     def __init__(
-        self, seed: int, photos: Path, home: Path, kinds: Sequence[str], database: str | None
+        self,
+        seed: int,
+        photos: Path,
+        home: Path,
+        kinds: Sequence[str],
+        database: str | None,
+        **variables: str,
     ) -> None:
         self._random = random.Random(seed)
         self._seed = seed
@@ -88,7 +94,7 @@ class Round:
         self._photos_count = len(list(photos.iterdir()))
         self._home = home
         self._log = home / "chaos.log"
-        self._environment = members.environment(home) | {"TAGTRAY_LOG_LEVEL": "INFO"}
+        self._environment = members.environment(home) | {"TAGTRAY_LOG_LEVEL": "INFO"} | variables
         if database:
             self._environment["TAGTRAY_DATABASE_URL"] = database
         settings = configuration.load(home=home, database_url=database)

@@ -31,7 +31,7 @@ from tagtray.db import invariants
 from tagtray.db.access import engine
 from tagtray.db.access.transactions import read
 from tagtray.db.tables import Classification, Image, Status
-from tagtray.worker.networks import torchscript
+from tagtray.worker.networks import onnx_variants
 from tests import builders, models
 from tests.chaos import members
 from tests.chaos.photos import made_photos
@@ -78,14 +78,14 @@ class Report:
 class Host:
     """A home, its own place of the photos, and one command at a time."""
 
-    def __init__(self, base: Path, name: str, stores: Mapping[str, str], seed: int = 0) -> None:
+    def __init__(self, base: Path, name: str, variables: Mapping[str, str], seed: int = 0) -> None:
         self.name = name
         self.home = base / name
         self.log = base / f"{name}.log"
         self.model = models.add(self.home, seed=seed)
         self._variables = {
             **members.environment(self.home),
-            **stores,
+            **variables,
             "TAGTRAY_LOG_LEVEL": "INFO",
             "TAGTRAY_LOG": "json",
             "TAGTRAY_WORKERS": "1",
@@ -133,21 +133,23 @@ class Host:
 class Topology:
     """The hosts and their stores."""
 
-    def __init__(self, base: Path, photos: Path, stores: Mapping[str, str]) -> None:
+    def __init__(self, base: Path, photos: Path, variables: Mapping[str, str]) -> None:
         self._photos = len(list(photos.iterdir()))
         self._elsewhere = base / "mnt" / "photos of the second host"
         shutil.copytree(photos, self._elsewhere, copy_function=os.link)
-        self.producer, self.first, self.second = (Host(base, name, stores) for name in ("producer", "a", "b"))
-        self.other = Host(base, "c", stores, seed=1)
-        self.pages = Host(base, "web", stores)
+        names = ("producer", "a", "b")
+        self.producer, self.first, self.second = (Host(base, name, variables) for name in names)
+        self.other = Host(base, "c", variables, seed=1)
+        self.pages = Host(base, "web", variables)
         self._hosts = (self.producer, self.first, self.second, self.other, self.pages)
         for host in self._hosts:
             host.has("photos", self._elsewhere if host is self.second else photos)
             host.has("uploads", base / "uploads")
-        torchscript.load(self.first.model, self.first.home)
+        form = onnx_variants.fitting("fp32", sums=True)
+        onnx_variants.opened(self.first.model, form, self.first.home).close()
         shutil.copytree(self.first.home / "cache", self.second.home / "cache")
         self._folder = photos
-        settings = configuration.load(home=base, database_url=stores["TAGTRAY_DATABASE_URL"])
+        settings = configuration.load(home=base, database_url=variables["TAGTRAY_DATABASE_URL"])
         self.database: Engine = engine.connect(settings)
 
     def play(self) -> Report:
@@ -239,11 +241,11 @@ class Topology:
 
 
 @contextlib.contextmanager
-def topology(photos: Path, database_url: str, redis_url: str) -> Iterator[Topology]:
-    """A topology over ``photos`` on these two stores."""
+def topology(photos: Path, database_url: str, redis_url: str, **variables: str) -> Iterator[Topology]:
+    """A topology over ``photos`` on these two stores; ``variables`` are for all hosts."""
     base = Path(tempfile.mkdtemp(prefix="tagtray-topology-", dir=photos.parent))
     stores = {"TAGTRAY_DATABASE_URL": database_url, "TAGTRAY_REDIS_URL": redis_url}
-    made = Topology(base, photos, stores)
+    made = Topology(base, photos, stores | variables)
     try:
         yield made
     finally:
