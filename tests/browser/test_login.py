@@ -32,6 +32,7 @@ def test_the_token_leads_to_the_page_that_was_asked_for_until_one_logs_out(visit
     page.get_by_role("button", name="Log in").click()
 
     expect(page).to_have_url("/gallery?q=dog")
+    page.wait_for_load_state("load")
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url("/login")
     page.goto("/status")

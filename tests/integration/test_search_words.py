@@ -19,7 +19,7 @@ from tests import builders
 
 
 @pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
+def shipped(host: Settings) -> Iterator[Ledger]:
     """An empty ledger with the catalogue that ships."""
     bootstrap.bring_up(host)
     database = engine.connect(host)
@@ -28,8 +28,8 @@ def ledger(host: Settings) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def connection(ledger: Ledger) -> Iterator[Connection]:
-    with ledger.engine.connect() as connection:
+def connection(shipped: Ledger) -> Iterator[Connection]:
+    with shipped.engine.connect() as connection:
         yield connection
 
 
@@ -85,14 +85,14 @@ def test_a_category_is_taken_before_a_class_and_the_class_is_mentioned(connectio
 
 
 def test_of_two_classes_the_likelier_is_taken_and_the_other_mentioned(
-    ledger: Ledger, host: Settings, connection: Connection
+    shipped: Ledger, host: Settings, connection: Connection
 ) -> None:
     # Given two photos of the machine and one of the bird
-    root = builders.root(ledger, host)
-    ids = builders.running(ledger, root.id, 3)
+    root = builders.root(shipped, host)
+    ids = builders.running(shipped, root.id, 3)
     for image_id, class_index in zip(ids, (517, 134, 517), strict=True):
         new = builders.content(top=[(class_index, 0.9), (1, 0.05), (2, 0.01)], tags=[])
-        builders.commit(ledger, builders.done(image_id, f"{image_id}", new))
+        builders.commit(shipped, builders.done(image_id, f"{image_id}", new))
 
     # When either is sought by the word that they share
     found = understand(connection, "crane")

@@ -89,7 +89,7 @@ CONTRACT = {
 
 
 @pytest.fixture
-def ledger(host: Settings) -> Iterator[Ledger]:
+def shipped(host: Settings) -> Iterator[Ledger]:
     """An empty ledger with the catalogue that ships."""
     bootstrap.bring_up(host)
     database = engine.connect(host)
@@ -98,27 +98,27 @@ def ledger(host: Settings) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def photos(ledger: Ledger, host: Settings) -> None:
+def photos(shipped: Ledger, host: Settings) -> None:
     """A retriever in a car, twice; an espresso; something unsure; a file that failed; all by two models."""
-    root = builders.root(ledger, host)
-    ids = builders.running(ledger, root.id, 5)
+    root = builders.root(shipped, host)
+    ids = builders.running(shipped, root.id, 5)
     dog = {"n02084071": 0.95, "n00015388": 0.97, "n03791235": 0.6, "n01886756": 0.97}
     builders.commit(
-        ledger,
+        shipped,
         builders.done(ids[0], "dog", _content({207: 0.9, 468: 0.08, 1: 0.01}, dog)),
         builders.done(ids[1], "dog", None),
         builders.done(ids[2], "coffee", _content({504: 0.5, 967: 0.4, 1: 0.05}, {"n00021265": 0.6})),
         builders.done(ids[3], "unsure", _content({916: 0.2, 1: 0.1, 2: 0.1}, {})),
         Failed(ids[4], "empty", "The file is empty."),
     )
-    other = builders.add_model(ledger, "1" * 64)
-    builders.execute(ledger, f"UPDATE models SET name = 'the other' WHERE id = {other}")
+    other = builders.add_model(shipped, "1" * 64)
+    builders.execute(shipped, f"UPDATE models SET name = 'the other' WHERE id = {other}")
     for table, columns in (
         ("classifications", "engine, precision, decode, classified_at"),
         ("predictions", "rank, (class_index + 1) % 1000, score"),
     ):
         builders.execute(
-            ledger,
+            shipped,
             f"INSERT INTO {table} SELECT content_id, {other}, {columns} FROM {table} WHERE model_id = 1",
         )
 
@@ -128,9 +128,9 @@ def _content(top: dict[int, float], tags: dict[str, float]) -> NewContent:
     return NewContent("JPEG", 640, 480, taken, "Nikon Z6", list(top.items()), list(tags.items()))
 
 
-def test_the_views_have_the_columns_and_types_that_they_always_had(ledger: Ledger) -> None:
-    dialect = ledger.engine.dialect.name
-    found = sa.inspect(ledger.engine)
+def test_the_views_have_the_columns_and_types_that_they_always_had(shipped: Ledger) -> None:
+    dialect = shipped.engine.dialect.name
+    found = sa.inspect(shipped.engine)
     columns = {
         name: {column["name"]: str(column["type"]) for column in found.get_columns(name)}
         for name in views.NAMES

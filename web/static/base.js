@@ -51,6 +51,12 @@ export class Refusal extends Error {
   }
 }
 
+// What is asked while one logs out is refused, and must not lead elsewhere.
+let leaving = false;
+addEventListener("submit", ({ target }) => (leaving ||= target.action.endsWith("/logout")));
+
+const logIn = () => location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+
 /** The JSON of an answer; throws Refusal, also where no server answers (status 0). */
 export async function api(address, body, options = {}) {
   if (body && !(body instanceof FormData)) {
@@ -64,7 +70,7 @@ export async function api(address, body, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, { code: "offline", detail: t("frame.offline") }, 3);
   }
-  if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (answer.status === 401 && !leaving) logIn();
   const found = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refusal(answer.status, found, Number(answer.headers.get("Retry-After") ?? 0));
   return found;
