@@ -15,7 +15,8 @@ export TARGET_DIR := $(value DIR)
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST = $(BIN)/python -m pytest -p tests.noskip --numprocesses $(JOBS) --dist loadscope
+# In the order of the folders, the slowest first: none of them is then waited for alone at the end.
+PYTEST = $(BIN)/python -m pytest -p tests.noskip --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 SAMPLES := .samples/photos
 #: What tests need besides, as PROGRAM:PACKAGE of Debian.
 PROGRAMS := chromium:chromium exiftool:libimage-exiftool-perl redis-server:redis-server

@@ -7,6 +7,7 @@ from 10 examples is 0.96, with less regularisation 0.92, of cosines to the mean 
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 
@@ -71,6 +72,7 @@ def train(examples: Examples) -> Linear:
     weights = np.repeat(
         [each, each * COUNTER_WEIGHT, 1 / max(len(presumed), 1)], [len(shows), len(counter), len(presumed)]
     )
+    _use_one_blas_thread()
     model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
     with warnings.catch_warnings():
         # One that has not settled to the last digit is as good.
@@ -78,6 +80,14 @@ def train(examples: Examples) -> Linear:
         model.fit(vectors, is_shown, sample_weight=weights / weights.mean())
     coefficients = model.coef_[0].astype(np.float32) / np.float32(distance)
     return Linear(coefficients, float(model.intercept_[0] - coefficients @ middle))
+
+
+@functools.cache
+def _use_one_blas_thread() -> None:
+    """From now on in this process: threads that wait for each other make a fit 25 times as slow."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def hold_out(examples: Examples, rng: np.random.Generator) -> HeldOut:
