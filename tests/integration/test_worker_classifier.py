@@ -42,7 +42,7 @@ each_way = pytest.mark.parametrize("way", WAYS, ids="-".join)
 
 def load(way: Way, batch_size: int) -> BatchClassifier:
     choice = selection.Choice(*way)
-    return selection.load(choice, DEFAULT, networks.home("torch"), ROLL_UP, batch_size, 1)
+    return selection.load(choice, DEFAULT, networks.home(networks.TRACE), ROLL_UP, batch_size, 1)
 
 
 @functools.cache

@@ -65,8 +65,8 @@ def spoil(home: Path, *suffixes: str) -> None:
 @pytest.fixture
 def own_home(tmp_path: Path) -> Path:
     """A home with the networks of torch and ONNX Runtime in fp32, which the test may spoil."""
-    selection.load(Choice("onnx", "fp32"), DEFAULT, networks.home("torch"), ROLL_UP, 1, 1)
-    networks.copied_to(tmp_path, "torch")
+    selection.load(Choice("onnx", "fp32"), DEFAULT, networks.home(networks.TRACE), ROLL_UP, 1, 1)
+    networks.copied_to(tmp_path, networks.TRACE)
     return tmp_path
 
 
@@ -88,12 +88,12 @@ import sys
 from pathlib import Path
 from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, selection
-model, home = ModelStore().default, Path({str(networks.home("torch"))!r})
+model, home = ModelStore().default, Path({str(networks.home(networks.TRACE))!r})
 made = selection.load(selection.Choice({engine!r}, "fp32"), model, home, rollup.load(model), 1, 1)
 made.classify(1)
 print("torch" in sys.modules, "onnx" in sys.modules)
 """
-    selection.load(Choice(engine, "fp32"), DEFAULT, networks.home("torch"), ROLL_UP, 1, 1)
+    selection.load(Choice(engine, "fp32"), DEFAULT, networks.home(networks.TRACE), ROLL_UP, 1, 1)
     ended = run(code)
     # Then neither torch nor what makes ONNX files is in memory
     assert (ended.stderr, ended.stdout) == ("", "False False\n")
@@ -110,7 +110,7 @@ class Broken(torch_engine.TorchClassifier):
 
 
 def broken(precision: str, error: float) -> BatchClassifier:
-    network = torchscript.load(DEFAULT, networks.home("torch"))
+    network = torchscript.load(DEFAULT, networks.home(networks.TRACE))
     made = Broken(DEFAULT, network, ROLL_UP, 2, precision=precision)
     made.error = error
     return made
@@ -129,20 +129,20 @@ def test_a_precision_that_nobody_asked_for_gives_way_where_it_is_wrong(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a processor whose bf16 is wrong
-    right = torch_engine.load(DEFAULT, networks.home("torch"), ROLL_UP, 2)
+    right = torch_engine.load(DEFAULT, networks.home(networks.TRACE), ROLL_UP, 2)
     monkeypatch.setattr(torch_engine, "has_bf16", lambda: True)
     monkeypatch.setattr(
         torch_engine, "load", lambda *given: right if given[-1] == "fp32" else broken("bf16", 1.0)
     )
     # When the precision was left open, then fp32 is used, and said so once
-    made = load_best(settings(networks.home("torch"), "torch"))
+    made = load_best(settings(networks.home(networks.TRACE), "torch"))
     assert (made, made.precision) == (right, "fp32")
     assert [message.split(" (")[0] for message in caplog.messages] == [
         "engine_passed_over: The engine torch in bf16 is wrong on this processor"
     ]
     # When bf16 was asked for, then it is refused
     with pytest.raises(EngineError, match=r"is wrong on this processor \(.*\)\.$"):
-        load_best(settings(networks.home("torch"), "torch", "bf16"))
+        load_best(settings(networks.home(networks.TRACE), "torch", "bf16"))
 
 
 def test_an_engine_that_does_not_load_gives_way_to_the_next(
@@ -198,11 +198,11 @@ def test_bf16_that_the_processor_has_not_is_passed_over_in_silence(
 ) -> None:
     # Given a library that knows of no bf16, when the precision was left open, then it is fp32
     monkeypatch.setattr(torch_engine, "has_bf16", lambda: False)
-    made = load_best(settings(networks.home("torch"), "torch"))
+    made = load_best(settings(networks.home(networks.TRACE), "torch"))
     assert (made.precision, made.passed_over, caplog.messages) == ("fp32", (), [])
     # When bf16 was asked for, then it is refused
     with pytest.raises(EngineError, match=r"^This processor has no bf16 of its own\.$"):
-        load_best(settings(networks.home("torch"), "torch", "bf16"))
+        load_best(settings(networks.home(networks.TRACE), "torch", "bf16"))
 
 
 def test_the_libraries_agree_on_whether_there_is_bf16() -> None:
@@ -221,7 +221,8 @@ from pathlib import Path
 from tagtray.config import settings
 from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import rollup, selection
-host = settings.load(home=Path({str(networks.home("torch"))!r}), engine="openvino", precision={precision!r})
+home = Path({str(networks.home(networks.TRACE))!r})
+host = settings.load(home=home, engine="openvino", precision={precision!r})
 model = ModelStore().default
 made = selection.load_best(host, model, rollup.load(model), 1)
 print(made.precision, *made.passed_over)

@@ -34,7 +34,7 @@ print("torchvision" in sys.modules, status.st_ino, status.st_mtime_ns)
 
 def test_the_trace_and_its_record_are_private_and_agree() -> None:
     # Given a home that load() made
-    target = torchscript.path(DEFAULT, networks.home("torch"))
+    target = torchscript.path(DEFAULT, networks.home(networks.TRACE))
     record = target.with_suffix(".json")
     # Then nobody else can write there, and the record is the file's hash
     assert target.parent.stat().st_mode & 0o777 == 0o700
@@ -65,8 +65,8 @@ def test_another_network_has_another_name(change: dict[str, Any]) -> None:
 
 def test_a_cached_trace_is_loaded_as_it_lies_there_and_without_torchvision() -> None:
     # Given a trace, when a fresh process loads it
-    target = torchscript.path(DEFAULT, networks.home("torch"))
-    command = [sys.executable, "-W", "error", "-c", LOAD, str(networks.home("torch"))]
+    target = torchscript.path(DEFAULT, networks.home(networks.TRACE))
+    command = [sys.executable, "-W", "error", "-c", LOAD, str(networks.home(networks.TRACE))]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     # Then it neither imports torchvision, nor warns, nor makes it anew
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -77,7 +77,7 @@ def test_a_damaged_trace_is_made_anew_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a trace with one changed byte, and what a killed process left
-    networks.copied_to(tmp_path, "torch")
+    networks.copied_to(tmp_path, networks.TRACE)
     target = torchscript.path(DEFAULT, tmp_path)
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 1
@@ -105,7 +105,7 @@ def test_weights_with_another_hash_are_not_traced(tmp_path: Path) -> None:
 
 def test_batch_norms_are_folded_and_weights_lie_in_channels_last() -> None:
     # Given the file as it was saved
-    target = torchscript.path(DEFAULT, networks.home("torch"))
+    target = torchscript.path(DEFAULT, networks.home(networks.TRACE))
     with pytest.warns(FutureWarning, match="torch.jit.load"):
         graph = torch.jit.load(str(target)).inlined_graph  # type: ignore[no-untyped-call]
     # Then only convolutions are left, with their weights channel by channel
