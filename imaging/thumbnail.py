@@ -11,7 +11,6 @@ from PIL import Image
 from tagtray.config import limits
 from tagtray.config.errors import ImageError
 from tagtray.imaging import bands, colour, exif, faults, formats, frames, raw, rescue
-from tagtray.imaging.formats import Draft
 
 #: WebP's quality, and its effort from 0 to 6: a photo of 480 x 320 pixels has about 20 KB, made in 10 ms.
 QUALITY, EFFORT = 75, 2
@@ -71,18 +70,21 @@ def _make(data: bytes, kind: str, box: Box, max_pixels: int) -> bytes:
 def _drawn(
     image: Image.Image, orientation: int | None, box: Box, max_pixels: int, data: bytes = b""
 ) -> bytes:
-    draft = _drafted(image, box)
-    if (pixels := formats.pixels_held(image, draft)) > max_pixels:
-        raise limits.too_many_pixels(pixels, max_pixels)
+    _draft(image, box, max_pixels)
     image.load()
     if orientation is None:
         orientation = exif.read(image, data).orientation
     return _webp(image, orientation, box)
 
 
-def _drafted(image: Image.Image, box: Box) -> Draft:
-    """Let the decoder scale where it can, to no less than the thumbnail has, whichever way up it is."""
-    return formats.drafted(image, max(min(fits.fitted(*image.size)) for fits in (box, box.turned)))
+def _draft(image: Image.Image, box: Box, max_pixels: int) -> None:
+    """Let the decoder scale where it can, to no less than the thumbnail has, whichever way up it is.
+
+    Raises ImageError where more is left than may be held in memory.
+    """
+    draft = formats.drafted(image, max(min(fits.fitted(*image.size)) for fits in (box, box.turned)))
+    if (pixels := formats.pixels_held(image, draft)) > max_pixels:
+        raise limits.too_many_pixels(pixels, max_pixels)
 
 
 def _webp(image: Image.Image, orientation: int, box: Box) -> bytes:
@@ -107,7 +109,7 @@ def _webp(image: Image.Image, orientation: int, box: Box) -> bytes:
 def _rescued(data: bytes, kind: str, box: Box, max_pixels: int) -> bytes | None:
     """What can be seen of a damaged image; None where that is nothing."""
     try:
-        rescued = rescue.load(kind, data, max_pixels, lambda image: _drafted(image, box))
+        rescued = rescue.load(kind, data, max_pixels, lambda image: _draft(image, box, max_pixels))
         if rescued is None:
             return None
         return _webp(rescued.image, exif.read(rescued.image, data).orientation, box)

@@ -38,6 +38,16 @@ def test_fails():
     assert not first and not {fails_again}
 """
 
+DEADLY = """
+import os, pytest
+
+@pytest.mark.parametrize("number", range(9))
+def test_ends_its_process(number):
+    if number == 6 and not os.path.exists("seen"):
+        open("seen", "w").close()
+        os.kill(os.getpid(), 9)
+"""
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
@@ -149,3 +159,17 @@ def test_what_failed_counts_if_it_fails_alone_too(
     assert first == "1 failed, 1 passed"
     assert last.startswith(end)
     assert run.returncode == code
+
+
+def test_a_process_that_dies_fails_the_run_at_once(checkout: Path) -> None:
+    (checkout / "tests").mkdir()
+    (checkout / "tests/__init__.py").touch()
+    shutil.copy(REPOSITORY / "tests/noskip.py", checkout / "tests")
+    for name in ("a", "b", "c"):
+        (checkout / f"tests/test_{name}.py").write_text(DEADLY)
+
+    run = _make(checkout, "test", "JOBS=2", "--assume-old=test-fast", "--assume-old=.venv/.installed-debian")
+
+    assert len(re.findall(r"crashed while running", run.stdout)) >= 1
+    assert "once more" not in run.stdout
+    assert run.returncode != 0

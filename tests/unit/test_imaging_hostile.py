@@ -1,20 +1,25 @@
-"""Bytes that nobody meant to be a picture end in ImageError, never in anything else."""
+"""Bytes that nobody meant to be a picture end in ImageError, and cost no more than pictures do."""
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pillow_heif
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from tagtray.config.errors import ImageError
-from tagtray.imaging import decode
+from tagtray.imaging import decode, thumbnail
+from tagtray.imaging.thumbnail import Box
 from tests import models
 
 pillow_heif.register_heif_opener()
@@ -22,12 +27,13 @@ CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 MAX_PIXELS = 4_000_000
 
 
-def sample(kind: str) -> bytes:
+def sample(kind: str, size: tuple[int, int] = (40, 30), **options: object) -> bytes:
     buffer = io.BytesIO()
     tags = Image.Exif()
     tags[0x0112], tags[272] = 6, "Camera"
-    options = {} if kind in ("GIF", "BMP") else {"exif": tags}
-    Image.effect_noise((40, 30), 60).convert("RGB").save(buffer, kind, **options)
+    if kind not in ("GIF", "BMP"):
+        options["exif"] = tags
+    Image.effect_noise(size, 60).convert("RGB").save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -35,14 +41,25 @@ SAMPLES = [sample(kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"
 MAGICS = [data[:12] for data in SAMPLES]
 
 
+def slot() -> NDArray[np.uint8]:
+    return np.zeros(models.SHAPE, np.uint8)
+
+
 def survives(data: bytes) -> None:
-    slot = np.zeros(models.SHAPE, np.uint8)
     for exact in (False, True):
-        try:
-            info = decode.decode_into(slot, data, models.SPEC, exact=exact, max_pixels=MAX_PIXELS)
+        with raising_nothing_else():
+            info = decode.decode_into(slot(), data, models.SPEC, exact=exact, max_pixels=MAX_PIXELS)
             assert info.width * info.height <= MAX_PIXELS
-        except ImageError as error:
-            assert str(error).isprintable() and len(str(error)) <= 200
+    with raising_nothing_else():
+        thumbnail.make(data, Box(40, 40), MAX_PIXELS)
+
+
+@contextlib.contextmanager
+def raising_nothing_else() -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        assert str(error).isprintable() and len(str(error)) <= 200
 
 
 @given(st.binary(max_size=300))
@@ -70,6 +87,28 @@ def test_damaged_pictures_raise_nothing_but_image_errors(
     for where, value in changes:
         damaged[int(where**2 * len(data))] = value  # squared: more of them in the header
     survives(bytes(damaged[: max(1, int((1 - kept**4) * len(data)))]))
+
+
+LARGE = [sample("TIFF", (1_300, 1_200), compression=name) for name in (None, "tiff_lzw", "packbits")]
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(LARGE),
+    st.lists(st.tuples(st.integers(0, 150), st.sampled_from([0, 1, 2, 4, 127, 255])), min_size=1, max_size=4),
+)
+def test_a_large_tiff_with_a_damaged_directory_raises_nothing_but_image_errors(
+    data: bytes, changes: list[tuple[int, int]]
+) -> None:
+    damaged = bytearray(data)
+    (directory,) = struct.unpack_from("<I", data, 4)
+    for where, value in changes:
+        damaged[min(directory + where, len(data) - 1)] = value
+
+    with raising_nothing_else():
+        decode.decode_into(slot(), bytes(damaged), models.SPEC, exact=False, max_pixels=200_000)
+    with raising_nothing_else():
+        thumbnail.make(bytes(damaged), Box(320, 320), 200_000)
 
 
 SURVEY = """
@@ -106,9 +145,9 @@ if CORPUS.is_dir():
         for name in ("Landscape", "Portrait"):
             slots = []
             for photo in sorted((CORPUS / "orientation").glob(f"{name}_*.jpg")):
-                slot = np.zeros(models.SHAPE, np.uint8)
-                decode.decode_into(slot, photo.read_bytes(), models.SPEC, exact=False, max_pixels=10**8)
-                slots.append(slot.astype(int))
+                pixels = slot()
+                decode.decode_into(pixels, photo.read_bytes(), models.SPEC, exact=False, max_pixels=10**8)
+                slots.append(pixels.astype(int))
 
             assert len(slots) >= 4
             assert all(np.abs(slot - slots[0]).mean() < 3 for slot in slots)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from tagtray.config.errors import ImageCode, ImageError
 from tagtray.config.settings import Settings
-from tagtray.imaging import bands, decode
+from tagtray.imaging import bands, decode, thumbnail
 from tagtray.imaging.decode import ImageInfo
+from tagtray.imaging.thumbnail import Box
 from tests import models, tiffs
 
 Pixels = NDArray[np.uint8]
@@ -112,7 +113,7 @@ def test_a_tiff_over_the_limit_is_read_in_bands(name: str, size: tuple[int, int]
     tags = Image.Exif()
     tags[0x0112], tags[272] = 6, "Camera"
     data = encoded(picture(*size).convert(mode), "TIFF", exif=tags, **options)
-    limit = 400_000
+    limit = 1_200_000
 
     info, slot = decoded(data, limit)
 
@@ -121,15 +122,15 @@ def test_a_tiff_over_the_limit_is_read_in_bands(name: str, size: tuple[int, int]
 
 
 def test_rows_of_tiles_are_bands_too() -> None:
-    # Given 3 x 4 tiles of 512 x 256, the last ones over the edge
-    pixels = np.asarray(picture(1_400, 1_000))
+    # Given 5 x 9 tiles of 512 x 256, the last ones over the edge
+    pixels = np.asarray(picture(2_424, 2_280))
     padded = np.pad(pixels, ((0, 24), (0, 136), (0, 0)))
-    tiles = [padded[y : y + 256, x : x + 512] for y in range(0, 1_024, 256) for x in range(0, 1_536, 512)]
-    data = tiffs.tiled(tiles, 1_400, 1_000)
+    tiles = [padded[y : y + 256, x : x + 512] for y in range(0, 2_304, 256) for x in range(0, 2_560, 512)]
+    data = tiffs.tiled(tiles, 2_424, 2_280)
 
-    info, slot = decoded(data, 600_000)
+    info, slot = decoded(data, 1_400_000)
 
-    assert (info.width, info.height) == (1_400, 1_000)
+    assert (info.width, info.height) == (2_424, 2_280)
     assert distance(slot, decoded(data)[1]) < 1.5
 
 
@@ -160,6 +161,51 @@ def test_a_gigapixel_tiff_fits_into_a_workers_memory() -> None:
     )
 
     assert (done.stdout, done.stderr) == ("1020000000 0\n", "")
+
+
+BOMBS = """
+import resource
+import numpy as np
+from tagtray.config.errors import ImageError
+from tagtray.imaging import decode, thumbnail
+from tests import models, tiffs
+resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
+
+def bomb(width, height, stated):
+    tags = {256: width, 257: height, 258: 8, 262: 1, 277: 1, 279: stated}
+    return tiffs.tiff(bytes(3_600), {tag: (tiffs.LONG, [value]) for tag, value in tags.items()})
+
+wide, tall = (10**9, 40, 3_600), (8, 4 * 10**9, 4 * 10**9)
+long, square, larger_than_any = (2_048, 10**6, 4 * 10**9), (60_000, 60_000, 3_600), (2**31, 2**31, 2**31)
+for size in (wide, tall, long, square, larger_than_any):
+    slot, limit = np.zeros(models.SHAPE, np.uint8), 250_000_000
+    for work in (lambda data: decode.decode_into(slot, data, models.SPEC, exact=False, max_pixels=limit),
+                 lambda data: thumbnail.make(data, thumbnail.Box(320, 320), limit)):
+        try:
+            print(work(bomb(*size)))
+        except ImageError as error:
+            print(error.code)
+"""
+
+
+def test_a_tiff_that_states_more_than_it_has_is_refused_before_there_is_room_for_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BOMBS], capture_output=True, text=True, timeout=200, check=False
+    )
+
+    assert done.stderr == ""
+    assert set(done.stdout.split()) <= {"too_many_pixels", "truncated", "corrupt"}
+    assert len(done.stdout.split()) == 10
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_a_damaged_image_over_the_limit_has_no_thumbnail(kind: str) -> None:
+    data = encoded(picture(1_200, 900), kind)
+    data = data[: len(data) * 19 // 20]
+
+    with pytest.raises(ImageError):
+        thumbnail.make(data, Box(40, 30), 1_000_000)
+    assert thumbnail.make(data, Box(40, 30), 1_100_000)
 
 
 def test_bands_of_what_is_no_whole_tiff_are_none() -> None:
