@@ -46,8 +46,10 @@ def refuse_taken(connection: Connection, name: str) -> None:
     senses = words.load(connection).senses(name)
     taken = [sense for sense in senses if sense.curated and sense.is_called(name)]
     if taken:
-        hint = f'`tagtray correct PHOTO +"{name}"` corrects it, another name such as "my {name}" is free'
-        raise UsageError(f'"{name}" is a {taken[0].kind} of the model already: {hint}.')
+        is_class = taken[0].kind == "label"
+        correct = "" if is_class else f'`tagtray correct PHOTO +"{name}"` corrects it, '
+        known = f"is a {'class' if is_class else 'category'} of the model already"
+        raise UsageError(f'"{name}" {known}: {correct}another name such as "my {name}" is free.')
 
 
 def category(connection: Connection, name: str) -> str:
@@ -66,7 +68,9 @@ def _category(vocabulary: Vocabulary, name: str) -> Sense:
         listed = ", ".join(f"{sense.wnid} ({sense.described})" for sense in exact)
         raise UsageError(f'"{name}" is the name of several categories; say which: {listed}.')
     if senses:
-        raise UsageError(f'"{name}" is no tag but a class; verdicts are on categories and own tags.')
+        above = " or ".join(sense.name for sense in vocabulary.above(senses[0])[:2])
+        instead = f"say it of {above}, or " if above else ""
+        raise UsageError(f'"{name}" is a class and no tag: {instead}teach a tag of your own, "my {name}".')
     near = [word for word in vocabulary.near(name) if _is_tag(vocabulary, word)]
     hint = f"; did you mean {', '.join(near)}?" if near else "."
     raise UsageError(f'No tag is called "{name}"{hint}')

@@ -72,6 +72,15 @@ class Vocabulary:
         """Whether every class of ``sense`` lies below ``category``."""
         return self._classes(sense) <= self._members.get(category.wnid or "", set())
 
+    def above(self, sense: Sense) -> list[Sense]:
+        """The curated categories that hold a sense, the narrowest first."""
+        known = dict.fromkeys(itertools.chain.from_iterable(self._senses.values()))
+        found = (other for other in known if other.kind == "category" and other.curated)
+        return sorted(
+            (category for category in found if self.holds(category, sense)),
+            key=lambda category: len(self._classes(category)),
+        )
+
     def threshold(self, sense: Sense) -> float:
         """The score from which a photo shows it."""
         if sense.kind == "label":

@@ -107,7 +107,7 @@ def test_a_photo_cannot_be_both(ledger: Ledger, photos: Photos) -> None:
     ("name", "sentence"),
     [
         ("dog", '"dog" is a category of the model already'),
-        ("Beagle", '"Beagle" is a label of the model already'),
+        ("Beagle", '"Beagle" is a class of the model already: another name'),
         ("  ", "A tag needs a name"),
         ("+boat", "does not begin with"),
         ("..", "does not begin with"),

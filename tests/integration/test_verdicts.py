@@ -113,7 +113,7 @@ def _classify_again(ledger: Ledger, model_id: int) -> None:
     ("said", "sentence"),
     [
         (["+unicorn"], 'No tag is called "unicorn"'),
-        (["+beagle"], '"beagle" is no tag but a class'),
+        (["+beagle"], '"beagle" is a class and no tag: say it of dog, or teach'),
         (["+dog", "-dog"], '"dog" cannot be on a photo and not be on it'),
     ],
 )

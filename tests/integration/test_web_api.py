@@ -216,7 +216,7 @@ def test_what_people_say_stands_over_what_was_found_and_can_be_taken_back(site: 
     ("body", "status", "words"),
     [
         ({"images": [1], "shows": ["zzzz"]}, 400, "No tag is called"),
-        ({"images": [1], "shows": ["beagle"]}, 400, "no tag but a class"),
+        ({"images": [1], "shows": ["beagle"]}, 400, "is a class and no tag"),
         ({"images": [1], "shows": ["dog"], "shows_not": ["dog"]}, 400, "cannot be on a photo and not be"),
         ({"images": [999_999], "shows": ["dog"]}, 404, "There is no image 999999"),
         ({"images": []}, 400, "images"),
