@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import Engine
-from typer.core import TyperCommand
 
 from tagtray.app import bootstrap, startup
 from tagtray.app.examples import Examples
-from tagtray.cli import options, output, people, streams
+from tagtray.cli import options, output, people, signed, streams
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
 from tagtray.db.verdicts import Entry
 from tagtray.learn import corrections, teaching
 
-if TYPE_CHECKING:
-    from typer._click import Context
-
-
-class Command(TyperCommand):
-    """``-wolf`` is a tag and no option; options have two dashes."""
-
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Read on past what looks like a short option."""
-        ctx.ignore_unknown_options = True
-        return super().parse_args(ctx, args)
+Command = signed.SignedWords
 
 
 def correct(
@@ -48,8 +37,8 @@ def correct(
     """
     names = [word for word in words[1:] if word[:1] in "+-"]
     photos = [word for at, word in enumerate(words) if not at or word[:1] not in "+-"]
-    if unknown := next((name for name in names if name.startswith("--") or len(name) == 1), None):
-        raise UsageError(f"{unknown} is no option and no tag; `tagtray correct --help` says more.")
+    if unknown := next((name for name in names if len(name) == 1), None):
+        raise UsageError(f"{unknown} is no tag; `tagtray correct --help` says more.")
     if undo and names:
         raise UsageError("--undo takes back what was said last; leave the tags out.")
     settings = startup.load()
@@ -78,7 +67,7 @@ def _correct(database: Engine, contents: Sequence[int], names: Sequence[str]) ->
     shows_not = [name[1:] for name in names if name.startswith("-")]
     said = corrections.correct(database, contents, shows, shows_not, people.name())
     verdicts = f"{said.verdicts:,} {'verdict is' if said.verdicts == 1 else 'verdicts are'} new"
-    print(f"{verdicts}; `--undo` takes back what was said last.")
+    print(f"{verdicts}{'; `--undo` takes back what was said last' if said.verdicts else ''}.")
     _learn(database, said.own_tags)
 
 

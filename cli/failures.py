@@ -64,7 +64,7 @@ def retry(
         ids = None if path is None else _ids(database, settings, path)
         count = Ledger(database).retry(code, ids, done=force)
     images = f"{count:,} {'' if force else 'failed '}{'image is' if count == 1 else 'images are'}"
-    hint = "; `tagtray run` on the folder classifies them" if count else ""
+    hint = f"; `tagtray run` on the folder classifies {'it' if count == 1 else 'them'}" if count else ""
     print(f"{images} pending again{hint}.")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import typer
-from sqlalchemy import Connection
 
 from tagtray.app import bootstrap, startup
-from tagtray.cli import options, output
+from tagtray.cli import options, output, signed
 from tagtray.config.errors import UsageError
 from tagtray.db import paths
 from tagtray.db.access import transactions
@@ -20,6 +19,9 @@ from tagtray.search.find import Hit, Search
 
 #: Photos of a table unless --limit says otherwise; the other formats have all.
 LIMIT = 50
+
+
+Command = signed.SignedWords
 
 
 class Form(StrEnum):
@@ -63,7 +65,10 @@ def find(
         for note in search.notes:
             typer.echo(note, err=True)
         folders = roots.everywhere(database, settings)
-        _print(form, _hits(search, connection, limit, cursor), folders)
+        page = search.page(connection, limit, cursor) if limit is not None else None
+        _print(form, search.stream(connection) if page is None else page.hits, folders)
+        if page is not None and page.cursor:
+            typer.echo(f"There are more: --cursor {page.cursor}", err=True)
 
 
 def text(query: Iterable[str], min_score: float | None = None, root: str | None = None) -> str:
@@ -78,17 +83,7 @@ def text(query: Iterable[str], min_score: float | None = None, root: str | None 
     return " ".join(parts)
 
 
-def _hits(search: Search, connection: Connection, limit: int | None, cursor: str | None) -> Iterator[Hit]:
-    if limit is None:
-        yield from search.stream(connection)
-        return
-    page = search.page(connection, limit, cursor)
-    yield from page.hits
-    if page.cursor:
-        typer.echo(f"There are more: --cursor {page.cursor}", err=True)
-
-
-def _print(form: Form, hits: Iterator[Hit], folders: Mapping[int, RootFolder]) -> None:
+def _print(form: Form, hits: Iterable[Hit], folders: Mapping[int, RootFolder]) -> None:
     if form in (Form.PATHS, Form.PATHS0):
         output.files((_file(hit, folders) for hit in hits), null=form is Form.PATHS0)
     elif form is Form.TABLE:

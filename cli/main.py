@@ -71,7 +71,7 @@ COMMANDS = {
     ),
     "config": ("config", "List every setting with its value, its origin and what it does."),
     "weights": ("weights", "The models: list, use, add, fetch, evaluate, verify, trace, export."),
-    "roots": ("roots", "The watched folders: list, move, rename, merge or remove them."),
+    "roots": ("roots", "List the watched folders, or move, rename, merge or remove one."),
     "db": ("database", "The database: upgrade, check, vacuum, back up."),
 }
 
@@ -161,9 +161,11 @@ def _refuse_empty(arguments: list[str]) -> None:
 
 def _misused(error: TyperException) -> int:
     """Report a wrong command line in one line; in none where help was shown for lack of arguments."""
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tagtray"
+    if message.endswith("?"):  # it names what was probably meant
+        return _report(message, 2)
     return _report(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2
 
 

@@ -19,7 +19,7 @@ from tagtray.db.reading import run_stats
 from tagtray.db.tables import Status
 from tagtray.producer import scope
 
-app = typer.Typer(help="The watched folders: list, move, rename, merge or remove them.")
+app = typer.Typer(help="List the watched folders, or move, rename, merge or remove one.")
 
 COLUMNS = ("name", "path", "state", "images", "done", "failed")
 
@@ -28,7 +28,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a root.")]
 
 @app.callback(invoke_without_command=True)
 def list_roots(context: typer.Context, json: options.Json = False) -> None:
-    """The watched folders: list, move, rename, merge or remove them."""
+    """List the watched folders, or move, rename, merge or remove one."""
     if context.invoked_subcommand is not None:
         return
     settings = startup.load()

@@ -33,13 +33,24 @@ def show(
         with transactions.reading(database) as connection:
             summary = TagSummary.load(connection)
     if place is None or facts is None:
-        raise UsageError(f"{_named(path)} is not in the ledger; `tagtray run` on its folder brings it in.")
+        raise UsageError(_absent(path))
     root, name = place
     file = os.fsdecode(os.path.join(root.path, name))
     if json:
         print(output.json_text(_as_json(facts, file)))
     else:
         _print(facts, file, summary)
+
+
+def _absent(path: str) -> str:
+    """Why there is nothing to show of it, and what to do."""
+    if os.path.isdir(path):
+        return f"{shown(path)} is a folder; name an image in it."
+    if not os.path.exists(path):
+        return f"{_named(path)} is not in the ledger, and there is no such file."
+    return (
+        f"{_named(path)} is not in the ledger; `tagtray run` on its folder brings it in, if it is an image."
+    )
 
 
 def _named(path: str) -> str:
@@ -81,5 +92,5 @@ def _print(facts: ImageFacts, file: str, summary: TagSummary) -> None:
     if facts.tags:
         known = {tag.wnid: tag for tag in facts.tags}
         named = (known[wnid] for wnid in summary.of(known))
-        tags = (f"{tag.category} {tag.category_zh} {tag.score:.0%}" for tag in named)
+        tags = (" ".join(filter(None, (tag.category, tag.category_zh, f"{tag.score:.0%}"))) for tag in named)
         print(f"\n  tags  {shown(', '.join(tags))}")

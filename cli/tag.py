@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import Engine
 
 from tagtray.app import bootstrap, startup
-from tagtray.cli import streams
+from tagtray.cli import signed, streams
 from tagtray.config.errors import UsageError
 from tagtray.db.access import transactions
 from tagtray.db.places import roots
@@ -21,6 +21,8 @@ from tagtray.exchange.albums import Album
 from tagtray.exchange.report import Report
 from tagtray.exchange.tagging import Tagger
 from tagtray.search.find import Search
+
+Command = signed.SignedWords
 
 #: Refusals that are said one by one.
 SAID = 20

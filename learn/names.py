@@ -70,7 +70,8 @@ def _category(vocabulary: Vocabulary, name: str) -> Sense:
     if senses:
         above = " or ".join(sense.name for sense in vocabulary.above(senses[0])[:2])
         instead = f"say it of {above}, or " if above else ""
-        raise UsageError(f'"{name}" is a class and no tag: {instead}teach a tag of your own, "my {name}".')
+        kind = "class" if senses[0].kind == "label" else "category of WordNet's alone"
+        raise UsageError(f'"{name}" is a {kind} and no tag: {instead}teach a tag of your own, "my {name}".')
     near = [word for word in vocabulary.near(name) if _is_tag(vocabulary, word)]
     hint = f"; did you mean {', '.join(near)}?" if near else "."
     raise UsageError(f'No tag is called "{name}"{hint}')

@@ -213,7 +213,8 @@ def _prepare(engine: Engine, known: _Known) -> _Lesson:
         chosen = np.random.default_rng(SEED).choice(others, min(PRESUMED, len(others)), replace=False)
         sample, presumed = vectors.of(connection, known.model_id, np.sort(chosen).tolist())
         waiting = len(known.shows) + len(known.counter) - len(shows) - len(against)
-        counter = counter.reshape(len(counter), examples.shape[1])
+        if not len(counter):
+            counter = counter.reshape(0, examples.shape[1])
         return _Lesson(Examples(examples, counter, presumed), sample, others, waiting)
 
     return read(engine, look)

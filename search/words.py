@@ -90,8 +90,9 @@ class Vocabulary:
     def near(self, text: str) -> list[str]:
         """Known words that are spelled like ``text``, the nearest first."""
         word = plain(text)
-        parts = [known for known in self._senses if len(word) > 1 and word in known.split()]
-        found = difflib.get_close_matches(word, self._senses, SUGGESTIONS, NEARNESS)
+        names = [name for name, senses in self._senses.items() if all(name != one.wnid for one in senses)]
+        parts = [known for known in names if len(word) > 1 and word in known.split()]
+        found = difflib.get_close_matches(word, names, SUGGESTIONS, NEARNESS)
         return list(dict.fromkeys([*found, *sorted(parts, key=len)]))[:SUGGESTIONS]
 
     def completions(self, text: str, limit: int) -> list[Sense]:

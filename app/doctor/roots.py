@@ -61,7 +61,7 @@ def _folder(root: RootFolder, known: int) -> Finding:
         return wrong(check, found, "let this user read them")
     kind = mounts.network_type(root.path)
     how = f"on {kind}: polled, for the kernel hears nothing of others' changes" if kind else "local"
-    return ok(check, f"{shown(root.path)}, {how}, {known:,} images")
+    return ok(check, f"{shown(root.path)}, {how}, {known:,} {'image' if known == 1 else 'images'}")
 
 
 def _inotify(watched: list[RootFolder]) -> Finding:

@@ -101,7 +101,11 @@ def move(engine: Engine, settings: Settings, root: RootFolder, folder: Path) -> 
     others = [other for other in everywhere(engine, settings).values() if other.id != root.id]
     for other in others:
         if folders.relative(path, other.path) is not None or folders.relative(other.path, path) is not None:
-            hint = f"`tagtray roots merge {root.name} {other.name}` makes them one"
+            hint = f"`tagtray roots remove {other.name}` takes that out first, and its results are kept"
+            if folders.relative(root.path, other.path) is not None:
+                hint = f"`tagtray roots merge {root.name} {other.name}` makes them one"
+            elif other.name == UPLOADS:
+                hint = "choose another folder"
             raise UsageError(f"{shown(path)} belongs to the root {other.name}; {hint}.")
     return write(engine, lambda connection: _moved(connection, root, path))
 

@@ -101,7 +101,7 @@ def test_options_are_conditions_of_the_query(command: Command, folder: Path) -> 
     assert found("beagle", "--min-score", "0") == 3
     assert found("--root", "photos") == 4
     assert found("dog", "path:b", "--root", "photos") == 1
-    assert found("dog -path:b") == 2
+    assert found("dog -path:b") == found("dog", "-path:b") == found("-path:b dog") == 2
     assert found("dog", "--limit", "1") == 1
     assert "There is no root 'no'" in command("--root", "no", code=2, err=True)
     assert "There is no root" in command("--root", 'a" b', code=2, err=True)
@@ -119,13 +119,28 @@ def test_a_page_says_how_to_go_on(command: Command, folder: Path) -> None:
     assert [hit["path"] for hit in rest] == ["caf\ufffde9\n two.jpg"]
     assert command("dog", "--limit", "2", "--cursor", cursor, err=True) == ""
     assert "The cursor is none" in command("dog", "--cursor", "x", code=2, err=True)
+    assert command("dog", "--cursor", "x", code=2) == ""
+
+
+def test_a_terminal_shows_how_to_go_on_below_the_photos(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.stdout)
+
+    photos, _, note = command("dog", "--limit", "1", "--json").rpartition("There are more: --cursor ")
+
+    assert len(json.loads(photos)) == 1 and note
 
 
 def test_what_is_not_understood_is_one_sentence(command: Command, folder: Path) -> None:
     assert command("dgo", code=2, err=True) == (
         'tagtray: No class or category is called "dgo"; did you mean dog?\n'
     )
+    assert command("n33", code=2, err=True) == 'tagtray: No class or category is called "n33".\n'
     assert command("dog |", code=2, err=True).startswith("tagtray: The query ends too early")
+    assert command("dog", "-cat", "--limti", "1", code=2, err=True).startswith(
+        "tagtray: No such option: --limti"
+    )
 
 
 def test_a_reader_that_has_enough_is_no_error(host: Settings, folder: Path) -> None:

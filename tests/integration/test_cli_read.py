@@ -84,10 +84,14 @@ def test_show_says_why_an_image_failed_on_one_line(command: Command, mixed: root
 
 
 def test_show_of_an_unknown_file_is_one_sentence(command: Command, mixed: roots.RootFolder) -> None:
-    for unknown in (_file(mixed, "nope.jpg"), "/etc/hosts"):
-        assert command("show", unknown, code=2) == (
-            f"tagtray: {unknown} is not in the ledger; `tagtray run` on its folder brings it in.\n"
-        )
+    hint = "`tagtray run` on its folder brings it in, if it is an image"
+    gone = _file(mixed, "nope.jpg")
+    for unknown, sentence in (
+        ("/etc/hosts", f"/etc/hosts is not in the ledger; {hint}."),
+        (gone, f"{gone} is not in the ledger, and there is no such file."),
+        ("/etc", "/etc is a folder; name an image in it."),
+    ):
+        assert command("show", unknown, code=2) == f"tagtray: {sentence}\n"
 
 
 def test_failures_are_listed_latest_first_and_by_code(command: Command, mixed: roots.RootFolder) -> None:
@@ -133,6 +137,7 @@ def test_a_forced_retry_moves_whatever_ended_and_keeps_its_results(
     said = command("retry", "--force", *(a.replace("FOLDER", os.fsdecode(mixed.path)) for a in arguments))
 
     assert said.startswith(f"{len(again)} image")
+    assert (" classifies it." in said) == (len(again) == 1)
     names = "SELECT path FROM images WHERE status = 'pending' AND path < '4' ORDER BY path"
     assert builders.query(ledger, names) == [(f"{number}.jpg",) for number in again]
     assert builders.query(ledger, "SELECT path, label FROM top1 ORDER BY path") == before != []

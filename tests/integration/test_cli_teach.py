@@ -76,6 +76,13 @@ def test_a_tag_is_taught_listed_renamed_and_forgotten(command: Command, folder: 
     assert "No own tags yet" in command("teach", "--list")
 
 
+def test_what_does_not_show_it_may_be_said_first(command: Command, folder: Path) -> None:
+    said = command("teach", "our boat", "--not", boats(folder)[0])
+
+    assert said.startswith("our boat: on nothing but what you said yet: 0 examples; from 5 on ")
+    assert "our boat\t\t0\t\t0\t1\t" in command("teach", "--list")
+
+
 def test_it_is_found_and_in_the_history(command: Command, folder: Path) -> None:
     command("teach", "our boat", *boats(folder))
 
@@ -113,6 +120,7 @@ def test_what_is_said_of_a_photo_counts_and_is_taken_back(command: Command, fold
     photo, *_ = boats(folder)
 
     assert "2 verdicts are new" in command("correct", photo, "+cat", "-dog")
+    assert command("correct", photo, "+cat", "-dog") == "0 verdicts are new.\n"
     assert "+cat" in command("correct", photo) and "-dog" in command("correct", photo)
     assert command("find", "cat", "--format", "paths").splitlines() == [str(photo)]
     assert "Taken back: +cat, -dog." in command("correct", photo, "--undo")
@@ -205,8 +213,9 @@ REFUSED = [
     (["teach", "x", "--forget", "--review", "3"], "--forget and --review stand by themselves."),
     (["teach", "--list", "x"], "Say what to teach"),
     (["correct", "{}/boat/0-0.jpg", "+vessel"], 'No tag is called "vessel"'),
-    (["correct", "{}/boat/0-0.jpg", "--jsn"], "--jsn is no option and no tag"),
+    (["correct", "{}/boat/0-0.jpg", "--jsn"], "No such option: --jsn"),
     (["correct", "{}/boat/0-0.jpg", "--undo", "+dog"], "--undo takes back what was said last"),
+    (["correct", "{}/boat/0-0.jpg", "+"], "+ is no tag"),
     (["correct"], "Missing argument"),
     (["weights", "evaluate"], "Name a folder of labelled photos, or say --from-corrections."),
     (["weights", "evaluate", "{}", "--from-corrections"], "is about the photos of the ledger"),

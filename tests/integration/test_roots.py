@@ -11,7 +11,7 @@ import pytest
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 from tagtray.db.ledger import Ledger
-from tagtray.db.places import merging, roots
+from tagtray.db.places import merging, roots, uploads
 from tagtray.db.places.roots import Target
 from tagtray.db.records import Done
 from tagtray.producer.producer import Producer
@@ -206,6 +206,27 @@ def test_a_root_is_renamed_and_moved_by_hand(ledger: Ledger, host: Settings, lib
         roots.named(ledger.engine, host, "photos")
     with pytest.raises(UsageError, match="There is a root all already"):
         roots.rename(ledger.engine, target.root, "all")
+
+
+def test_what_is_said_of_a_place_that_another_root_has_can_be_done(
+    ledger: Ledger, host: Settings, library: Path
+) -> None:
+    # Given two roots that are apart
+    target = run(ledger, host, library)
+    place = host.home / "other"
+    place.mkdir()
+    other = run(ledger, host, place)
+
+    # When one is said to be where the other one is, then that has to go first
+    with pytest.raises(UsageError, match="belongs to the root other; `tagtray roots remove other` takes"):
+        roots.move(ledger.engine, host, target.root, place)
+    merging.remove(ledger.engine, other.root.id, forget=False)
+    assert roots.move(ledger.engine, host, target.root, place).path == os.fsencode(place.resolve())
+
+    # And the place of uploads is nobody else's
+    kept = uploads.ensure(ledger.engine, host)
+    with pytest.raises(UsageError, match="belongs to the root uploads; choose another folder"):
+        roots.move(ledger.engine, host, target.root, Path(os.fsdecode(kept.path)))
 
 
 def test_a_removed_root_comes_back_without_a_forward_pass(

@@ -114,12 +114,18 @@ def _classify_again(ledger: Ledger, model_id: int) -> None:
     [
         (["+unicorn"], 'No tag is called "unicorn"'),
         (["+beagle"], '"beagle" is a class and no tag: say it of dog, or teach'),
+        (["+carnivore"], '"carnivore" is a category of WordNet\'s alone and no tag: '),
         (["+dog", "-dog"], '"dog" cannot be on a photo and not be on it'),
     ],
 )
 def test_what_cannot_be_said_is_refused_and_nothing_is_changed(
     ledger: Ledger, beagle: int, said: list[str], sentence: str
 ) -> None:
+    builders.execute(
+        ledger,
+        "INSERT INTO categories (wnid, name, name_zh, aliases, icon, curated, everyday)"
+        " VALUES ('c_carnivore', 'carnivore', '', '', '', false, false)",
+    )
     with pytest.raises(UsageError, match=sentence):
         say(ledger, beagle, "+cat", *said)
 

@@ -60,7 +60,11 @@ def test_version_and_help_end_well(
         (["bench", "--end-to-end", ""], "tagtray: '' is no folder and no value;"),
         (["bench", "--end-to-end="], "tagtray: '--end-to-end=' is no folder and no value;"),
         (["run", "photos="], "tagtray: photos= does not exist."),
-        (["failures", "--code", "nope"], "tagtray: Invalid value for '--code'"),
+        (
+            ["failures", "--code", "nope"],
+            "tagtray: Invalid value for '--code': 'nope' is not one of 'empty', ",
+        ),
+        (["fnid", "dog"], "tagtray: No such command 'fnid'. Did you mean 'find'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -74,6 +78,7 @@ def test_a_wrong_command_line_is_one_sentence(
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     assert line.startswith(sentence)
+    assert "?;" not in line
     assert captured.out == ""
 
 
