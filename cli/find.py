@@ -56,7 +56,7 @@ def find(
     form: Annotated[Form, typer.Option("--format", help="How photos are printed.")] = Form.TABLE,
     json: options.Json = False,
 ) -> None:
-    """Find photos: dog, "golden retriever", cat|dog, dog -puppy, taken:2024-05.., camera:x, score>0.8."""
+    """Find photos: dog, "golden retriever", cat|dog, dog -beagle, taken:2024-05.., camera:x, score>0.8."""
     form = Form.JSON if json else form
     limit = LIMIT if limit is None and (form is Form.TABLE or cursor) else limit
     settings = startup.load()

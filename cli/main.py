@@ -28,7 +28,7 @@ COMMANDS = {
     "show": ("show", "Show one image: its state, Top-3 and tags, or why it failed."),
     "find": (
         "find",
-        'Find photos: dog, "golden retriever", cat|dog, dog -puppy, taken:2024-05.., camera:x, score>0.8.',
+        'Find photos: dog, "golden retriever", cat|dog, dog -beagle, taken:2024-05.., camera:x, score>0.8.',
     ),
     "export": (
         "export",

@@ -67,7 +67,9 @@ def merge(
     with bootstrap.writing(settings) as database:
         inner, outer = (roots.named(database, settings, each) for each in (name, into))
         count = roots.merge(database, inner, outer)
-    print(f"{count:,} images of {name} belong to {into} now.")
+    print(
+        f"{output.counted(count, 'image')} of {name} {'belongs' if count == 1 else 'belong'} to {into} now."
+    )
 
 
 @app.command()
@@ -81,12 +83,9 @@ def remove(
     settings = startup.load()
     with bootstrap.writing(settings) as database:
         count = merging.remove(database, roots.named(database, settings, name).id, forget)
-    kept = (
-        "their results too"
-        if forget
-        else "their results are kept for when they come back (--forget drops them)"
-    )
-    print(f"{count:,} images of {name} are out of the ledger, {kept}.")
+    images = f"{output.counted(count, 'image')} of {name} {'is' if count == 1 else 'are'} out of the ledger"
+    kept = "results too" if forget else "results are kept for when they come back (--forget drops them)"
+    print(f"{images}, {kept}.")
 
 
 def _row(root: RootFolder, counts: Mapping[str, int]) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ import typer
 from tagtray.app.crew import Crew
 from tagtray.cli import options, streams
 from tagtray.cli.signals import StopRequest
+from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def run(
     no_auth: options.NoAuth = False,
 ) -> int:
     """Classify all images in folders: ends when they are finished, unless --watch."""
+    if not web and (host is not None or port is not None or no_auth):
+        raise UsageError("--host, --port and --no-auth are about the web pages: say --web, too.")
     settings = options.for_work(
         workers,
         engine=engine,

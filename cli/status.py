@@ -58,7 +58,10 @@ def _print(facts: dict[str, Any]) -> None:
     ]
     if queue["running"]:
         rows += [
-            ("queue", f"{queue['jobs']:,} jobs with {queue['images']:,} images"),
+            (
+                "queue",
+                f"{output.counted(queue['jobs'], 'job')} with {output.counted(queue['images'], 'image')}",
+            ),
             ("refused jobs", f"{queue['refused']:,}"),
         ]
     rows += [("workers", f"{len(facts['workers']):,}")]
@@ -71,15 +74,21 @@ def _print(facts: dict[str, Any]) -> None:
 def _model_text(facts: dict[str, Any]) -> str:
     stale = facts["stale"]
     name = facts["model"] or "none yet"
-    return f"{name}; {stale:,} images are still to be classified by it" if stale else name
+    if not stale:
+        return name
+    images = output.counted(stale, "image")
+    return f"{name}; {images} {'is' if stale == 1 else 'are'} still to be classified by it"
 
 
 def _worker_text(worker: dict[str, Any]) -> str:
     where = f"{worker['host']}, {worker['engine']} {worker['precision']}, tagtray {worker['version']}"
-    speed = f"{worker['images']:,} images, {worker['images_per_second']:,.1f}/s since its start"
+    speed = (
+        f"{output.counted(worker['images'], 'image')}, {worker['images_per_second']:,.1f}/s since its start"
+    )
     return f"{where}: {speed}; reads {', '.join(worker['roots']) or 'no root'}"
 
 
 def _hold_text(hold: dict[str, Any]) -> str:
     why = "paused" if hold["paused"] else "cannot be read just now"
-    return f"{why}; {hold['waiting']:,} images wait"
+    waiting = hold["waiting"]
+    return f"{why}; {output.counted(waiting, 'image')} {'waits' if waiting == 1 else 'wait'}"

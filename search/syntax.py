@@ -1,4 +1,4 @@
-"""The language of queries: ``dog taken:2024-05..``, ``cat|"police van" -puppy``, ``score>0.8``.
+"""The language of queries: ``dog taken:2024-05..``, ``cat|"police van" -beagle``, ``score>0.8``.
 
 A query is a row of conditions that must all hold. ``|`` stands between alternatives, ``-`` before a condition
 that must not hold, quotes around what is to be taken as one word.

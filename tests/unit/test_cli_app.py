@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from tagtray import weights
 from tagtray.cli import main
 from tagtray.cli.lazy import LazyGroup
 from tagtray.config.errors import InfrastructureError
@@ -34,6 +35,14 @@ def test_the_help_says_of_a_command_what_it_says_of_itself(name: str) -> None:
     assert main.COMMANDS[name][1] == " ".join(own.split("\n\n")[0].split())
 
 
+def test_what_the_help_of_find_leaves_out_is_not_all_that_it_asks_for() -> None:
+    _, _, without = main.COMMANDS["find"][1].partition("dog -")
+
+    names = (Path(weights.__file__).parent / "categories.tsv").read_text("utf-8")
+    dog = next(line for line in names.splitlines() if line.split("\t")[1] == "dog")
+    assert without.partition(",")[0] not in dog.replace("\t", "|").split("|")
+
+
 def test_version_and_help_end_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,6 +68,7 @@ def test_version_and_help_end_well(
         (["retry", ""], "tagtray: '' is no folder and no value;"),
         (["bench", "--end-to-end", ""], "tagtray: '' is no folder and no value;"),
         (["bench", "--end-to-end="], "tagtray: '--end-to-end=' is no folder and no value;"),
+        (["run", "--port", "0", "."], "tagtray: --host, --port and --no-auth are about the web pages: say"),
         (["run", "photos="], "tagtray: photos= does not exist."),
         (
             ["failures", "--code", "nope"],
