@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
@@ -9,6 +10,8 @@ from sqlalchemy import Connection, func, select
 from tagtray.config.errors import UsageError
 from tagtray.db.tables import Prediction
 from tagtray.search.words import LABEL_SCORE, Sense, Vocabulary
+
+_NEEDS_QUOTES = re.compile(r"[()|]|^-")
 
 
 class Chooser:
@@ -79,7 +82,9 @@ class Chooser:
         same = [other for other in self._vocabulary.senses(sense.name) if other.kind == sense.kind]
         unique = [other for other in same if other.is_called(sense.name)] == [sense]
         name = sense.name if unique else sense.wnid or sense.name
-        return f'{sense.kind}:"{name}"' if " " in name else f"{sense.kind}:{name}"
+        # A shell would take quotes for its own, and hyphens are blanks in names.
+        joined = re.sub(r"[\s'’]+", "-", name)
+        return f'{sense.kind}:"{name}"' if _NEEDS_QUOTES.search(joined) else f"{sense.kind}:{joined}"
 
     def _unknown(self, text: str, kind: str | None) -> UsageError:
         thing = {"label": "class", "category": "category", None: "class or category"}[kind]
