@@ -161,7 +161,7 @@ def _refuse_empty(arguments: list[str]) -> None:
 
 def _misused(error: TyperException) -> int:
     """Report a wrong command line in one line; in none where help was shown for lack of arguments."""
-    message = error.format_message().replace("Value error, ", "")
+    message = error.format_message().replace("Value error, ", "").partition(", unable to ")[0]
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tagtray"
     if message.endswith("?"):  # it names what was probably meant

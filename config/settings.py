@@ -345,5 +345,6 @@ def _sentence(error: ValidationError, kept: Mapping[str, Any], home: Path) -> st
     if field in kept:
         name = f"{machine.path(home)}: {field}"
     message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    message = message.partition(", unable to ")[0] + (" or auto" if field == "workers" else "")
     value = "" if field == "token" else f"={first['input']}"
     return f"{name}{value} is not accepted: it should be {message}."

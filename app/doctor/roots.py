@@ -26,6 +26,8 @@ INOTIFY = Path("/proc/sys/fs/inotify")
 COUNTING = 5.0
 #: Entries of a folder whose rights are looked at.
 SAMPLE = 200
+#: States of files that are not, or no longer, images in a folder, as `tagtray roots` counts them.
+_NO_IMAGES = (Status.MISSING, Status.IGNORED)
 
 
 def examine(database: Engine, settings: Settings) -> Iterator[Finding]:
@@ -34,7 +36,7 @@ def examine(database: Engine, settings: Settings) -> Iterator[Finding]:
     counts = run_stats.images_by_root(database)
     for root in roots.everywhere(database, settings).values():
         states = counts.get(root.id, {})
-        known = sum(number for state, number in states.items() if state != Status.MISSING)
+        known = sum(number for state, number in states.items() if state not in _NO_IMAGES)
         finding = _folder(root, known)
         yield finding
         if finding.state is State.OK:

@@ -58,6 +58,8 @@ def describe(error: BaseException | None) -> str:
         )
     if "authentication failed" in words:
         return f"answers: {words}; {forms.ENCODING}"
+    if state is None and words.startswith("connection ") and "FATAL" not in words:
+        return f"cannot be reached: {words}"
     return f"answers: {words}"
 
 

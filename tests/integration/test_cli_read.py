@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
+from tagtray.app.doctor import roots as doctor_roots
 from tagtray.cli import main
 from tagtray.config.errors import InfrastructureError
 from tagtray.config.settings import Settings
@@ -145,6 +146,17 @@ def test_a_forced_retry_moves_whatever_ended_and_keeps_its_results(
 
 def test_a_forced_retry_of_a_code_is_refused(command: Command, mixed: roots.RootFolder) -> None:
     assert "give one of them" in command("retry", "--force", "--code", "empty", code=2)
+
+
+def test_the_doctor_counts_the_images_that_are_listed(
+    command: Command, ledger: Ledger, host: Settings, mixed: roots.RootFolder
+) -> None:
+    builders.execute(ledger, "UPDATE images SET status = 'ignored' WHERE path = '7.jpg'")
+
+    (listed,) = json.loads(command("roots", "--json"))
+    found = next(doctor_roots.examine(ledger.engine, host))
+
+    assert f"{listed['images']} images" in found.found
 
 
 def test_status_without_redis_says_so(command: Command, mixed: roots.RootFolder) -> None:

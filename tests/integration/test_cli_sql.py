@@ -193,3 +193,4 @@ def test_a_database_that_is_away_is_infrastructure(home: Path) -> None:
     with pytest.raises(InfrastructureError) as error:
         _rows(settings, "SELECT 1")
     assert "secret" not in str(error.value)
+    assert "/none cannot be reached: connection " in str(error.value)

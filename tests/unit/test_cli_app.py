@@ -74,6 +74,10 @@ def test_version_and_help_end_well(
             ["failures", "--code", "nope"],
             "tagtray: Invalid value for '--code': 'nope' is not one of 'empty', ",
         ),
+        (
+            ["similar", "a.jpg", "--limit", "x"],
+            "tagtray: Invalid value for '--limit': Input should be a valid integer; `tagtray similar",
+        ),
         (["fnid", "dog"], "tagtray: No such command 'fnid'. Did you mean 'find'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -79,6 +79,12 @@ def test_a_value_that_does_not_fit_is_one_sentence_about_its_variable(
     assert _refusal().startswith(f"{variable}={value} is not accepted: it should be ")
 
 
+def test_a_number_of_workers_that_is_none_may_have_been_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGTRAY_WORKERS", "all")
+
+    assert _refusal() == "TAGTRAY_WORKERS=all is not accepted: it should be a valid integer or auto."
+
+
 def test_an_option_that_does_not_fit_names_its_variable() -> None:
     assert _refusal(batch_size=0).startswith("TAGTRAY_BATCH_SIZE=0 is not accepted")
 
