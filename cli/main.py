@@ -137,7 +137,7 @@ def invoke(arguments: list[str]) -> int:
     except TagtrayError as error:
         return _report(str(error), error.exit_code)
     except TyperException as error:
-        return _misused(error)
+        return _misused(error, arguments)
     except (KeyboardInterrupt, typer.Abort, AtOnce):
         return INTERRUPTED
     except Terminated:
@@ -159,11 +159,12 @@ def _refuse_empty(arguments: list[str]) -> None:
             raise UsageError(f"{argument!r} is no folder and no value; is a variable of the shell not set?")
 
 
-def _misused(error: TyperException) -> int:
+def _misused(error: TyperException, arguments: list[str]) -> int:
     """Report a wrong command line in one line; in none where help was shown for lack of arguments."""
     message = error.format_message().replace("Value error, ", "").partition(", unable to ")[0]
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "tagtray"
+    known = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else []
+    command = context.command_path if context else " ".join(["tagtray", *known])
     if message.endswith("?"):  # it names what was probably meant
         return _report(message, 2)
     return _report(f"{message.rstrip('.')}; `{command} --help` says more.", 2) if message else 2

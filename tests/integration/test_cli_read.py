@@ -77,6 +77,16 @@ def test_show_tells_all_about_a_done_image(command: Command, mixed: roots.RootFo
     assert [(tag["category"], tag["category_zh"]) for tag in facts["tags"]] == [("dog", "狗")]
 
 
+def test_show_says_that_another_model_has_not_seen_an_image(
+    command: Command, ledger: Ledger, mixed: roots.RootFolder
+) -> None:
+    builders.use_model(ledger, builders.add_model(ledger, "1" * 64))
+
+    lines = command("show", _file(mixed, "1.jpg")).splitlines()
+
+    assert lines[-1].endswith(" has not classified it yet; `tagtray run` on its folder does")
+
+
 def test_show_says_why_an_image_failed_on_one_line(command: Command, mixed: roots.RootFolder) -> None:
     lines = command("show", _file(mixed, "2.jpg")).splitlines()
 

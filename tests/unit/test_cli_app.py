@@ -78,6 +78,10 @@ def test_version_and_help_end_well(
             ["similar", "a.jpg", "--limit", "x"],
             "tagtray: Invalid value for '--limit': Input should be a valid integer; `tagtray similar",
         ),
+        (
+            ["tag", "--album"],
+            "tagtray: Option '--album' requires an argument; `tagtray tag --help` says more.",
+        ),
         (["fnid", "dog"], "tagtray: No such command 'fnid'. Did you mean 'find'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
