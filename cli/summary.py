@@ -152,9 +152,16 @@ def _example(session: Session) -> str | None:
     for root_id, name in run_stats.some_done(session.ledger.engine, session.targets, CANDIDATES):
         path = os.fsdecode(os.path.join(folders[root_id], name))
         if path == shown(path):
-            relative = os.path.relpath(path)
-            return path if relative.startswith("..") else relative
+            return typed(path)
     return None
+
+
+def typed(path: str) -> str:
+    """A file as one would type it in this folder: never as an option."""
+    relative = os.path.relpath(path)
+    if relative.startswith(".."):
+        return path
+    return f"./{relative}" if relative.startswith("-") else relative
 
 
 def _by_code(counter: Counter[str]) -> str:

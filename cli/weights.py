@@ -20,6 +20,7 @@ from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
 from tagtray.config.text import shown
 from tagtray.db.current_model import CurrentModel
+from tagtray.db.reading import run_stats
 from tagtray.weights.architectures import ARCHITECTURES, OFFICIAL
 from tagtray.weights.model import InputSpec, Model
 from tagtray.weights.store import ModelStore
@@ -92,7 +93,10 @@ def use(name: _Listed) -> None:
     model = ModelStore.of(settings.home).model(name)
     with bootstrap.writing(settings) as database:
         models.use(database, model)
-    print(f"{model.name} is the current model.")
+        stale = run_stats.stale_images(database)
+    images = output.counted(stale, "image")
+    hint = f"; `tagtray run` on the folders classifies {images} by it" if stale else ""
+    print(f"{model.name} is the current model{hint}.")
 
 
 @app.command()

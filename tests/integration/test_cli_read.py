@@ -80,7 +80,10 @@ def test_show_tells_all_about_a_done_image(command: Command, mixed: roots.RootFo
 def test_show_says_that_another_model_has_not_seen_an_image(
     command: Command, ledger: Ledger, mixed: roots.RootFolder
 ) -> None:
-    builders.use_model(ledger, builders.add_model(ledger, "1" * 64))
+    used = command("weights", "use", "resnet20")
+    assert used == (
+        "resnet20 is the current model; `tagtray run` on the folders classifies 2 images by it.\n"
+    )
 
     lines = command("show", _file(mixed, "1.jpg")).splitlines()
 

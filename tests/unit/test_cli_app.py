@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from tagtray import weights
-from tagtray.cli import main
+from tagtray.cli import main, summary
 from tagtray.cli.lazy import LazyGroup
 from tagtray.config.errors import InfrastructureError
 
@@ -98,6 +98,15 @@ def test_a_wrong_command_line_is_one_sentence(
     assert line.startswith(sentence)
     assert "?;" not in line
     assert captured.out == ""
+
+
+def test_a_file_to_look_at_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    found = [summary.typed(str(tmp_path / name)) for name in ("here/-b.jpg", "here/a b.jpg", "c.jpg")]
+
+    assert found == ["./-b.jpg", "a b.jpg", str(tmp_path / "c.jpg")]
 
 
 def test_infrastructure_is_one_sentence_and_1(
