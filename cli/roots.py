@@ -44,7 +44,7 @@ def move(name: Name, folder: Annotated[str, typer.Argument(metavar="DIR", help="
     """Say where a root lies now: its images keep their results."""
     settings = startup.load()
     scope.check(Path(folder))
-    with bootstrap.writing(settings) as database:
+    with bootstrap.changing(settings) as database:
         moved = roots.move(database, settings, roots.named(database, settings, name), Path(folder))
     print(f"The root {name} is in {shown(moved.path)} now; `tagtray run` on it finds what changed.")
 
@@ -53,7 +53,7 @@ def move(name: Name, folder: Annotated[str, typer.Argument(metavar="DIR", help="
 def rename(name: Name, new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]) -> None:
     """Give a root another name."""
     settings = startup.load()
-    with bootstrap.writing(settings) as database:
+    with bootstrap.changing(settings) as database:
         roots.rename(database, roots.named(database, settings, name), new)
     print(f"The root {name} is called {new} now.")
 
@@ -64,7 +64,7 @@ def merge(
 ) -> None:
     """Make one root of two that are the same folder, or one of which lies in the other."""
     settings = startup.load()
-    with bootstrap.writing(settings) as database:
+    with bootstrap.changing(settings) as database:
         inner, outer = (roots.named(database, settings, each) for each in (name, into))
         count = roots.merge(database, inner, outer)
     print(
@@ -81,7 +81,7 @@ def remove(
 ) -> None:
     """Take a root and its images out of the ledger; the photos themselves stay where they are."""
     settings = startup.load()
-    with bootstrap.writing(settings) as database:
+    with bootstrap.changing(settings) as database:
         count = merging.remove(database, roots.named(database, settings, name).id, forget)
     images = f"{output.counted(count, 'image')} of {name} {'is' if count == 1 else 'are'} out of the ledger"
     kept = "results too" if forget else "results are kept for when they come back (--forget drops them)"

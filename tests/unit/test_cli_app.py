@@ -63,6 +63,8 @@ def test_version_and_help_end_well(
         (["work", "--engine", "torch", "--precision", "int8"], "tagtray: The engine torch does not compute"),
         (["show", "a.jpg"], "tagtray: There is no ledger at "),
         (["sql", "SELECT 1"], "tagtray: There is no ledger at "),
+        (["roots", "remove", "photos"], "tagtray: There is no ledger at "),
+        (["roots", "move", "photos", "."], "tagtray: There is no ledger at "),
         (["run", ""], "tagtray: '' is no folder and no value; is a variable of the shell not set?"),
         (["run", "photos", "--", ""], "tagtray: '' is no folder and no value;"),
         (["retry", ""], "tagtray: '' is no folder and no value;"),
