@@ -185,4 +185,4 @@ def _root(connection: Connection, name: str) -> InRoot:
 
 def _hint(text: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(text, known, n=4, cutoff=0.3) or sorted(known)[:4]
-    return f"; there are {', '.join(near)}." if near else "."
+    return f"; there is {', '.join(near)}." if near else "."

@@ -73,7 +73,7 @@ def _set(connection: Connection, names: Sequence[str], until: datetime | None) -
     chosen = connection.execute(select(Root.id, Root.name).order_by(Root.name)).all()
     if unknown := sorted(set(names) - {name for _, name in chosen}):
         there = ", ".join(name for _, name in chosen) or "none"
-        raise UsageError(f"There is no root {', '.join(unknown)}; the ledger has: {there}.")
+        raise UsageError(f"There is no root {', '.join(map(repr, unknown))}; there is {there}.")
     chosen = [row for row in chosen if not names or row[1] in names]
     ids = [root_id for root_id, _ in chosen]
     connection.execute(update(Root).where(Root.id.in_(ids)).values(held_until=until))

@@ -219,7 +219,7 @@ def test_a_root_is_paused_and_resumed(command: Command, mixed: roots.RootFolder)
 
 
 def test_to_pause_a_root_that_is_not_there_is_one_sentence(command: Command, mixed: roots.RootFolder) -> None:
-    assert command("pause", "scans", code=2) == "tagtray: There is no root scans; the ledger has: photos.\n"
+    assert command("pause", "scans", code=2) == "tagtray: There is no root 'scans'; there is photos.\n"
 
 
 def test_status_counts_jobs_images_and_refused_ones(

@@ -118,7 +118,7 @@ def test_without_a_name_all_roots_are_paused_and_resumed(ledger: Ledger, root: i
 
 
 def test_a_name_that_no_root_has_is_refused_and_nothing_is_paused(ledger: Ledger, root: int) -> None:
-    with pytest.raises(UsageError, match=r"^There is no root phtos; the ledger has: photos\.$"):
+    with pytest.raises(UsageError, match=r"^There is no root 'phtos'; there is photos\.$"):
         holds.pause(ledger.engine, ["photos", "phtos"])
 
     assert holds.held(ledger.engine) == []
