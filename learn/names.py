@@ -73,7 +73,8 @@ def _category(vocabulary: Vocabulary, name: str) -> Sense:
         kind = "class" if senses[0].kind == "label" else "category of WordNet's alone"
         raise UsageError(f'"{name}" is a {kind} and no tag: {instead}teach a tag of your own, "my {name}".')
     near = [word for word in vocabulary.near(name) if _is_tag(vocabulary, word)]
-    hint = f"; did you mean {', '.join(near)}?" if near else "."
+    begin = f'; `tagtray teach "{name}" PHOTOS...` begins one.'
+    hint = f"; did you mean {', '.join(near)}?" if near else begin
     raise UsageError(f'No tag is called "{name}"{hint}')
 
 

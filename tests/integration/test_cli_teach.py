@@ -212,7 +212,7 @@ REFUSED = [
     (["teach", "x", "{}/boat", "--parent", "vessel"], 'No tag is called "vessel"'),
     (["teach", "x", "--forget", "--review", "3"], "--forget and --review stand by themselves."),
     (["teach", "--list", "x"], "Say what to teach"),
-    (["correct", "{}/boat/0-0.jpg", "+vessel"], 'No tag is called "vessel"'),
+    (["correct", "{}/boat/0-0.jpg", "+vessel"], 'called "vessel"; `tagtray teach "vessel" PHOTOS...` begins'),
     (["correct", "{}/boat/0-0.jpg", "--jsn"], "No such option: --jsn"),
     (["correct", "{}/boat/0-0.jpg", "--undo", "+dog"], "--undo takes back what was said last"),
     (["correct", "{}/boat/0-0.jpg", "+"], "+ is no tag"),
