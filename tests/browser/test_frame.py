@@ -142,6 +142,16 @@ def test_a_failure_is_tried_again_and_leaves_the_list(visit: Visit, site: Site) 
     expect(reasons.get_by_role("link", name="The image ends too early. 0")).to_be_visible()
 
 
+def test_a_failure_that_is_opened_shows_why_and_nothing_that_is_not_there(visit: Visit, site: Site) -> None:
+    [(number,)] = builders.query(site.ledger, "SELECT id FROM images WHERE path = 'letter.jpg'")
+    page = visit(f"/gallery/{number}")
+
+    about = page.locator(".about")
+    expect(about).to_contain_text("The file is a text file, not a picture.")
+    expect(about.locator("dt")).to_have_text(["State", "Path"])
+    expect(page.locator(".detail .photo img")).to_be_hidden()
+
+
 def _once_it_failed(site: Site) -> Callable[[Route], None]:
     """Lets a page hear of the work when that is over already."""
 

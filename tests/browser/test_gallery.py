@@ -188,6 +188,18 @@ def test_a_search_stands_in_the_address_and_in_the_field(gallery: Page) -> None:
     expect(gallery.get_by_role("heading", name="December 2024")).to_be_visible()
 
 
+def test_what_a_word_was_taken_for_is_said_where_nothing_is_found(gallery: Page) -> None:
+    note = '"crane" is taken as crane bird; it can also mean crane (label:crane).'
+    found = {"query": "crane", "order": "score", "notes": [note], "items": [], "cursor": None}
+    gallery.route("**/api/images?*", lambda route: route.fulfill(json=found))
+
+    gallery.get_by_label("Search photos").fill("crane")
+    gallery.keyboard.press("Enter")
+
+    expect(gallery.locator("#notes")).to_have_text(f"No photo is found. · {note}")
+    expect(gallery).to_have_title("crane · tagtray")
+
+
 def test_a_query_that_cannot_be_read_is_answered_with_the_commands_sentence(gallery: Page) -> None:
     gallery.get_by_label("Search photos").fill("taken:soon")
     gallery.keyboard.press("Enter")

@@ -35,6 +35,7 @@ function address(id, q = query()) {
 async function show() {
   timeline?.stop();
   const mine = (timeline = new Timeline(query()));
+  if (!opened()) entitle();
   if (document.activeElement !== search || search.value.trim() !== query()) search.value = query();
   chips();
   fresh.hidden = true;
@@ -60,6 +61,10 @@ async function show() {
   tell();
 }
 
+function entitle() {
+  document.title = `${query() || t("nav.gallery")} · tagtray`;
+}
+
 function refuse(error) {
   timeline = new Timeline("-");
   grid.show(timeline);
@@ -70,8 +75,7 @@ function refuse(error) {
 function tell() {
   const isEmpty = timeline.isComplete && !timeline.count;
   if (isEmpty && !query() && facets.photos === 0) return notes.replaceChildren(...empty());
-  if (isEmpty) return notes.replaceChildren(t("gallery.nothing"));
-  const found = query() ? [t(timeline.isComplete ? "gallery.count" : "gallery.first", timeline.isComplete ? timeline.count : timeline.byId.size)] : [];
+  const found = isEmpty ? [t("gallery.nothing")] : query() ? [t(timeline.isComplete ? "gallery.count" : "gallery.first", timeline.isComplete ? timeline.count : timeline.byId.size)] : [];
   notes.replaceChildren([...found, ...timeline.notes].join(" · "));
 }
 
@@ -200,7 +204,7 @@ function shut() {
   detail.hide();
   document.body.classList.remove("showing-detail");
   document.getElementById("gallery").inert = false;
-  document.title = `${query() || t("nav.gallery")} · tagtray`;
+  entitle();
   if (timeline?.byId.has(id)) grid.reveal(id);
 }
 

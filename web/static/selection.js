@@ -7,10 +7,9 @@ import { suggest } from "./suggest.js";
 const MOST = 1000;
 
 /** Say that photos show (or do not show) something, with a way back for ten seconds. */
-export async function correct(photos, said, { after = () => {} } = {}) {
+export async function correct(photos, said, { name = (said.shows ?? said.shows_not)[0], after = () => {} } = {}) {
   for (const images of portions(photos)) await api("/api/corrections", { images, ...said });
   after();
-  const name = (said.shows ?? said.shows_not)[0];
   const undo = async () => {
     for (const images of portions(photos)) await api("/api/corrections/undo", { images });
   };
@@ -116,7 +115,7 @@ export class Selection {
       tried(() => say([...this.photos.values()], input.value.trim(), shows, { after: () => this.clear() }));
     });
     this.bar.append(this.form);
-    suggest(input);
+    suggest(input, { tagsOnly: true });
     input.focus();
   }
 
