@@ -206,6 +206,19 @@ def test_selected_photos_are_tried_again(visit: Visit, site: Site) -> None:
     expect(bar).to_be_hidden()
 
 
+def test_on_a_phone_the_number_of_selected_photos_has_a_line_of_its_own(visit: Visit) -> None:
+    page = visit("/gallery", width=375)
+    _settled(page)
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+
+    count = page.get_by_text("1 selected")
+    expect(count).to_be_visible()
+    line = count.bounding_box()
+    assert line and line["height"] < 30
+
+
 def test_pages_work_without_scripts(visit: Visit) -> None:
     page = visit("/gallery", java_script_enabled=False)
     expect(page.get_by_role("link", name="beagle").nth(19)).to_be_visible()
