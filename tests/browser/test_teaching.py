@@ -83,6 +83,10 @@ def test_a_tag_is_added_with_suggestions_and_is_yours(album: Visit) -> None:
     page.get_by_role("button", name="Add").click()
 
     expect(page.locator(".detail .tags")).to_contain_text("cat you")
+    expect(page.locator("#toast")).to_have_text("This is cat.Undo")
+    field.fill("cat")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("This is cat.")
     page.goto("/gallery?q=cat")
     expect(page.locator(".tile[data-id='61']")).to_be_visible()
 

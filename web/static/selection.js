@@ -8,12 +8,16 @@ const MOST = 1000;
 
 /** Say that photos show (or do not show) something, with a way back for ten seconds. */
 export async function correct(photos, said, { name = (said.shows ?? said.shows_not)[0], after = () => {} } = {}) {
-  for (const images of portions(photos)) await api("/api/corrections", { images, ...said });
+  const changed = [];
+  for (const images of portions(photos)) changed.push(...(await api("/api/corrections", { images, ...said })).images);
   after();
+  const text = t(said.shows ? "said.shows" : "said.shows_not", { n: photos.length, name });
+  // Of what had been said before, undoing would take back something else.
+  if (!changed.length) return toast(text);
   const undo = async () => {
-    for (const images of portions(photos)) await api("/api/corrections/undo", { images });
+    for (const images of portions(changed.map((id) => ({ id })))) await api("/api/corrections/undo", { images });
   };
-  offer(t(said.shows ? "said.shows" : "said.shows_not", { n: photos.length, name }), undo, after);
+  offer(text, undo, after);
 }
 
 /** Say it; a name that is not known yet becomes an own tag. */
