@@ -1,7 +1,7 @@
 // The album: what is sought stands in the address, and so does the photo that is open.
 
 import { Refusal, api, h, icon, iconButton, named, number, t, tried } from "./base.js";
-import { news } from "./frame.js";
+import { copyButton, news } from "./frame.js";
 import { Detail } from "./detail.js";
 import { Grid } from "./grid.js";
 import { Scrubber } from "./scrubber.js";
@@ -80,10 +80,10 @@ function tell() {
 }
 
 function empty() {
-  const command = h("code", {}, "tagtray run ~/Pictures");
+  const command = "tagtray run ~/Pictures";
   return [
     h("span", { className: "empty" }, icon("gallery"), h("span", { className: "large" }, t("gallery.empty")),
-      h("span", { className: "muted" }, t("gallery.how")), h("span", { className: "command" }, command),
+      h("span", { className: "muted" }, t("gallery.how")), h("span", { className: "command" }, h("code", {}, command), copyButton(command)),
       h("a", { className: "button primary", href: "/" }, t("gallery.to_drop"))),
   ];
 }
