@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -17,9 +17,10 @@ from tagtray.learn import names
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """How many verdicts were new, and the own tags (wnids) that they are examples for."""
+    """How many verdicts were new, of which contents, and the own tags (wnids) that they are examples for."""
 
     verdicts: int
+    contents: Collection[int]
     own_tags: Sequence[str]
 
 
@@ -42,7 +43,8 @@ def correct(
         news = verdicts.record(
             connection, [Said(content_id, *one) for content_id in content_ids for one in said], by
         )
-        return Corrected(len(news), _own(one.wnid for one in news))
+        contents = {one.content_id for one in news}
+        return Corrected(len(news), contents, _own(one.wnid for one in news))
 
     return write(engine, work)
 

@@ -29,5 +29,5 @@ def suggest(
 
 @router.get("/facets", response_model=schemas.Facets)
 def facets(context: Shared) -> schemas.Facets:
-    """Categories and months of the whole collection with their photos; they may be some seconds old."""
+    """Categories and months with their photos, of copies one in categories; they may be some seconds old."""
     return context.facets.get()

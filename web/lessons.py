@@ -48,6 +48,12 @@ class Corrected(_Answer):
     verdicts: int
 
 
+class Said(Corrected):
+    """What was new of what somebody said."""
+
+    images: list[int] = Field(description="The photos of which something was new: what undoing is to name.")
+
+
 class HistoryEntry(_Answer):
     """What somebody said; it counts until ``ended_at``."""
 

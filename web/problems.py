@@ -97,7 +97,12 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     name = ".".join(str(part) for part in first["loc"] if part not in ("path", "query", "body"))
     what = f"The value of {name}" if name and first["type"] != "json_invalid" else "The body"
     message = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-    return response(Problem(400, "invalid", f"{what} is not accepted: {message[:1].lower()}{message[1:]}."))
+    return response(Problem(400, "invalid", f"{what} is not accepted: {_begun_small(message)}."))
+
+
+def _begun_small(message: str) -> str:
+    """A sentence as it goes on after a colon; what is written in capitals stays so."""
+    return message if message[1:2].isupper() else message[:1].lower() + message[1:]
 
 
 async def _usage(_: Request, error: Exception) -> JSONResponse:

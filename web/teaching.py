@@ -46,14 +46,15 @@ def history(context: Shared, image_id: ImageId) -> lessons.History:
     return lessons.History(items=[lessons.HistoryEntry.model_validate(entry) for entry in entries])
 
 
-@router.post("/corrections", response_model=lessons.Corrected)
-def correct(request: Request, context: Shared, said: lessons.Correction) -> lessons.Corrected:
+@router.post("/corrections", response_model=lessons.Said)
+def correct(request: Request, context: Shared, said: lessons.Correction) -> lessons.Said:
     """Say which tags photos show, and which they do not; it stands over what any model finds."""
-    found = corrections.correct(
-        context.engine, _contents(context, said.images), said.shows, said.shows_not, _who(request)
-    )
+    contents = _contents_of(context, said.images)
+    unique = list(dict.fromkeys(contents.values()))
+    found = corrections.correct(context.engine, unique, said.shows, said.shows_not, _who(request))
     context.learner.want(found.own_tags)
-    return lessons.Corrected(verdicts=found.verdicts)
+    changed = [image_id for image_id, content_id in contents.items() if content_id in found.contents]
+    return lessons.Said(verdicts=found.verdicts, images=changed)
 
 
 @router.post("/corrections/undo", response_model=lessons.Corrected)
@@ -137,12 +138,17 @@ def _require(connection: Connection, wnid: str) -> None:
 
 
 def _contents(context: Context, image_ids: Sequence[int]) -> list[int]:
-    """The contents of images; raises Problem (404) where one is not there or was not read yet."""
+    """The contents of images, each once; raises Problem as ``_contents_of``."""
+    return list(dict.fromkeys(_contents_of(context, image_ids).values()))
+
+
+def _contents_of(context: Context, image_ids: Sequence[int]) -> dict[int, int]:
+    """The content of each image; raises Problem (404) where one is not there or was not read yet."""
     found = read(context.engine, lambda connection: _by_id(connection, image_ids))
     missing = next((image_id for image_id in image_ids if image_id not in found), None)
     if missing is not None:
         raise Problem(404, "no_image", f"There is no image {missing} that was read already.")
-    return list(dict.fromkeys(found[image_id] for image_id in image_ids))
+    return {image_id: found[image_id] for image_id in image_ids}
 
 
 def _by_id(connection: Connection, image_ids: Collection[int]) -> dict[int, int]:

@@ -90,8 +90,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "detail.close": ("Back to the gallery", "返回图库"),
     "detail.previous": ("Photo before", "上一张"),
     "detail.next": ("Photo after", "下一张"),
-    "detail.labels": ("Labels", "前三标签"),
-    "detail.tags": ("Tags", "分类"),
+    "detail.labels": ("Labels", "识别结果"),
+    "detail.tags": ("Tags", "标签"),
     "detail.this_is": ("This is …", "这是……"),
     "detail.add": ("Add", "添加"),
     "detail.reject": ("This is not {name}", "这不是{name}"),
@@ -151,6 +151,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "teach.examples": ("{n} examples, {not} counter-examples", "{n} 个示例，{not} 个反例"),
     "teach.examples.one": ("1 example, {not} counter-examples", "1 个示例，{not} 个反例"),
     "teach.learning": ("It is being learned.", "正在学习。"),
+    "teach.not_learned": (
+        "It is not learned yet; from five examples on it is looked for on other photos.",
+        "尚未学习；有五个示例后才会在其他照片中查找。",
+    ),
     "teach.outdated": ("Its examples have changed since it was learned.", "学习之后示例有变化。"),
     "teach.not_found": (
         "Its examples do not tell it from other photos well enough yet; further answers help.",

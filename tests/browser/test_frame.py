@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import builders, sites
 from tests.browser.conftest import Visit
@@ -136,6 +136,30 @@ def test_a_failure_is_tried_again_and_leaves_the_list(visit: Visit, site: Site) 
 
     expect(page.get_by_text("1 photo is tried again.")).to_be_visible()
     expect(page.get_by_text("half.jpg")).to_have_count(0)
+    expect(page.get_by_text("2 photos could not be classified.")).to_be_visible()
+    reasons = page.get_by_role("group", name="Reasons")
+    expect(reasons.get_by_role("link", name="All 2")).to_be_visible()
+    expect(reasons.get_by_role("link", name="The image ends too early. 0")).to_be_visible()
+
+
+def test_a_failure_that_is_opened_shows_why_and_nothing_that_is_not_there(visit: Visit, site: Site) -> None:
+    [(number,)] = builders.query(site.ledger, "SELECT id FROM images WHERE path = 'letter.jpg'")
+    page = visit(f"/gallery/{number}")
+
+    about = page.locator(".about")
+    expect(about).to_contain_text("The file is a text file, not a picture.")
+    expect(about.locator("dt")).to_have_text(["State", "Path"])
+    expect(page.locator(".detail .photo img")).to_be_hidden()
+
+
+def _once_it_failed(site: Site) -> Callable[[Route], None]:
+    """Lets a page hear of the work when that is over already."""
+
+    def follow(route: Route) -> None:
+        wait_for(lambda: builders.query(site.ledger, _EMPTY) == [("failed",)])
+        route.continue_()
+
+    return follow
 
 
 def test_failures_of_one_reason_are_shown_and_tried_again(visit: Visit, site: Site) -> None:
@@ -148,13 +172,12 @@ def test_failures_of_one_reason_are_shown_and_tried_again(visit: Visit, site: Si
     expect(page.get_by_text("empty.jpg")).to_be_visible()
     expect(page.get_by_text("letter.jpg")).to_have_count(0)
     page.wait_for_load_state("load")
+    page.route("**/events", _once_it_failed(site))
     with page.expect_request("**/api/retry") as sent:
         page.get_by_role("button", name="Retry this one").press("Enter")
 
     assert sent.value.post_data_json == {"code": "empty"}
     expect(page).to_have_url("/failures")
-    wait_for(lambda: builders.query(site.ledger, _EMPTY) == [("failed",)])
-    page.goto("/failures?code=empty")
     expect(page.get_by_text("empty.jpg")).to_be_visible()
 
 
@@ -181,6 +204,19 @@ def test_selected_photos_are_tried_again(visit: Visit, site: Site) -> None:
     assert answered.value.json() == {"images": 2}
     expect(page.get_by_text("2 photos are tried again.")).to_be_visible()
     expect(bar).to_be_hidden()
+
+
+def test_on_a_phone_the_number_of_selected_photos_has_a_line_of_its_own(visit: Visit) -> None:
+    page = visit("/gallery", width=375)
+    _settled(page)
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+
+    count = page.get_by_text("1 selected")
+    expect(count).to_be_visible()
+    line = count.bounding_box()
+    assert line and line["height"] < 30
 
 
 def test_pages_work_without_scripts(visit: Visit) -> None:

@@ -48,6 +48,9 @@ _IN_THE_MIDDLE = """year => [...document.querySelectorAll(".tile")].some(tile =>
 # The photo that is seen whole and first.
 _FIRST_SEEN = """() => [...document.querySelectorAll(".tile")].find(
   tile => tile.getBoundingClientRect().top > 100).dataset.id"""
+# Whether a month's heading lies below the search, where its photos go by.
+_IS_HEADED = """month => [...document.querySelectorAll(".month > h2")].some(
+  heading => heading.textContent.includes(month) && Math.abs(heading.getBoundingClientRect().top - 56) < 1)"""
 # Ends when the page does not scroll any more.
 _AT_REST = """async () => { for (let last; last !== scrollY; ) {
   last = scrollY;
@@ -109,6 +112,13 @@ def test_one_scrolls_through_all_photos_with_few_elements(gallery: Page) -> None
 
     expect(gallery.get_by_role("heading", name="Without a date")).to_be_visible()
     assert gallery.locator(".tile").count() < MOST_TILES
+
+
+def test_a_heading_stays_on_top_while_the_photos_of_its_month_go_by(gallery: Page) -> None:
+    scrubber = gallery.locator("#scrubber")
+    gallery.mouse.click(1270, _top(scrubber.get_by_text("2018")) + 14)
+
+    gallery.wait_for_function(_IS_HEADED, arg="2018")
 
 
 def test_no_photo_is_left_out_or_shown_twice_where_one_scrolls(gallery: Page) -> None:
@@ -176,6 +186,18 @@ def test_a_search_stands_in_the_address_and_in_the_field(gallery: Page) -> None:
     expect(gallery).to_have_url("/gallery")
     expect(gallery.get_by_label("Search photos")).to_have_value("")
     expect(gallery.get_by_role("heading", name="December 2024")).to_be_visible()
+
+
+def test_what_a_word_was_taken_for_is_said_where_nothing_is_found(gallery: Page) -> None:
+    note = '"crane" is taken as crane bird; it can also mean crane (label:crane).'
+    found = {"query": "crane", "order": "score", "notes": [note], "items": [], "cursor": None}
+    gallery.route("**/api/images?*", lambda route: route.fulfill(json=found))
+
+    gallery.get_by_label("Search photos").fill("crane")
+    gallery.keyboard.press("Enter")
+
+    expect(gallery.locator("#notes")).to_have_text(f"No photo is found. · {note}")
+    expect(gallery).to_have_title("crane · tagtray")
 
 
 def test_a_query_that_cannot_be_read_is_answered_with_the_commands_sentence(gallery: Page) -> None:

@@ -33,6 +33,13 @@ def test_that_no_worker_runs_is_said_on_top_and_with_what_starts_one(visit: Visi
     expect(page.get_by_text(NO_WORKER)).to_be_hidden()
 
 
+def test_an_album_without_photos_says_what_to_do(visit: Visit) -> None:
+    page = visit("/gallery")
+
+    expect(page.locator(".command")).to_have_text("tagtray run ~/Pictures")
+    expect(page.locator(".command").get_by_role("button", name="Copy")).to_be_visible()
+
+
 def test_what_waits_is_counted_and_said_on_every_page(visit: Visit, site: Site) -> None:
     pages = [visit("/status"), visit("/gallery")]
 

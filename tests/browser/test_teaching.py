@@ -61,6 +61,17 @@ def test_a_tag_is_rejected_and_that_is_undone(album: Visit) -> None:
     page.get_by_role("button", name="Undo").click()
 
     expect(tags).to_contain_text("dog network")
+    toast = page.locator("#toast")
+    expect(toast).to_have_text("Taken back.")
+    expect(toast).to_have_css("padding-right", "16px")
+
+
+def test_what_is_said_on_a_chinese_page_is_chinese(visit: Visit) -> None:
+    page = visit("/gallery/62", locale="zh-CN")
+
+    page.get_by_role("button", name="这不是狗").click()
+
+    expect(page.get_by_text("这不是狗。")).to_be_visible()
 
 
 def test_a_tag_is_added_with_suggestions_and_is_yours(album: Visit) -> None:
@@ -72,8 +83,35 @@ def test_a_tag_is_added_with_suggestions_and_is_yours(album: Visit) -> None:
     page.get_by_role("button", name="Add").click()
 
     expect(page.locator(".detail .tags")).to_contain_text("cat you")
+    expect(page.locator("#toast")).to_have_text("This is cat.Undo")
+    field.fill("cat")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("This is cat.")
     page.goto("/gallery?q=cat")
     expect(page.locator(".tile[data-id='61']")).to_be_visible()
+
+
+def test_no_class_is_suggested_for_a_photo(album: Visit) -> None:
+    page = album("/gallery/61")
+    beagle = {"name": "beagle", "name_zh": "比格犬", "kind": "label"}
+    dog = {"name": "dog", "name_zh": "狗", "kind": "category"}
+    page.route("**/api/suggest*", lambda route: route.fulfill(json=[beagle, dog]))
+
+    page.get_by_role("combobox", name="This is …").fill("g")
+
+    expect(page.get_by_role("option")).to_have_text(["dog狗"])
+
+
+def test_an_own_tag_of_one_photo_says_what_it_waits_for(album: Visit) -> None:
+    page = album("/gallery/63")
+    page.get_by_role("combobox", name="This is …").fill("our boat")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("our boat is an own tag now, with 1 example.")).to_be_visible()
+
+    page.goto("/teach")
+
+    tag = page.get_by_role("article", name="our boat")
+    expect(tag).to_contain_text("It is not learned yet; from five examples on")
 
 
 def test_photos_are_selected_and_said_not_to_show_something(album: Visit) -> None:
@@ -114,6 +152,10 @@ def test_an_own_tag_is_begun_in_the_gallery_learned_and_judged(album: Visit) -> 
     for key, place in [("n", "2 of 20"), (" ", "3 of 20"), ("y", "4 of 20")]:
         page.keyboard.press(key)
         expect(page.get_by_text(place)).to_be_visible()
+    said = page.locator("#toast")
+    expect(said).to_have_text("This is our garden.Undo")
+    above, below = said.bounding_box(), page.locator(".answers").bounding_box()
+    assert above and below and above["y"] + above["height"] <= below["y"]
     page.keyboard.press("Escape")
 
     expect(tag).to_contain_text("13 examples, 1 counter-example")

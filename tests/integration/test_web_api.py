@@ -197,8 +197,15 @@ def test_what_people_say_stands_over_what_was_found_and_can_be_taken_back(site: 
     image_id = _id(site, "2.jpg")
 
     assert _post(site, "/api/corrections", images=[image_id], shows=["cat"], shows_not=["dog"]) == {
-        "verdicts": 2
+        "verdicts": 2,
+        "images": [image_id],
     }
+    another = _id(site, "3.jpg")
+    assert _post(site, "/api/corrections", images=[image_id, another], shows=["cat"]) == {
+        "verdicts": 1,
+        "images": [another],
+    }
+    _post(site, "/api/corrections/undo", images=[another])
     tags = _get(site, f"/api/images/{image_id}")["tags"]
     assert [(tag["category"], tag["origin"], tag["named"]) for tag in tags] == [("cat", "person", True)]
     assert [item["id"] for item in _get(site, "/api/images?q=cat")["items"]] == [image_id]

@@ -238,7 +238,8 @@ def test_an_id_that_no_image_has_is_404(site: Site, path: str, code: str, image_
 def test_a_retry_that_cannot_be_read_is_400(site: Site, body: bytes) -> None:
     headers = {"content-type": "application/json"}
 
-    _problem(site.client.post("/api/retry", content=body, headers=headers), 400, "invalid")
+    sentence = _problem(site.client.post("/api/retry", content=body, headers=headers), 400, "invalid")
+    assert "jSON" not in sentence
 
 
 def test_what_is_no_http_is_turned_away(site: Site) -> None:

@@ -128,6 +128,7 @@ def test_a_browser_logs_in_and_comes_back_to_its_page(locked: Site) -> None:
         cookie = right.headers["set-cookie"].lower()
         assert "httponly" in cookie and "samesite=strict" in cookie and TOKEN not in cookie
         assert browser.get("/api/images").status_code == 200
+        assert "Authorization: Bearer TOKEN" in browser.get("/docs").text
         browser.post("/logout")
         assert browser.get("/api/images").status_code == 401
 

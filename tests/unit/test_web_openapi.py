@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from tagtray.web import application
 DESCRIBED = application.bare().openapi()
 SCHEMAS = DESCRIBED["components"]["schemas"]
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/http.md").read_text("utf-8")
+#: A problem in the code: its status and its code.
+_PROBLEM = re.compile(r'Problem\((\d+), "(\w+)"')
 
 
 def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -61,3 +64,15 @@ def test_every_status_in_the_description_is_in_the_table() -> None:
     for name, operation in _operations():
         for status in operation["responses"]:
             assert status.startswith("2") or status == "default" or f"| {status} |" in PAGE, (name, status)
+
+
+def test_every_code_of_a_problem_is_in_the_table() -> None:
+    sources = (Path(__file__).resolve().parents[2] / "web").glob("*.py")
+    found = {pair for source in sources for pair in _PROBLEM.findall(source.read_text("utf-8"))}
+
+    assert len(found) > 20
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ")]
+    told = {
+        pair for pair in found for row in rows if row.startswith(f"| {pair[0]} |") and f"`{pair[1]}`" in row
+    }
+    assert found - told == set()

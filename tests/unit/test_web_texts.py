@@ -37,6 +37,12 @@ def test_every_text_is_there_in_both_languages_with_the_same_things_filled_in(ke
     assert "!" not in english and "！" not in chinese
 
 
+def test_a_tag_has_one_word_in_chinese_and_nothing_else_has_it() -> None:
+    said = {key for key, (english, _) in TEXTS.items() if re.search(r"\btags?\b", english, re.IGNORECASE)}
+
+    assert said == {key for key, (_, chinese) in TEXTS.items() if "标签" in chinese}
+
+
 def test_every_text_that_a_page_asks_for_is_there_and_none_is_too_many() -> None:
     used: set[str] = set()
     for file in [*TEMPLATES, *SCRIPTS]:

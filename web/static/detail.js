@@ -115,7 +115,7 @@ export class Detail {
     });
     const list = h("ul", { className: "chips" }, chips);
     const section = h("section", { className: "tags" }, h("h2", {}, t("detail.tags")), list, form);
-    suggest(input);
+    suggest(input, { tagsOnly: true });
     return section;
   }
 
@@ -123,7 +123,7 @@ export class Detail {
     const name = named(category, category_zh);
     const link = h("a", { href: `/gallery?q=${encodeURIComponent(quoted(name))}` }, name);
     const from = h("small", { title: origin === "model" ? percent(score) : "" }, t(`origin.${origin}`));
-    const reject = () => tried(() => correct([found], { shows_not: [category] }, { after: () => this.load() }));
+    const reject = () => tried(() => correct([found], { shows_not: [category] }, { name, after: () => this.load() }));
     return [link, " ", from, iconButton("cross", t("detail.reject", { name }), reject)];
   }
 
@@ -135,7 +135,7 @@ export class Detail {
       ["detail.size", found.width && `${number(found.width)} × ${number(found.height)} · ${found.format} · ${bytes(found.size_bytes)}`],
       ["detail.state", found.status !== "done" && t(`state.${found.status}`)],
       ["detail.path", h("span", { className: "with-copy" }, h("span", {}, found.file), copyButton(found.file))],
-      ["detail.model", found.model && `${found.model} · ${found.engine} ${found.precision}`],
+      ["detail.model", found.engine && `${found.model} · ${found.engine} ${found.precision}`],
     ];
     const shown = rows.filter(([, value]) => value).map(([key, value]) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value)));
     return h("dl", { className: "facts" }, shown);

@@ -1,7 +1,7 @@
 // The album: what is sought stands in the address, and so does the photo that is open.
 
 import { Refusal, api, h, icon, iconButton, named, number, t, tried } from "./base.js";
-import { news } from "./frame.js";
+import { copyButton, news } from "./frame.js";
 import { Detail } from "./detail.js";
 import { Grid } from "./grid.js";
 import { Scrubber } from "./scrubber.js";
@@ -35,6 +35,7 @@ function address(id, q = query()) {
 async function show() {
   timeline?.stop();
   const mine = (timeline = new Timeline(query()));
+  if (!opened()) entitle();
   if (document.activeElement !== search || search.value.trim() !== query()) search.value = query();
   chips();
   fresh.hidden = true;
@@ -60,6 +61,10 @@ async function show() {
   tell();
 }
 
+function entitle() {
+  document.title = `${query() || t("nav.gallery")} · tagtray`;
+}
+
 function refuse(error) {
   timeline = new Timeline("-");
   grid.show(timeline);
@@ -70,16 +75,15 @@ function refuse(error) {
 function tell() {
   const isEmpty = timeline.isComplete && !timeline.count;
   if (isEmpty && !query() && facets.photos === 0) return notes.replaceChildren(...empty());
-  if (isEmpty) return notes.replaceChildren(t("gallery.nothing"));
-  const found = query() ? [t(timeline.isComplete ? "gallery.count" : "gallery.first", timeline.isComplete ? timeline.count : timeline.byId.size)] : [];
+  const found = isEmpty ? [t("gallery.nothing")] : query() ? [t(timeline.isComplete ? "gallery.count" : "gallery.first", timeline.isComplete ? timeline.count : timeline.byId.size)] : [];
   notes.replaceChildren([...found, ...timeline.notes].join(" · "));
 }
 
 function empty() {
-  const command = h("code", {}, "tagtray run ~/Pictures");
+  const command = "tagtray run ~/Pictures";
   return [
     h("span", { className: "empty" }, icon("gallery"), h("span", { className: "large" }, t("gallery.empty")),
-      h("span", { className: "muted" }, t("gallery.how")), h("span", { className: "command" }, command),
+      h("span", { className: "muted" }, t("gallery.how")), h("span", { className: "command" }, h("code", {}, command), copyButton(command)),
       h("a", { className: "button primary", href: "/" }, t("gallery.to_drop"))),
   ];
 }
@@ -200,7 +204,7 @@ function shut() {
   detail.hide();
   document.body.classList.remove("showing-detail");
   document.getElementById("gallery").inert = false;
-  document.title = `${query() || t("nav.gallery")} · tagtray`;
+  entitle();
   if (timeline?.byId.has(id)) grid.reveal(id);
 }
 

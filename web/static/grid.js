@@ -126,7 +126,7 @@ export class Grid {
   }
 
   put(section, element) {
-    element.style.transform = `translateY(${section.top}px)`;
+    element.style.top = `${section.top}px`; // a transform would move the heading away, which sticks by the layout
     element.style.height = `${section.height}px`;
     const heading = element.querySelector("small");
     if (heading) heading.textContent = number(Math.max(section.expected, section.photos.length));

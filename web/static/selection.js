@@ -7,14 +7,17 @@ import { suggest } from "./suggest.js";
 const MOST = 1000;
 
 /** Say that photos show (or do not show) something, with a way back for ten seconds. */
-export async function correct(photos, said, { after = () => {} } = {}) {
-  for (const images of portions(photos)) await api("/api/corrections", { images, ...said });
+export async function correct(photos, said, { name = (said.shows ?? said.shows_not)[0], after = () => {} } = {}) {
+  const changed = [];
+  for (const images of portions(photos)) changed.push(...(await api("/api/corrections", { images, ...said })).images);
   after();
-  const name = (said.shows ?? said.shows_not)[0];
+  const text = t(said.shows ? "said.shows" : "said.shows_not", { n: photos.length, name });
+  // Of what had been said before, undoing would take back something else.
+  if (!changed.length) return toast(text);
   const undo = async () => {
-    for (const images of portions(photos)) await api("/api/corrections/undo", { images });
+    for (const images of portions(changed.map((id) => ({ id })))) await api("/api/corrections/undo", { images });
   };
-  offer(t(said.shows ? "said.shows" : "said.shows_not", { n: photos.length, name }), undo, after);
+  offer(text, undo, after);
 }
 
 /** Say it; a name that is not known yet becomes an own tag. */
@@ -116,7 +119,7 @@ export class Selection {
       tried(() => say([...this.photos.values()], input.value.trim(), shows, { after: () => this.clear() }));
     });
     this.bar.append(this.form);
-    suggest(input);
+    suggest(input, { tagsOnly: true });
     input.focus();
   }
 

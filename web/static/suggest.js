@@ -6,8 +6,8 @@ import { quoted } from "./shown.js";
 const PAUSE = 120; // milliseconds without a key before the server is asked
 let count = 0;
 
-/** Offer names in an input; `lastWord`: for the last word of a query. `choose` is called after a choice. */
-export function suggest(input, { lastWord = false, choose = () => {} } = {}) {
+/** Offer names in an input; `lastWord`: for the last word of a query; `tagsOnly`: of what can be said of a photo, which no class can. `choose` is called after a choice. */
+export function suggest(input, { lastWord = false, tagsOnly = false, choose = () => {} } = {}) {
   const list = h("ul", { className: "suggestions", id: `suggestions-${++count}`, role: "listbox", hidden: true });
   list.setAttribute("aria-label", t("search.suggestions"));
   input.after(list);
@@ -57,7 +57,7 @@ export function suggest(input, { lastWord = false, choose = () => {} } = {}) {
     const mine = ++asked;
     if (!word || /[:><]/.test(word) || word.length > 100) return show([]);
     const items = await api(`/api/suggest?q=${encodeURIComponent(word)}`).catch(() => []);
-    if (mine === asked && document.activeElement === input) show(items);
+    if (mine === asked && document.activeElement === input) show(tagsOnly ? items.filter(({ kind }) => kind !== "label") : items);
   }
 
   input.addEventListener("input", () => {

@@ -38,7 +38,7 @@ function row(tag) {
 }
 
 function state(tag) {
-  const text = tag.is_learning ? t("teach.learning") : !tag.is_up_to_date ? t("teach.outdated") : tag.is_found ? "" : t("teach.not_found");
+  const text = tag.is_learning ? t("teach.learning") : !tag.trained_at ? t("teach.not_learned") : !tag.is_up_to_date ? t("teach.outdated") : tag.is_found ? "" : t("teach.not_found");
   return text ? h("p", { className: "muted small" }, text) : null;
 }
 
@@ -91,6 +91,7 @@ class Judging {
 
   open() {
     judge.hidden = false;
+    document.body.classList.add("raised");
     for (const element of document.querySelectorAll("body > :not(main, .toast, .icons), main > :not(.judge)")) element.inert = true;
     document.addEventListener("keydown", this.press, true);
     this.show();
@@ -132,6 +133,7 @@ class Judging {
     document.removeEventListener("keydown", this.press, true);
     for (const element of document.querySelectorAll("[inert]")) element.inert = false;
     judge.hidden = true;
+    document.body.classList.remove("raised");
     judge.replaceChildren();
     load();
     document.getElementById("main").focus();
