@@ -69,7 +69,7 @@ def _category(vocabulary: Vocabulary, name: str) -> Sense:
         raise UsageError(f'"{name}" is the name of several categories; say which: {listed}.')
     if senses:
         above = " or ".join(f'"{sense.name}"' for sense in vocabulary.above(senses[0])[:2])
-        instead = f"say it of {above}, or " if above else ""
+        instead = f"take {above}, or " if above else ""
         kind = "class" if senses[0].kind == "label" else "category of WordNet's alone"
         raise UsageError(f'"{name}" is a {kind} and no tag: {instead}teach a tag of your own, "my {name}".')
     near = [word for word in vocabulary.near(name) if _is_tag(vocabulary, word)]

@@ -117,7 +117,7 @@ def bare(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         responses={"default": {"model": schemas.Problem, "description": "What is wrong."}},
     )
-    problems.install(app)
+    problems.install(app, pages.problem)
     openapi.install(app)
     routed = (
         predict,

@@ -74,7 +74,7 @@ class Guard:
                 sentence = f"{MAX_REQUESTS} requests are being answered already."
                 raise Problem(503, "busy", sentence, retry_after=1)
             if not path.startswith(OPEN) and not self._is_proved(scope, headers):
-                if method == "GET" and "text/html" in headers.get("accept", ""):
+                if problems.wants_page(method, headers):
                     query = scope["query_string"].decode("latin-1")
                     place = f"{path}?{query}" if query else path
                     return RedirectResponse(f"/login?next={quote(place)}", 303)

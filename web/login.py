@@ -16,8 +16,10 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def ask(request: Request, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
-    """The form that asks for the token."""
+def ask(request: Request, context: Shared, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
+    """The form that asks for the token; without one it leads on."""
+    if context.settings.token is None:
+        return RedirectResponse(_local(next), 303)
     return pages.render(request, "login.html", next=_local(next), refused=None)
 
 

@@ -73,6 +73,13 @@ def render(request: Request, template: str, status: int = 200, **values: object)
     return response
 
 
+def problem(request: Request, found: Problem) -> Response:
+    """What went wrong, with a way back."""
+    response = render(request, "problem.html", found.status_code, code=found.code, sentence=found.detail)
+    response.headers.update(found.headers or {})
+    return response
+
+
 @router.get("/")
 def drop(request: Request) -> Response:
     """Drop photos and see what they show."""

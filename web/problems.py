@@ -5,12 +5,14 @@ from __future__ import annotations
 import http
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 import redis
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from tagtray.config import logs
@@ -19,6 +21,9 @@ from tagtray.config.errors import ImageError, InfrastructureError, UsageError
 MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client may try again what a store or a worker that is away refused.
 RETRY_SECONDS = 5
+
+#: Shows a problem to people.
+Page = Callable[[Request, "Problem"], Response]
 
 log = logging.getLogger(__name__)
 
@@ -65,24 +70,39 @@ def unavailable(error: Exception, code: str = "store_away") -> Problem:
     return Problem(503, code, str(error), retry_after=RETRY_SECONDS)
 
 
-def install(app: FastAPI) -> None:
-    """Have ``app`` answer every error with a problem document."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(UsageError, _usage)
-    app.add_exception_handler(InfrastructureError, _away)
-    app.add_exception_handler(redis.RedisError, _away)
-    app.add_exception_handler(Exception, _unexpected)
+def wants_page(method: str, headers: Headers) -> bool:
+    """Whether a browser asks for a page, for people to read."""
+    return method == "GET" and "text/html" in headers.get("accept", "")
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+def install(app: FastAPI, page: Page) -> None:
+    """Have ``app`` answer every error with a problem document, and browsers with ``page``."""
+
+    def answered(error_class: type[Exception], problem_of: Callable[[Request, Exception], Problem]) -> None:
+        async def answer(request: Request, error: Exception) -> Response:
+            problem = problem_of(request, error)
+            return (
+                page(request, problem) if wants_page(request.method, request.headers) else response(problem)
+            )
+
+        app.add_exception_handler(error_class, answer)
+
+    answered(HTTPException, _http)
+    answered(RequestValidationError, _invalid)
+    answered(UsageError, lambda _, error: Problem(400, "invalid", str(error)))
+    answered(InfrastructureError, _away)
+    answered(redis.RedisError, _away)
+    answered(Exception, _unexpected)
+
+
+def _http(_: Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
-        return response(error)
+        return error
     assert isinstance(error, HTTPException)
     code, sentence = _STATUSES.get(error.status_code, ("refused", f"{error.detail}."))
     found = Problem(error.status_code, code, sentence)
     found.headers = error.headers
-    return response(found)
+    return found
 
 
 _STATUSES = {
@@ -91,13 +111,13 @@ _STATUSES = {
 }
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(_: Request, error: Exception) -> Problem:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"] if part not in ("path", "query", "body"))
     what = f"The value of {name}" if name and first["type"] != "json_invalid" else "The body"
     message = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-    return response(Problem(400, "invalid", f"{what} is not accepted: {_begun_small(message)}."))
+    return Problem(400, "invalid", f"{what} is not accepted: {_begun_small(message)}.")
 
 
 def _begun_small(message: str) -> str:
@@ -105,17 +125,13 @@ def _begun_small(message: str) -> str:
     return message if message[1:2].isupper() else message[:1].lower() + message[1:]
 
 
-async def _usage(_: Request, error: Exception) -> JSONResponse:
-    return response(Problem(400, "invalid", str(error)))
-
-
-async def _away(_: Request, error: Exception) -> JSONResponse:
+def _away(_: Request, error: Exception) -> Problem:
     logs.event(log, logging.WARNING, "request_failed", "{error}", error=error)
-    return response(unavailable(error))
+    return unavailable(error)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Problem:
     sentence = "{method} {path} failed."
     method, path = request.method, request.url.path
     logs.event(log, logging.ERROR, "request_failed", sentence, exc_info=True, method=method, path=path)
-    return response(Problem(500, "unexpected", "The server met an unexpected error; its log says more."))
+    return Problem(500, "unexpected", "The server met an unexpected error; its log says more.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.sites import Site
@@ -17,6 +18,9 @@ PATIENCE = 60_000
 #: Answers that pages ask for and tell people of, and that a test takes the network away while something is
 #: fetched; the browser notes them on its console all the same.
 TOLD = re.compile(r"status of (400|401|404|422|429|503|504)|ERR_INTERNET_DISCONNECTED")
+
+#: What axe says of a page is let pass below these.
+SERIOUS = ("serious", "critical")
 
 Visit = Callable[..., Page]
 
@@ -60,3 +64,9 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def barriers(page: Page) -> list[tuple[str, str]]:
+    """What axe finds that is serious, and where."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]

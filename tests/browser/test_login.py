@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import sites
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, barriers
 from tests.sites import Site
 
 TOKEN = "a long enough token"
@@ -40,9 +40,12 @@ def test_the_token_leads_to_the_page_that_was_asked_for_until_one_logs_out(visit
 
 
 def test_the_login_speaks_the_visitors_language_and_can_be_dark(visit: Visit) -> None:
-    page = visit("/login", locale="zh-CN")
+    page = visit("/login", locale="zh-CN", width=360)
     expect(page.get_by_label("令牌")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert barriers(page) == []
 
     page.get_by_role("button", name="深色").click()
 
     expect(page.get_by_role("button", name="浅色")).to_be_visible()
+    assert barriers(page) == []

@@ -113,7 +113,7 @@ def _classify_again(ledger: Ledger, model_id: int) -> None:
     ("said", "sentence"),
     [
         (["+unicorn"], 'No tag is called "unicorn"'),
-        (["+beagle"], '"beagle" is a class and no tag: say it of "dog", or teach'),
+        (["+beagle"], '"beagle" is a class and no tag: take "dog", or teach'),
         (["+carnivore"], '"carnivore" is a category of WordNet\'s alone and no tag: '),
         (["+dog", "-dog"], '"dog" cannot be on a photo and not be on it'),
     ],

@@ -43,6 +43,25 @@ def _problem(answer: httpx.Response, status: int, code: str) -> str:
     return sentence
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/nothing", 404, "There is nothing under this address."),
+        ("/gallery/abc", 400, "The value of image_id is not accepted: "),
+        ("/failures?code=x", 400, "The value of code is not accepted: "),
+        ("/thumb/99999", 404, "There is no image 99999"),
+    ],
+)
+def test_an_address_that_is_none_is_told_browsers_on_a_page(
+    site: Site, path: str, status: int, sentence: str
+) -> None:
+    page = site.client.get(path, headers={"accept": "text/html,*/*;q=0.8"})
+
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert sentence in page.text and "<nav" in page.text
+    assert site.client.get(path).json()["detail"].startswith(sentence)
+
+
 def _send(site: Site, *files: bytes, name: str = "a.jpg") -> httpx.Response:
     return site.client.post("/predict", files=[("file", (name, data)) for data in files])
 

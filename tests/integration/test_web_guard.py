@@ -212,13 +212,13 @@ def test_script_in_names_tags_and_exif_stays_text(site: Site) -> None:
         _get(site, "/api/images"),
         _get(site, "/api/images", accept="text/html"),
         _get(site, "/api/images?q=" + SCRIPT),
-        _get(site, "/" + SCRIPT, accept="text/html"),
         site.client.post("/predict", files={"file": file.getvalue()}),
     ]
 
     for answer in answers:
         assert answer.headers["content-type"] in ("application/json", "application/problem+json")
         assert answer.headers["x-content-type-options"] == "nosniff"
+    assert SCRIPT not in _get(site, "/" + SCRIPT, accept="text/html").text
 
 
 def test_every_answer_forbids_inline_script_frames_and_other_sites(site: Site) -> None:
@@ -231,9 +231,14 @@ def test_every_answer_forbids_inline_script_frames_and_other_sites(site: Site) -
     assert "script-src 'self'" in refused.headers["content-security-policy"]
 
 
-def test_pages_have_no_script_of_their_own(site: Site) -> None:
-    for path in ("/", "/login"):
-        text = _get(site, path).text
+def test_where_no_token_is_asked_for_the_login_leads_on(site: Site) -> None:
+    answer = _get(site, "/login?next=/status")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/status")
+
+
+def test_pages_have_no_script_of_their_own(site: Site, locked: Site) -> None:
+    for text in (_get(site, "/").text, _get(locked, "/login").text):
         assert "<script>" not in text and "onclick=" not in text and "style=" not in text
         assert "http://" not in text and "https://" not in text
 
