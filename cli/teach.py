@@ -145,6 +145,8 @@ def _teach(
         _change(database, wnid, parent, new_name)
         if photos or album or counter or not (parent or new_name):
             _print_learned(database, settings, teaching.learn(database, wnid), json)
+        else:
+            _print_changed(name, parent, new_name)
     return request.exit_code
 
 
@@ -167,6 +169,14 @@ def _change(database: Engine, wnid: str, parent: str | None, new_name: str | Non
         write(database, lambda connection: names.rename(connection, wnid, new_name))
 
 
+def _print_changed(name: str, parent: str | None, new_name: str | None) -> None:
+    if new_name is not None:
+        print(f"{shown(name)} is called {shown(new_name)} now.")
+    if parent is not None:
+        above = "no category" if parent == _NONE else shown(parent)
+        print(f"{shown(new_name or name)} is below {above} now.")
+
+
 def _forget(database: Engine, name: str) -> None:
     wnid = read(database, lambda connection: names.require(connection, name))
     examples = write(database, lambda connection: own_tags.forget(connection, wnid))
@@ -177,7 +187,9 @@ def _offer(database: Engine, settings: Settings, name: str, count: int, form: pe
     wnid = read(database, lambda connection: names.require(connection, name))
     found = review.candidates(database, settings, wnid, count)
     if form is people.Form.TABLE:
-        streams.say(_how_to_answer(name))
+        streams.say(_how_to_answer(name) if found else "Just now there is no photo whose answer would help.")
+        if not found:
+            return
     people.photos(database, settings, form, [(one.photo, {"score": one.score}) for one in found])
 
 

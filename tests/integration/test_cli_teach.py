@@ -67,7 +67,9 @@ def test_a_tag_is_taught_listed_renamed_and_forgotten(command: Command, folder: 
     # Ten others show it, of which one may be missed: how the features are rounded is the processor's
     assert re.match(r"our boat: found on (9|10) photos, at least ", said) and "10 examples, 4 counter" in said
 
-    command("teach", "our boat", "--rename", "Titanic", "--parent", "dog")
+    changed = command("teach", "our boat", "--rename", "Titanic", "--parent", "dog")
+    assert changed == "our boat is called Titanic now.\nTitanic is below dog now.\n"
+    assert command("teach", "titanic", "--rename", "Titanic") == "titanic is called Titanic now.\n"
     (facts,) = json.loads(command("teach", "--list", "--json"))
     assert (facts["name"], facts["parent"]) == ("Titanic", "dog") and facts["photos"] in (19, 20)
     assert f"Titanic\tdog\t{facts['photos']}\t" in command("teach", "--list")
@@ -81,6 +83,8 @@ def test_what_does_not_show_it_may_be_said_first(command: Command, folder: Path)
 
     assert said.startswith("our boat: on nothing but what you said yet: 0 examples; from 5 on ")
     assert "our boat\t\t0\t\t0\t1\t" in command("teach", "--list")
+    review = command("teach", "our boat", "--review", 2, err=True)
+    assert review == "Just now there is no photo whose answer would help.\n"
 
 
 def test_it_is_found_and_in_the_history(command: Command, folder: Path) -> None:
