@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # In the order of the folders, the slowest first: none of them is then waited for alone at the end.
 # A process that dies is not replaced: pytest-xdist would wait for it for ever.
-PYTEST = $(BIN)/python -m pytest -p tests.noskip --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder \
+PYTEST = $(BIN)/python -m pytest -p tests.strict --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder \
 	--max-worker-restart 0
 SAMPLES := .samples/photos
 #: What tests need besides, as PROGRAM:PACKAGE of Debian.
@@ -49,7 +49,7 @@ test: test-fast $(VENV)/.installed-debian
 	@$(PYTEST) --ignore tests/unit || { \
 	test $$? -eq 1 || exit; \
 	echo "What failed runs once more, alone: a machine that is busy enough makes any of these too slow."; \
-	$(BIN)/python -m pytest -p tests.noskip --exitfirst --last-failed --last-failed-no-failures none; }
+	$(BIN)/python -m pytest -p tests.strict --exitfirst --last-failed --last-failed-no-failures none; }
 
 test-fast: $(VENV)/.installed-dev
 	@$(PYTEST) tests/unit

@@ -9,7 +9,7 @@ import typer
 
 from tagtray.app import bootstrap, startup
 from tagtray.cli import streams
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.db.access import transactions
 from tagtray.db.places import roots
 from tagtray.exchange import lines, outputs, own_tags, sheets
@@ -45,7 +45,7 @@ def export(
             target.writelines(map(lines.text, own))
             photos = _write(found, write)
     if file != outputs.STANDARD:
-        print(f"{photos:,} {'photo' if photos == 1 else 'photos'} in {shown(file)}.")
+        print(f"{counted(photos, 'photo')} in {shown(file)}.")
 
 
 def _write(pages: Iterator[list[Line]], write: sheets.Write) -> int:

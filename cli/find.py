@@ -17,11 +17,10 @@ from tagtray.db.places import roots
 from tagtray.db.places.roots import RootFolder
 from tagtray.search.find import Hit, Search
 
+Command = signed.SignedWords
+
 #: Photos of a table unless --limit says otherwise; the other formats have all.
 LIMIT = 50
-
-
-Command = signed.SignedWords
 
 
 class Form(StrEnum):

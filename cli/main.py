@@ -163,7 +163,7 @@ def _misused(error: TyperException, arguments: list[str]) -> int:
     """Report a wrong command line in one line; in none where help was shown for lack of arguments."""
     message = error.format_message().replace("Value error, ", "").partition(", unable to ")[0]
     context = getattr(error, "ctx", None)
-    known = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else []
+    known = [word for word in arguments[:1] if word in COMMANDS]
     command = context.command_path if context else " ".join(["tagtray", *known])
     if message.endswith("?"):  # it names what was probably meant
         return _report(message, 2)

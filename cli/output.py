@@ -60,11 +60,6 @@ def files(places: Iterable[bytes], *, null: bool) -> None:
     sys.stdout.buffer.flush()
 
 
-def counted(number: int, thing: str) -> str:
-    """A number with what it counts: 1 image, 1,234 images."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def percent(share: float | None) -> str:
     """A share as a percentage; nothing for None."""
     return "" if share is None else f"{share:.1%}"

@@ -12,7 +12,7 @@ import typer
 from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.cli.output import Format
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.db.places import folders, merging, roots
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading import run_stats
@@ -67,9 +67,7 @@ def merge(
     with bootstrap.changing(settings) as database:
         inner, outer = (roots.named(database, settings, each) for each in (name, into))
         count = roots.merge(database, inner, outer)
-    print(
-        f"{output.counted(count, 'image')} of {name} {'belongs' if count == 1 else 'belong'} to {into} now."
-    )
+    print(f"{counted(count, 'image')} of {name} {'belongs' if count == 1 else 'belong'} to {into} now.")
 
 
 @app.command()
@@ -83,15 +81,14 @@ def remove(
     settings = startup.load()
     with bootstrap.changing(settings) as database:
         count = merging.remove(database, roots.named(database, settings, name).id, forget)
-    images = f"{output.counted(count, 'image')} of {name} {'is' if count == 1 else 'are'} out of the ledger"
+    images = f"{counted(count, 'image')} of {name} {'is' if count == 1 else 'are'} out of the ledger"
     kept = "results too" if forget else "results are kept for when they come back (--forget drops them)"
     print(f"{images}, {kept}.")
 
 
 def _row(root: RootFolder, counts: Mapping[str, int]) -> tuple[object, ...]:
-    images = sum(count for status, count in counts.items() if status not in (Status.MISSING, Status.IGNORED))
     done, failed = counts.get(Status.DONE, 0), counts.get(Status.FAILED, 0)
-    return root.name, shown(root.path), _state(root.path), images, done, failed
+    return root.name, shown(root.path), _state(root.path), run_stats.present(counts), done, failed
 
 
 def _state(path: bytes) -> str:

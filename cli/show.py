@@ -13,7 +13,7 @@ from tagtray.app import bootstrap, startup
 from tagtray.cli import options, output
 from tagtray.config.errors import UsageError
 from tagtray.config.text import shown
-from tagtray.db import current_model, paths
+from tagtray.db import paths
 from tagtray.db.access import transactions
 from tagtray.db.places import roots
 from tagtray.db.reading import queries
@@ -31,7 +31,6 @@ def show(
     with bootstrap.reading(settings) as database:
         place = roots.locate(database, settings, Path(path))
         facts = queries.image(database, place[0].id, place[1]) if place else None
-        model = current_model.current(database).name
         with transactions.reading(database) as connection:
             summary = TagSummary.load(connection)
     if place is None or facts is None:
@@ -41,7 +40,7 @@ def show(
     if json:
         print(output.json_text(_as_json(facts, file)))
     else:
-        _print(facts, file, summary, model)
+        _print(facts, file, summary)
 
 
 def _absent(path: str) -> str:
@@ -70,12 +69,12 @@ def _as_json(facts: ImageFacts, file: str) -> dict[str, Any]:
     return {"file": paths.readable(os.fsencode(file)), **found}
 
 
-def _print(facts: ImageFacts, file: str, summary: TagSummary, model: str) -> None:
+def _print(facts: ImageFacts, file: str, summary: TagSummary) -> None:
     typer.secho(shown(file), bold=True)
     size = f"{facts.width:,} x {facts.height:,}" if facts.width and facts.height else None
     how = f"{facts.model} ({facts.engine}, {facts.precision}, {facts.decode})" if facts.engine else None
     if facts.status == Status.DONE and not facts.results:
-        how = f"{model} has not classified it yet; `tagtray run` on its folder does"
+        how = f"{facts.model} has not classified it yet; `tagtray run` on its folder does"
     rows = [
         ("root", facts.root),
         ("state", facts.status),

@@ -11,7 +11,7 @@ import typer
 from tagtray.app import bootstrap, standing, startup
 from tagtray.cli import options, output, streams
 from tagtray.config.errors import InfrastructureError
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 
 #: Seconds between two looks with --watch.
 EVERY = 2.0
@@ -60,7 +60,7 @@ def _print(facts: dict[str, Any]) -> None:
         rows += [
             (
                 "queue",
-                f"{output.counted(queue['jobs'], 'job')} with {output.counted(queue['images'], 'image')}",
+                f"{counted(queue['jobs'], 'job')} with {counted(queue['images'], 'image')}",
             ),
             ("refused jobs", f"{queue['refused']:,}"),
         ]
@@ -76,19 +76,17 @@ def _model_text(facts: dict[str, Any]) -> str:
     name = facts["model"] or "none yet"
     if not stale:
         return name
-    images = output.counted(stale, "image")
+    images = counted(stale, "image")
     return f"{name}; {images} {'is' if stale == 1 else 'are'} still to be classified by it"
 
 
 def _worker_text(worker: dict[str, Any]) -> str:
     where = f"{worker['host']}, {worker['engine']} {worker['precision']}, tagtray {worker['version']}"
-    speed = (
-        f"{output.counted(worker['images'], 'image')}, {worker['images_per_second']:,.1f}/s since its start"
-    )
+    speed = f"{counted(worker['images'], 'image')}, {worker['images_per_second']:,.1f}/s since its start"
     return f"{where}: {speed}; reads {', '.join(worker['roots']) or 'no root'}"
 
 
 def _hold_text(hold: dict[str, Any]) -> str:
     why = "paused" if hold["paused"] else "cannot be read just now"
     waiting = hold["waiting"]
-    return f"{why}; {output.counted(waiting, 'image')} {'waits' if waiting == 1 else 'wait'}"
+    return f"{why}; {counted(waiting, 'image')} {'waits' if waiting == 1 else 'wait'}"

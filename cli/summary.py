@@ -13,7 +13,7 @@ import typer
 
 from tagtray.app.session import Session
 from tagtray.config import urls
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.db.places import holds
 from tagtray.db.reading import run_stats
 from tagtray.db.reading.run_stats import NameCount
@@ -60,7 +60,7 @@ def write(session: Session, seconds: float, stopped: bool = False) -> None:
     counts = _Counts.of(session)
     finished = counts.finished
     rate = f" ({finished / seconds:,.1f} images/s)" if finished else ""
-    print(f"{finished:,} {'image' if finished == 1 else 'images'} in {seconds:,.1f} s{rate}\n")
+    print(f"{counted(finished, 'image')} in {seconds:,.1f} s{rate}\n")
     for name, count, detail in _rows(session, counts, stopped):
         if count or name == "done":
             print(f"  {name:<14} {count:>9,}  {detail}".rstrip())

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from tagtray.app import bootstrap, startup
 from tagtray.cli import signed, streams
 from tagtray.config.errors import UsageError
+from tagtray.config.text import counted
 from tagtray.db.access import transactions
 from tagtray.db.places import roots
 from tagtray.db.places.roots import RootFolder
@@ -105,7 +106,7 @@ def _say(reports: Iterable[Report], dry_run: bool) -> int:
         refused += len(report.refusals)
     if refused > SAID:
         streams.say(f"There are {refused - SAID:,} more that stay as they are.")
-    files = f"{changed:,} {'file' if changed == 1 else 'files'} {'would change' if dry_run else 'changed'}"
+    files = f"{counted(changed, 'file')} {'would change' if dry_run else 'changed'}"
     gone = f", {absent:,} of photos that are not there" if absent else ""
     print(f"{files}, {unchanged:,} unchanged, {refused:,} refused{gone}.")
     return int(refused > 0)

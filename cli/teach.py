@@ -18,7 +18,7 @@ from tagtray.cli.output import Format
 from tagtray.cli.signals import StopRequest
 from tagtray.config.errors import UsageError
 from tagtray.config.settings import Settings
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.db import own_tags
 from tagtray.db.access.transactions import read, write
 from tagtray.learn import names, overview, review, teaching
@@ -180,7 +180,7 @@ def _print_changed(name: str, parent: str | None, new_name: str | None) -> None:
 def _forget(database: Engine, name: str) -> None:
     wnid = read(database, lambda connection: names.require(connection, name))
     examples = write(database, lambda connection: own_tags.forget(connection, wnid))
-    print(f"{shown(name)} is forgotten, with {examples:,} {'example' if examples == 1 else 'examples'}.")
+    print(f"{shown(name)} is forgotten, with {counted(examples, 'example')}.")
 
 
 def _offer(database: Engine, settings: Settings, name: str, count: int, form: people.Form) -> None:
@@ -224,7 +224,7 @@ def _sentence(learned: Learned) -> str:
     name = shown(learned.name)
     if learned.reason is not None:
         return f"{name}: on nothing but what you said yet: {learned.reason}."
-    photos = f"{learned.found:,} {'photo' if learned.found == 1 else 'photos'}"
+    photos = counted(learned.found, "photo")
     right = round(100 * learned.precision)
     examples = f"{learned.examples:,} examples"
     if learned.counter_examples:

@@ -18,7 +18,7 @@ from tagtray.cli import evaluate, options, output
 from tagtray.cli.output import Format
 from tagtray.config.errors import InfrastructureError, UsageError
 from tagtray.config.settings import Settings
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.db.current_model import CurrentModel
 from tagtray.db.reading import run_stats
 from tagtray.weights.architectures import ARCHITECTURES, OFFICIAL
@@ -94,7 +94,7 @@ def use(name: _Listed) -> None:
     with bootstrap.writing(settings) as database:
         models.use(database, model)
         stale = run_stats.stale_images(database)
-    images = output.counted(stale, "image")
+    images = counted(stale, "image")
     hint = f"; `tagtray run` on the folders classifies {images} by it" if stale else ""
     print(f"{model.name} is the current model{hint}.")
 

@@ -1,4 +1,4 @@
-"""File names and other people's text, made safe for messages, terminals and log lines."""
+"""File names, other people's text and counts, as they stand in messages, terminals and log lines."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
 def plain(text: str) -> str:
     """``text`` as names are compared: without regard to case, width, hyphens and apostrophes."""
     return _BREAKS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with what it counts: 1 image, 1,234 images."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _escaped(char: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, case, func, select
 
 from tagtray.config.errors import UsageError
+from tagtray.config.text import counted
 from tagtray.db import current_model, own_scores, own_tags, verdicts
 from tagtray.db.access.transactions import read, write
 from tagtray.db.own_tags import STORED, Classifier
@@ -186,8 +187,7 @@ def _known(connection: Connection, wnid: str) -> _Known:
 def _too_few(known: _Known, examples: int, others: int) -> str | None:
     """Why nothing can be learned yet."""
     if examples < LEAST_EXAMPLES:
-        there = f"{examples} {'example' if examples == 1 else 'examples'}"
-        later = len(known.shows) - examples
+        there, later = counted(examples, "example"), len(known.shows) - examples
         more = f" ({later} more wait to be classified)" if later else ""
         return f"{there}{more}; from {LEAST_EXAMPLES} on it is looked for on other photos"
     if others < LEAST_OTHERS:
@@ -213,8 +213,6 @@ def _prepare(engine: Engine, known: _Known) -> _Lesson:
         chosen = np.random.default_rng(SEED).choice(others, min(PRESUMED, len(others)), replace=False)
         sample, presumed = vectors.of(connection, known.model_id, np.sort(chosen).tolist())
         waiting = len(known.shows) + len(known.counter) - len(shows) - len(against)
-        if not len(counter):
-            counter = counter.reshape(0, examples.shape[1])
         return _Lesson(Examples(examples, counter, presumed), sample, others, waiting)
 
     return read(engine, look)

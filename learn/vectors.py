@@ -42,7 +42,7 @@ def of(connection: Connection, model_id: int, content_ids: Sequence[int]) -> tup
     query = select(Feature.content_id, Feature.vector).where(mine)
     for asked in paging.pages(content_ids):
         found |= dict(connection.execute(query.where(Feature.content_id.in_(asked))).all())
-    length = _length(connection, model_id) if found else 0
+    length = _length(connection, model_id)
     rows = [(content_id, found[content_id]) for content_id in content_ids if content_id in found]
     return _stacked([row for row in rows if len(row[1]) == length], length)
 

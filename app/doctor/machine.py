@@ -10,7 +10,7 @@ from pathlib import Path
 from tagtray.app.doctor.finding import Finding, note, ok, wrong
 from tagtray.config.errors import TagtrayError
 from tagtray.config.settings import Settings
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.imaging import mounts
 from tagtray.weights.store import ModelStore
 from tagtray.worker.engines import cpu_features, selection
@@ -92,14 +92,11 @@ def _memory(settings: Settings) -> Finding:
     available = resources.available_memory_bytes()
     plan = resources.plan(settings.workers, settings.batch_size)
     need = plan.workers * (resources.BYTES_PER_WORKER + settings.batch_size * resources.BYTES_PER_SLOT)
-    found = f"{available / 2**30:,.1f} GiB can be had; {_workers(plan.workers)} need {need / 2**30:,.1f} GiB"
+    workers = counted(plan.workers, "worker")
+    found = f"{available / 2**30:,.1f} GiB can be had; {workers} need {need / 2**30:,.1f} GiB"
     if available < need:
         return wrong("memory", found, "lower TAGTRAY_WORKERS or TAGTRAY_BATCH_SIZE, or end other programs")
     return ok("memory", found)
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count:,} workers"
 
 
 def _engines(settings: Settings) -> Finding:

@@ -13,11 +13,10 @@ from sqlalchemy import Engine
 
 from tagtray.app.doctor.finding import Finding, State, note, ok, wrong
 from tagtray.config.settings import Settings
-from tagtray.config.text import shown
+from tagtray.config.text import counted, shown
 from tagtray.db.places import roots
 from tagtray.db.places.roots import RootFolder
 from tagtray.db.reading import run_stats
-from tagtray.db.tables import Status
 from tagtray.imaging import mounts
 
 #: Where Linux says how many folders may be watched.
@@ -26,8 +25,6 @@ INOTIFY = Path("/proc/sys/fs/inotify")
 COUNTING = 5.0
 #: Entries of a folder whose rights are looked at.
 SAMPLE = 200
-#: States of files that are not, or no longer, images in a folder, as `tagtray roots` counts them.
-_NO_IMAGES = (Status.MISSING, Status.IGNORED)
 
 
 def examine(database: Engine, settings: Settings) -> Iterator[Finding]:
@@ -35,9 +32,7 @@ def examine(database: Engine, settings: Settings) -> Iterator[Finding]:
     here = []
     counts = run_stats.images_by_root(database)
     for root in roots.everywhere(database, settings).values():
-        states = counts.get(root.id, {})
-        known = sum(number for state, number in states.items() if state not in _NO_IMAGES)
-        finding = _folder(root, known)
+        finding = _folder(root, run_stats.present(counts.get(root.id, {})))
         yield finding
         if finding.state is State.OK:
             here.append(root)
@@ -63,7 +58,7 @@ def _folder(root: RootFolder, known: int) -> Finding:
         return wrong(check, found, "let this user read them")
     kind = mounts.network_type(root.path)
     how = f"on {kind}: polled, for the kernel hears nothing of others' changes" if kind else "local"
-    return ok(check, f"{shown(root.path)}, {how}, {known:,} {'image' if known == 1 else 'images'}")
+    return ok(check, f"{shown(root.path)}, {how}, {counted(known, 'image')}")
 
 
 def _inotify(watched: list[RootFolder]) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +88,11 @@ def images_by_root(engine: Engine) -> dict[int, dict[str, int]]:
     for root_id, status, images in read(engine, lambda connection: connection.execute(query).all()):
         counts.setdefault(root_id, {})[status] = images
     return counts
+
+
+def present(counts: Mapping[str, int]) -> int:
+    """Of images by state, those whose files are there and wanted."""
+    return sum(images for status, images in counts.items() if status not in (Status.MISSING, Status.IGNORED))
 
 
 def unqueued(engine: Engine, targets: Sequence[Target]) -> int:

@@ -42,6 +42,7 @@ def test_the_token_leads_to_the_page_that_was_asked_for_until_one_logs_out(visit
 def test_the_login_speaks_the_visitors_language_and_can_be_dark(visit: Visit) -> None:
     page = visit("/login", locale="zh-CN", width=360)
     expect(page.get_by_label("令牌")).to_be_focused()
+    expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert barriers(page) == []
 

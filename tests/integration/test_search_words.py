@@ -102,7 +102,8 @@ def test_of_two_classes_the_likelier_is_taken_and_the_other_mentioned(
     assert found.notes == [
         '"crane" is taken as crane 起重机; it can also mean crane bird 鹤 (label:crane-bird).'
     ]
-    assert [sense.class_index for sense in understand(connection, "label:crane-bird").shown[0]] == [134]
+    for query in ("label:crane-bird", 'label:"crane bird"'):
+        assert [sense.class_index for sense in understand(connection, query).shown[0]] == [134]
 
 
 def test_classes_that_differ_by_a_capital_are_told_apart_by_their_wnid(connection: Connection) -> None:

@@ -218,7 +218,8 @@ def test_script_in_names_tags_and_exif_stays_text(site: Site) -> None:
     for answer in answers:
         assert answer.headers["content-type"] in ("application/json", "application/problem+json")
         assert answer.headers["x-content-type-options"] == "nosniff"
-    assert SCRIPT not in _get(site, "/" + SCRIPT, accept="text/html").text
+    page = _get(site, "/" + SCRIPT, accept="text/html")
+    assert SCRIPT not in page.text and page.headers["x-content-type-options"] == "nosniff"
 
 
 def test_every_answer_forbids_inline_script_frames_and_other_sites(site: Site) -> None:

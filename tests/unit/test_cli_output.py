@@ -30,14 +30,6 @@ def test_without_a_terminal_a_table_is_one_line_per_row(capsys: pytest.CaptureFi
     )
 
 
-def test_one_thing_is_one_and_many_are_many() -> None:
-    assert [output.counted(number, "image") for number in (0, 1, 1234)] == [
-        "0 images",
-        "1 image",
-        "1,234 images",
-    ]
-
-
 def test_json_keeps_the_exact_text_and_numbers_columns_of_one_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagtray.config.text import one_line, shown
+from tagtray.config.text import counted, one_line, shown
 
 
 @given(st.text(st.characters(codec=None)) | st.binary())
@@ -33,3 +33,7 @@ def test_a_path_is_shown_with_its_foreign_bytes_and_line_breaks_escaped() -> Non
 
 def test_a_sentence_of_several_lines_becomes_one() -> None:
     assert one_line("The disk\r\n   is full.\x1b") == r"The disk is full.\x1b"
+
+
+def test_one_thing_is_one_and_many_are_many() -> None:
+    assert [counted(number, "image") for number in (0, 1, 1234)] == ["0 images", "1 image", "1,234 images"]

@@ -147,7 +147,7 @@ def test_what_failed_counts_if_it_fails_alone_too(
     # Given a test that passes, and one that fails at first
     (checkout / "tests").mkdir()
     (checkout / "tests/__init__.py").touch()
-    shutil.copy(REPOSITORY / "tests/noskip.py", checkout / "tests")
+    shutil.copy(REPOSITORY / "tests/strict.py", checkout / "tests")
     (checkout / "tests/test_some.py").write_text(SOME_TESTS.format(fails_again=fails_again))
 
     # When all are run
@@ -164,7 +164,7 @@ def test_what_failed_counts_if_it_fails_alone_too(
 def test_a_process_that_dies_fails_the_run_at_once(checkout: Path) -> None:
     (checkout / "tests").mkdir()
     (checkout / "tests/__init__.py").touch()
-    shutil.copy(REPOSITORY / "tests/noskip.py", checkout / "tests")
+    shutil.copy(REPOSITORY / "tests/strict.py", checkout / "tests")
     for name in ("a", "b", "c"):
         (checkout / f"tests/test_{name}.py").write_text(DEADLY)
 

@@ -32,7 +32,7 @@ def test_whatever_does_not_run_fails(tmp_path: Path) -> None:
     (tmp_path / "test_none.py").write_text("import pytest\npytest.skip('no', allow_module_level=True)\n")
 
     # When they are run as `make test` does
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.noskip", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.strict", "-p", "no:cacheprovider"]
     found = subprocess.run(
         [*command, "--continue-on-collection-errors", f"--rootdir={tmp_path}", tmp_path],
         cwd=REPOSITORY,
